@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+   A collection of tasks: finished ones are taken out in the order of
+   finishing. Public contracts are in ebb.h; these are for JoinMap, which
+   stands on it, and for the binding. */
+#ifndef EBB_CORE_JOIN_SET_H
+#define EBB_CORE_JOIN_SET_H
+
+#include "task.h"
+
+/* Invariants: a task is in `members` iff its `set` is this set, at its
+   set_slot, and the set has one reference to it. Its link is in `finished`
+   iff it has finished. */
+struct ebb_join_set {
+  ebb_runtime *rt;
+  ebb_table members;
+  ebb_list finished; /* in the order of finishing */
+  ebb_list waiters;  /* woken, all, when a task finishes or the last leaves */
+};
+
+void ebb_join_set_init(ebb_join_set *s, ebb_runtime *rt);
+
+/* Aborts and removes all tasks. */
+void ebb_join_set_destroy(ebb_join_set *s);
+
+/* Puts a new task in, under a hash and a key, which are its owner's affair;
+   there must be room in `members`. */
+void ebb_join_set_put(ebb_join_set *s, uint32_t hash, ebb_key key,
+                      ebb_task *t);
+
+/* Takes a task out and gives the set's reference to the caller. */
+void ebb_join_set_remove(ebb_join_set *s, ebb_task *t);
+
+/* Puts a new task in the place of another, with an equal key: one that walks
+   the members sees one of them. The caller gets the old one's reference. */
+void ebb_join_set_replace(ebb_join_set *s, ebb_task *old, ebb_key key,
+                          ebb_task *t);
+
+/* Told by ebb_task_finish. */
+void ebb_join_set_finished(ebb_join_set *s, ebb_task *t);
+
+/* The task that finished first, still in the set, or NULL. */
+static inline ebb_task *ebb_join_set_peek(const ebb_join_set *s) {
+  if (ebb_list_is_empty(&s->finished)) return NULL;
+  return ebb_container_of(s->finished.next, ebb_task, link);
+}
+
+/* Waits for a finished task; it stays in the set. 1, 0 when the set is
+   empty, or what a wait returns. */
+int ebb_join_set_wait_next(ebb_join_set *s, int64_t deadline);
+
+#endif

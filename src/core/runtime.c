@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+   Making and freeing a runtime, and its clock. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "scheduler.h"
+
+enum {
+  STACK_SIZE = 1024 * 1024,
+  STACK_SIZE_MIN = 64 * 1024,
+  STACK_SIZE_MAX = 1024 * 1024 * 1024
+};
+
+static void *default_alloc(void *ctx, void *block, size_t old_size,
+                           size_t size) {
+  (void)ctx, (void)old_size;
+  if (size > 0) return realloc(block, size);
+  free(block);
+  return NULL;
+}
+
+static void init_root(ebb_runtime *rt) {
+  rt->root.rt = rt;
+  rt->root.state = EBB_RUNNING;
+  rt->root.refs = 1;
+  rt->root.timer.place = EBB_HEAP_NONE;
+  ebb_list_init(&rt->root.link);
+  ebb_list_init(&rt->root.joiners);
+  rt->current = &rt->root;
+  rt->budget = EBB_BUDGET;
+}
+
+int ebb_runtime_new(const ebb_options *options, ebb_runtime **out) {
+  ebb_options o = options != NULL ? *options : (ebb_options){0};
+  if (o.stack_size == 0) o.stack_size = STACK_SIZE;
+  if (o.stack_size < STACK_SIZE_MIN || o.stack_size > STACK_SIZE_MAX)
+    return -EINVAL;
+  if (o.alloc == NULL) o.alloc = default_alloc;
+  ebb_runtime *rt = o.alloc(o.alloc_ctx, NULL, 0, sizeof *rt);
+  if (rt == NULL) return -ENOMEM;
+  *rt = (ebb_runtime){.alloc = {o.alloc, o.alloc_ctx},
+                      .clock = {.source = o.clock, .ctx = o.clock_ctx},
+                      .never_block = o.never_block};
+  ebb_list_init(&rt->ready);
+  ebb_list_init(&rt->drained);
+  ebb_pool_init(&rt->blocks, EBB_TASK_SIZE, &rt->alloc);
+  ebb_heap_init(&rt->timers, &rt->alloc);
+  ebb_table_init(&rt->tasks, &rt->alloc);
+  ebb_stack_pool_init(&rt->stacks, o.stack_size, ebb_scheduler_loop, rt,
+                      &rt->alloc);
+  ebb_reactor_init(&rt->reactor);
+  init_root(rt);
+  rt->now = ebb_clock_now(&rt->clock);
+  *out = rt;
+  return 0;
+}
+
+static void abort_all(ebb_runtime *rt) {
+  uint32_t slot = ebb_table_scan(&rt->tasks, 0);
+  for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(&rt->tasks, slot + 1))
+    ebb_task_abort(ebb_table_item(&rt->tasks, slot));
+}
+
+/* Runs the clean-up of aborted tasks to its end. A clean-up that cannot go
+   on, or would block where blocking is forbidden, has its wait fail. Stacks
+   may be out: then no task can run, and the tasks are lost. */
+static int drain(ebb_runtime *rt) {
+  while (rt->unfinished > 0) {
+    int err = rt->never_block ? ebb_tick(rt, EBB_NEVER, NULL) : ebb_run(rt);
+    if (err == -ENOMEM) return err;
+    if (err == -EDEADLK || rt->never_block) ebb_break_waits(rt);
+  }
+  return 0;
+}
+
+int ebb_runtime_free(ebb_runtime *rt) {
+  if (rt->current != &rt->root) return -EBUSY;
+  rt->closing = true;
+  abort_all(rt);
+  int err = drain(rt);
+  rt->closing = false;
+  if (err < 0) return err;
+  assert(rt->tasks.len == 0 && "a handle, set, map or waker is not freed");
+  ebb_pool_destroy(&rt->blocks);
+  ebb_heap_destroy(&rt->timers);
+  ebb_table_destroy(&rt->tasks);
+  ebb_stack_pool_destroy(&rt->stacks, rt->stack);
+  ebb_reactor_destroy(&rt->reactor);
+  ebb_alloc alloc = rt->alloc;
+  ebb_alloc_free(&alloc, rt, sizeof *rt);
+  return 0;
+}
+
+int64_t ebb_now(const ebb_runtime *rt) { return ebb_clock_now(&rt->clock); }
+
+int ebb_clock_pause(ebb_runtime *rt) { return ebb_clock_stop(&rt->clock); }
+
+int ebb_clock_resume(ebb_runtime *rt) { return ebb_clock_go(&rt->clock); }
+
+int ebb_clock_advance(ebb_runtime *rt, int64_t ns) {
+  if (!rt->clock.paused || ns < 0) return -EINVAL;
+  ebb_clock_jump(&rt->clock, ebb_time_add(rt->clock.paused_at, ns));
+  rt->countdown = 0;
+  return 0;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+#include "scheduler.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "waker.h"
+
+enum {
+  /* Turns between two looks at timers and reactor while tasks are ready. */
+  EVENT_INTERVAL = 61
+};
+
+/* ---- events ---- */
+
+static void look_at_events(ebb_runtime *rt) {
+  ebb_timer *timer;
+  rt->countdown = EVENT_INTERVAL;
+  rt->now = ebb_clock_now(&rt->clock);
+  if (atomic_load_explicit(&rt->interrupted, memory_order_relaxed) &&
+      atomic_exchange(&rt->interrupted, false))
+    ebb_task_wake(&rt->root, -EINTR);
+  ebb_waker_drain(rt);
+  while ((timer = ebb_heap_pop_due(&rt->timers, rt->now)) != NULL)
+    ebb_task_wake(ebb_container_of(timer, ebb_task, timer), -ETIMEDOUT);
+}
+
+/* Nothing is ready: sleeps until something may be. The root waits, since no
+   tick runs. */
+static void idle(ebb_runtime *rt) {
+  int64_t next = ebb_heap_next(&rt->timers);
+  if (next == EBB_NEVER && rt->wakers == 0) {
+    ebb_task_wake(&rt->root, -EDEADLK);
+  } else if (rt->clock.paused && next != EBB_NEVER) {
+    ebb_clock_jump(&rt->clock, next);
+  } else {
+    int64_t ns = next;
+    if (next != EBB_NEVER) ns = next - ebb_clock_now(&rt->clock);
+    if (ns > 0 && ebb_reactor_wait(&rt->reactor, ns) == -EINTR)
+      ebb_task_wake(&rt->root, -EINTR);
+  }
+}
+
+/* ---- the loop ---- */
+
+static ebb_task *pop_ready(ebb_runtime *rt) {
+  if (ebb_list_is_empty(&rt->ready)) return NULL;
+  ebb_task *t = ebb_container_of(rt->ready.next, ebb_task, link);
+  if (rt->ready_count > EBB_CROWD) ebb_task_prefetch(t, &rt->ready);
+  ebb_list_remove(&t->link);
+  rt->ready_count--;
+  return t;
+}
+
+static bool tick_is_over(const ebb_runtime *rt) {
+  if (rt->tick_end == EBB_NEVER || rt->tick_polls == 0) return false;
+  return ebb_clock_now(&rt->clock) >= rt->tick_end;
+}
+
+/* The task to run next; NULL: the tick is over. */
+static ebb_task *next_task(ebb_runtime *rt) {
+  if (rt->ticking && tick_is_over(rt)) return NULL;
+  if (--rt->countdown <= 0) look_at_events(rt);
+  for (;;) {
+    ebb_task *t = pop_ready(rt);
+    if (t != NULL) return t;
+    look_at_events(rt);
+    if (!ebb_list_is_empty(&rt->ready)) continue;
+    if (rt->ticking) return NULL;
+    idle(rt);
+  }
+}
+
+/* With rt->measured set, turns are timed; ebb.tasks() shows it. */
+static void begin_measure(ebb_runtime *rt, const ebb_task *t) {
+  rt->turn_begun = ebb_clock_now(&rt->clock);
+  rt->turn_id = t->id;
+}
+
+static void end_measure(ebb_runtime *rt) {
+  ebb_task *t = ebb_task_find(rt, rt->turn_id);
+  if (t != NULL) t->busy += ebb_clock_now(&rt->clock) - rt->turn_begun;
+  rt->turn_id = 0;
+}
+
+static void begin_turn(ebb_runtime *rt, ebb_task *t) {
+  assert(t->state == EBB_READY);
+  t->state = EBB_RUNNING;
+  if (ebb_task_is_cut(t)) t->status = -ECANCELED;
+  t->polls++;
+  rt->current = t;
+  rt->budget = EBB_BUDGET;
+  rt->tick_polls++;
+  if (rt->measured) begin_measure(rt, t);
+}
+
+/* Goes on where `t` is suspended: on its stack, the root's being the native
+   one. The loop's stack goes back to the pool, from where a later wait
+   continues it here. */
+static void go_on(ebb_runtime *rt, ebb_task *t) {
+  ebb_stack *from = rt->stack;
+  ebb_stack_put(&rt->stacks, from);
+  rt->stack = t->stack;
+  t->stack = NULL;
+  ebb_context_switch(&from->context, rt->stack != NULL
+                                         ? &rt->stack->context
+                                         : &rt->native);
+}
+
+static void run(ebb_runtime *rt, ebb_task *t) {
+  begin_turn(rt, t);
+  if (t->stack != NULL || ebb_task_is_root(t))
+    go_on(rt, t);
+  else if (t->ops->poll(t) == EBB_POLL_DONE)
+    ebb_task_finish(t);
+}
+
+/* Every stack of the pool begins here. Between any two lines that switch,
+   the loop may have gone on on other stacks, so it keeps no state. */
+void ebb_scheduler_loop(void *arg) {
+  ebb_runtime *rt = arg;
+  for (;;) {
+    rt->current = NULL;
+    if (rt->measured) end_measure(rt);
+    ebb_task *t = next_task(rt);
+    if (t != NULL) {
+      run(rt, t);
+    } else {
+      rt->current = &rt->root;
+      go_on(rt, rt->current);
+    }
+  }
+}
+
+/* ---- waiting in the middle of a call ---- */
+
+/* Suspends the running stack and goes on with the loop on `s`. */
+static void suspend_to(ebb_runtime *rt, ebb_stack *s) {
+  ebb_task *t = rt->current;
+  ebb_context *from = &rt->native;
+  if (rt->stack != NULL) {
+    t->stack = rt->stack;
+    from = &t->stack->context;
+  }
+  rt->stack = s;
+  ebb_context_switch(from, &s->context);
+  assert(rt->current == t && t->state == EBB_RUNNING);
+}
+
+static int check_may_wait(const ebb_runtime *rt) {
+  return rt->never_block && ebb_task_is_root(rt->current) ? -EPERM : 0;
+}
+
+int ebb_wait(ebb_runtime *rt, ebb_list *list, int64_t deadline,
+             const char *what) {
+  int err = check_may_wait(rt);
+  if (err < 0) return err;
+  ebb_stack *s = ebb_stack_take(&rt->stacks);
+  if (s == NULL) return -ENOMEM;
+  ebb_task *t = rt->current;
+  err = ebb_wait_begin(rt, list, deadline, what);
+  if (err < 0) {
+    ebb_stack_put(&rt->stacks, s);
+    return err;
+  }
+  suspend_to(rt, s);
+  return t->status;
+}
+
+int ebb_yield(ebb_runtime *rt) {
+  int err = check_may_wait(rt);
+  if (err < 0) return err;
+  ebb_stack *s = ebb_stack_take(&rt->stacks);
+  if (s == NULL) return -ENOMEM;
+  ebb_task *t = rt->current;
+  ebb_wait_yield(rt, EBB_NEXT_TURN);
+  suspend_to(rt, s);
+  return t->status;
+}
+
+int ebb_coop(ebb_runtime *rt) {
+  if (ebb_task_is_cut(rt->current)) return -ECANCELED;
+  return ebb_budget_take(rt) ? 0 : ebb_yield(rt);
+}
+
+void ebb_task_exit(ebb_runtime *rt) {
+  assert(rt->stack != NULL && !ebb_task_is_root(rt->current));
+  ebb_task_finish(rt->current);
+  ebb_context_restart(&rt->stack->context);
+}
+
+void ebb_root_move_here(ebb_runtime *rt) {
+  ebb_task *root = &rt->root, *t = rt->current;
+  assert(t != root && rt->stack != NULL);
+  if (root->state == EBB_READY) rt->ready_count--;
+  ebb_list_remove(&root->link);
+  ebb_heap_remove(&rt->timers, &root->timer);
+  root->state = EBB_RUNNING;
+  rt->ticking = false;
+  if (t->state == EBB_RUNNING) ebb_task_finish(t);
+  rt->current = root;
+}
+
+void ebb_task_kill(ebb_task *t) {
+  ebb_runtime *rt = t->rt;
+  assert(t->state == EBB_READY || t->state == EBB_WAITING);
+  if (t->state == EBB_READY) rt->ready_count--;
+  ebb_list_remove(&t->link);
+  ebb_heap_remove(&rt->timers, &t->timer);
+  if (t->stack != NULL) ebb_stack_discard(&rt->stacks, t->stack);
+  t->stack = NULL;
+  t->state = EBB_RUNNING;
+  t->outcome = EBB_CANCELLED;
+  ebb_task_finish(t);
+}
+
+void ebb_interrupt(ebb_runtime *rt) {
+  atomic_store(&rt->interrupted, true);
+  ebb_reactor_kick(&rt->reactor);
+}
+
+void ebb_break_waits(ebb_runtime *rt) {
+  uint32_t slot = ebb_table_scan(&rt->tasks, 0);
+  for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(&rt->tasks, slot + 1))
+    ebb_task_wake(ebb_table_item(&rt->tasks, slot), -EDEADLK);
+}
+
+/* ---- driving from outside of tasks ---- */
+
+static bool is_outside(const ebb_runtime *rt) {
+  return rt->current == &rt->root;
+}
+
+static void report_tick(const ebb_runtime *rt, ebb_tick_report *report) {
+  if (report == NULL) return;
+  *report = (ebb_tick_report){
+      .polls = rt->tick_polls,
+      .ready = rt->ready_count,
+      .unfinished = rt->unfinished,
+      .next_timer = ebb_heap_next(&rt->timers),
+  };
+}
+
+int ebb_tick(ebb_runtime *rt, int64_t budget_ns, ebb_tick_report *report) {
+  if (!is_outside(rt)) return -EBUSY;
+  ebb_stack *s = ebb_stack_take(&rt->stacks);
+  if (s == NULL) return -ENOMEM;
+  rt->ticking = true;
+  rt->tick_polls = 0;
+  rt->tick_end = EBB_NEVER;
+  rt->countdown = 0;
+  if (budget_ns != EBB_NEVER)
+    rt->tick_end = ebb_time_add(ebb_clock_now(&rt->clock), budget_ns);
+  suspend_to(rt, s);
+  rt->ticking = false;
+  report_tick(rt, report);
+  return 0;
+}
+
+int ebb_run(ebb_runtime *rt) {
+  if (!is_outside(rt)) return -EBUSY;
+  if (rt->never_block) return -EPERM;
+  while (rt->unfinished > 0) {
+    int err = ebb_wait(rt, &rt->drained, EBB_NEVER, "all tasks");
+    if (err < 0) return err;
+  }
+  return 0;
+}

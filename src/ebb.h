@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT
+
+   ebb: a coroutine scheduler with keyed tasks, for C and for Lua.
+
+   One header. The first part needs no Lua; the last part gives a Lua state
+   its `ebb` module. Every function says what it does, what must hold before,
+   the units, what it returns, who may call it and whether it may wait.
+
+   The model. Comments, asserts and specs cite these rules by number.
+
+   R1  A runtime belongs to the thread that uses it. Everything that takes a
+       runtime, task, set or map is called on that thread, except the calls
+       marked *any thread*. There is no global state.
+   R2  One task runs at a time, until it waits or ends. Nothing else runs in
+       between: no signal handler, no hidden thread.
+   R3  A task is ready, running, waiting or finished. It starts ready, and
+       first runs when the caller next waits, in the order of spawning.
+   R4  A waiting task waits in at most one list and for at most one
+       deadline; both nodes are inside the task, so waiting allocates
+       nothing but (amortized) room in the timer heap.
+   R5  Abort is a request: it never waits and never runs the task's code. It
+       takes effect at the task's current or next wait, and is without
+       effect on a task that has finished.
+   R6  A result is seen only when the task has finished, its clean-up
+       included, and it is seen by everyone who asks from then on.
+   R7  A task exists while it is unfinished, is in a set or map, or is
+       referred to by a handle.
+   R8  A task holds a stack only while it is suspended in the middle of a
+       call. Any other waiting task costs its own memory alone.
+   R9  A call that fails has changed nothing. Failure is a negative errno.
+   R10 Times are int64_t nanoseconds of the runtime's clock; waits take
+       deadlines, EBB_NEVER being one that does not come. */
+#ifndef EBB_H
+#define EBB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define EBB_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define EBB_API __attribute__((visibility("default")))
+#else
+#define EBB_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ebb_runtime ebb_runtime;
+typedef struct ebb_task ebb_task;
+typedef struct ebb_join_set ebb_join_set;
+typedef struct ebb_join_map ebb_join_map;
+typedef struct ebb_waker ebb_waker;
+
+/* Unique within a runtime, counted from 1, never used again. */
+typedef uint64_t ebb_id;
+
+#define EBB_NEVER INT64_MAX
+
+/* ---- runtime ---------------------------------------------------------- */
+
+/* The same contract as lua_Alloc: `size` 0 frees, NULL means no memory. */
+typedef void *(*ebb_alloc_fn)(void *ctx, void *block, size_t old_size,
+                              size_t size);
+
+/* Nanoseconds since any fixed moment. Must never go back. */
+typedef int64_t (*ebb_clock_fn)(void *ctx);
+
+typedef struct ebb_options {
+  ebb_alloc_fn alloc; /* NULL: realloc and free */
+  void *alloc_ctx;
+  ebb_clock_fn clock; /* NULL: CLOCK_MONOTONIC */
+  void *clock_ctx;
+  size_t stack_size; /* bytes of a task's stack, committed when touched;
+                        0: 1 MiB, which Lua's own C-level limit needs */
+  bool never_block;  /* the caller owns the loop: only ebb_tick runs tasks,
+                        and a wait outside of a task fails with -EPERM */
+} ebb_options;
+
+/* Makes a runtime in *out. `options` may be NULL. No thread, fd or signal
+   handler is created. Returns 0, -EINVAL (stack_size below 64 KiB or above
+   1 GiB) or -ENOMEM. */
+EBB_API int ebb_runtime_new(const ebb_options *options, ebb_runtime **out);
+
+/* Aborts every task, runs their clean-up (waiting for it unless never_block
+   is set, where a clean-up that would have to wait is cut off), frees all.
+   Sets, maps, wakers and task handles must have been freed before. Returns
+   0, -EBUSY when called from inside a task, or -ENOMEM when no stack could
+   be had for the clean-up: nothing is freed then, and it can be tried again. */
+EBB_API int ebb_runtime_free(ebb_runtime *rt);
+
+/* Runs until no unfinished task is left; sleeps while all of them wait.
+   Call outside of tasks. Returns 0, -EDEADLK (tasks wait that nothing can
+   wake; they are still there), -EINTR (a signal came), -EBUSY (inside a
+   task), -EPERM (never_block) or -ENOMEM. */
+EBB_API int ebb_run(ebb_runtime *rt);
+
+typedef struct ebb_tick_report {
+  uint32_t polls;      /* turns of tasks that this tick ran */
+  uint32_t ready;      /* tasks that could run on at once */
+  uint32_t unfinished; /* tasks in all */
+  int64_t next_timer;  /* deadline of the next timer, or EBB_NEVER */
+} ebb_tick_report;
+
+/* Runs ready tasks and due timers until none is left or `budget_ns` is
+   over on the runtime's clock (checked between turns; 0 runs one turn at the
+   most, EBB_NEVER has no limit). Never blocks. `report` may be NULL. Call
+   outside of tasks. Returns 0, -EBUSY (inside a task) or -ENOMEM (no stack
+   could be had). */
+EBB_API int ebb_tick(ebb_runtime *rt, int64_t budget_ns,
+                     ebb_tick_report *report);
+
+/* Makes the wait that is going on outside of tasks, or else the next one, end
+   with -EINTR soon. *any thread*, and signal handlers; from another thread
+   it is seen at the latest when the loop has something to do. */
+EBB_API void ebb_interrupt(ebb_runtime *rt);
+
+/* The runtime's time in ns. */
+EBB_API int64_t ebb_now(const ebb_runtime *rt);
+
+/* Virtual time, for tests. Paused, the clock stands still until
+   ebb_clock_advance, or, when nothing can run, jumps to the next timer (in
+   ebb_run and waits outside of tasks; ebb_tick only reports the timer).
+   pause returns 0 or -EALREADY, resume 0 or -EALREADY, advance 0 or -EINVAL
+   (not paused, or ns < 0). Due timers fire at the next wait or tick. */
+EBB_API int ebb_clock_pause(ebb_runtime *rt);
+EBB_API int ebb_clock_resume(ebb_runtime *rt);
+EBB_API int ebb_clock_advance(ebb_runtime *rt, int64_t ns);
+
+/* ---- tasks ------------------------------------------------------------ */
+
+/* What a C task does. `run` is called on a stack of its own and may wait.
+   `drop`, when not NULL, is called instead of `run` if the task is aborted
+   before it has started; it must not wait. */
+typedef struct ebb_body {
+  void *(*run)(ebb_runtime *rt, void *arg);
+  void *arg;
+  void (*drop)(void *arg);
+} ebb_body;
+
+typedef enum ebb_outcome {
+  EBB_COMPLETED, /* `value` is what run returned (NULL for a Lua task) */
+  EBB_CANCELLED, /* aborted before its end; `value` is what run returned
+                    after a wait had failed with -ECANCELED, else NULL */
+  EBB_PANICKED   /* a Lua task raised an error */
+} ebb_outcome;
+
+typedef struct ebb_result {
+  ebb_id id;
+  ebb_outcome outcome;
+  void *value;
+} ebb_result;
+
+/* Tokio: task::spawn. Makes a ready task. With `out` NULL it is detached,
+   else *out is a handle to give back with ebb_task_release. Never waits.
+   Returns 0 or -ENOMEM. */
+EBB_API int ebb_spawn(ebb_runtime *rt, ebb_body body, ebb_task **out);
+
+/* Tokio: dropping a JoinHandle. Gives a handle back; the task runs on. */
+EBB_API void ebb_task_release(ebb_task *t);
+
+/* Tokio: JoinHandle::id and is_finished. Finished means that the clean-up
+   has ended, too (R6). */
+EBB_API ebb_id ebb_task_id(const ebb_task *t);
+EBB_API bool ebb_task_is_finished(const ebb_task *t);
+
+/* Tokio: JoinHandle::abort. See R5. The wait that a C task is in, and each
+   later one, fails with -ECANCELED, so that it can clean up and return. */
+EBB_API void ebb_task_abort(ebb_task *t);
+
+/* Tokio: awaiting a JoinHandle. Waits until `t` has finished. `result` may
+   be NULL. Returns 0, -EDEADLK for the task itself, or what a wait returns
+   (below). */
+EBB_API int ebb_task_join(ebb_task *t, int64_t deadline, ebb_result *result);
+
+/* The running task; NULL outside of tasks. */
+EBB_API ebb_task *ebb_current(const ebb_runtime *rt);
+
+/* Waits. All may be called from a task, and from outside of tasks, where
+   they run the other tasks meanwhile. They return 0 or
+     -ECANCELED  this task has been aborted: clean up and return,
+     -ETIMEDOUT  the deadline came first,
+     -ENOMEM     no stack or timer could be had: nothing was waited for,
+   and outside of tasks also
+     -EDEADLK    nothing can ever end this wait,
+     -EINTR      a signal came,
+     -EPERM      the runtime has never_block. */
+
+/* Tokio: task::yield_now. To the back of the run queue. */
+EBB_API int ebb_yield_now(ebb_runtime *rt);
+
+/* Tokio: time::sleep_until. A deadline in the past yields once. */
+EBB_API int ebb_sleep_until(ebb_runtime *rt, int64_t deadline);
+
+/* Tokio: time::sleep. `ns` below 0 counts as 0. */
+EBB_API int ebb_sleep(ebb_runtime *rt, int64_t ns);
+
+/* std::thread::park: waits until ebb_unpark of this task; an unpark that
+   came before is kept, and taken at once. */
+EBB_API int ebb_park(ebb_runtime *rt, int64_t deadline);
+EBB_API void ebb_unpark(ebb_task *t);
+
+/* Tokio: task::coop. Each turn of a task starts with a budget of 128; a
+   wait that is satisfied at once takes 1, and yields first when none is
+   left. consume_budget does just that; returns what a wait returns. */
+EBB_API int ebb_consume_budget(ebb_runtime *rt);
+EBB_API bool ebb_has_budget_remaining(const ebb_runtime *rt);
+
+/* From here on the waits of the running, aborted task work again, for a
+   clean-up that has to wait. No later abort can cut them off. */
+EBB_API void ebb_begin_cleanup(ebb_runtime *rt);
+
+/* A way to unpark the running task from elsewhere. While a waker exists,
+   a wait is never called a deadlock, since the waker may come. new returns
+   0, -EINVAL outside of tasks, -ENOMEM, or the errno of eventfd.
+   ebb_waker_wake: *any thread*; does nothing once the task has finished. */
+EBB_API int ebb_waker_new(ebb_runtime *rt, ebb_waker **out);
+EBB_API void ebb_waker_wake(ebb_waker *w);
+EBB_API void ebb_waker_free(ebb_waker *w);
+
+/* ---- JoinSet ---------------------------------------------------------- */
+
+/* Tokio: JoinSet. Returns 0 or -ENOMEM. */
+EBB_API int ebb_join_set_new(ebb_runtime *rt, ebb_join_set **out);
+
+/* Aborts the tasks in it and frees the set. Nobody may be waiting in it. */
+EBB_API void ebb_join_set_free(ebb_join_set *s);
+
+/* Spawns into the set. `id` may be NULL. Returns 0 or -ENOMEM. */
+EBB_API int ebb_join_set_spawn(ebb_join_set *s, ebb_body body, ebb_id *id);
+
+/* Takes the next finished task out, in the order of finishing. join_next
+   waits for one; it returns 1, 0 when the set is empty, or what a wait
+   returns. try_join_next never waits and returns 0 also when none has
+   finished yet. `result` may be NULL. */
+EBB_API int ebb_join_set_join_next(ebb_join_set *s, int64_t deadline,
+                                   ebb_result *result);
+EBB_API int ebb_join_set_try_join_next(ebb_join_set *s, ebb_result *result);
+
+/* The tasks stay in the set until they are joined. */
+EBB_API void ebb_join_set_abort_all(ebb_join_set *s);
+
+/* The set is empty, the tasks run on. */
+EBB_API void ebb_join_set_detach_all(ebb_join_set *s);
+
+/* abort_all, then join_next until empty. Returns what a wait returns. */
+EBB_API int ebb_join_set_shutdown(ebb_join_set *s);
+
+/* Counts finished, unjoined tasks too. */
+EBB_API size_t ebb_join_set_len(const ebb_join_set *s);
+EBB_API bool ebb_join_set_contains_task(const ebb_join_set *s, ebb_id id);
+
+/* ---- JoinMap ---------------------------------------------------------- */
+
+/* A key is an integer (`data` NULL, the value in `bits`) or `bits` bytes at
+   `data`. Byte keys are copied into the map, unless it has ops of its own. */
+typedef struct ebb_key {
+  const void *data;
+  uint64_t bits;
+} ebb_key;
+
+#define EBB_KEY_INT(i) ((ebb_key){NULL, (uint64_t)(i)})
+#define EBB_KEY_BYTES(p, n) ((ebb_key){(p), (uint64_t)(n)})
+
+/* Pluggable keys. `equal` returns 1, 0 or a negative errno, which the call
+   that needed it returns; it may wait and may change the map. `drop`, when
+   not NULL, is called once for a key that leaves the map. The map keeps an
+   ebb_key as it was given. */
+typedef struct ebb_key_ops {
+  uint64_t (*hash)(void *ctx, ebb_key key);
+  int (*equal)(void *ctx, ebb_key a, ebb_key b);
+  void (*drop)(void *ctx, ebb_key key);
+  void *ctx;
+} ebb_key_ops;
+
+/* Tokio: JoinMap. `ops` may be NULL: integers and bytes, hashed with a
+   random seed; else it is copied. The tables are allocated at the first
+   spawn or reserve. Returns 0 or -ENOMEM. */
+EBB_API int ebb_join_map_new(ebb_runtime *rt, const ebb_key_ops *ops,
+                             ebb_join_map **out);
+
+/* Aborts the tasks in it and frees the map. Nobody may be waiting in it. */
+EBB_API void ebb_join_map_free(ebb_join_map *m);
+
+/* Spawns under a key. A task that is already there, finished or not, is
+   aborted and replaced: join_next never shows it. `id` may be NULL. Returns
+   0, -ENOMEM or an error of `equal`. */
+EBB_API int ebb_join_map_spawn(ebb_join_map *m, ebb_key key, ebb_body body,
+                               ebb_id *id);
+
+/* As for the set; `key` (may be NULL) receives the key. With default ops, a
+   byte key must be freed with ebb_join_map_key_free; with ops of your own it
+   is yours again and `drop` is not called. */
+EBB_API int ebb_join_map_join_next(ebb_join_map *m, int64_t deadline,
+                                   ebb_key *key, ebb_result *result);
+EBB_API int ebb_join_map_try_join_next(ebb_join_map *m, ebb_key *key,
+                                       ebb_result *result);
+EBB_API void ebb_join_map_key_free(ebb_join_map *m, ebb_key key);
+
+/* Aborts the task under a key; the entry stays until it is joined. Returns
+   1, 0 when the key is not in the map, or an error of `equal`. */
+EBB_API int ebb_join_map_abort(ebb_join_map *m, ebb_key key);
+
+/* Aborts each task whose key `pred` returns 1 for. A negative value from
+   `pred` ends the walk and is returned; tasks already matched stay aborted.
+   `pred` may change the map; a task spawned meanwhile may be left out. */
+EBB_API int ebb_join_map_abort_matching(ebb_join_map *m,
+                                        int (*pred)(void *ctx, ebb_key key),
+                                        void *ctx);
+EBB_API void ebb_join_map_abort_all(ebb_join_map *m);
+EBB_API void ebb_join_map_detach_all(ebb_join_map *m);
+EBB_API int ebb_join_map_shutdown(ebb_join_map *m);
+
+/* 1, 0, or an error of `equal`. */
+EBB_API int ebb_join_map_contains_key(ebb_join_map *m, ebb_key key);
+EBB_API bool ebb_join_map_contains_task(const ebb_join_map *m, ebb_id id);
+EBB_API size_t ebb_join_map_len(const ebb_join_map *m);
+
+/* Room: capacity is how many tasks fit before the tables grow. reserve
+   makes room for n more, shrink_to gives back what exceeds n and the tasks
+   that are there. Both return 0 or -ENOMEM. */
+EBB_API size_t ebb_join_map_capacity(const ebb_join_map *m);
+EBB_API int ebb_join_map_reserve(ebb_join_map *m, size_t n);
+EBB_API int ebb_join_map_shrink_to(ebb_join_map *m, size_t n);
+
+/* ---- Lua -------------------------------------------------------------- */
+
+struct lua_State;
+
+/* The loader of the Lua module `ebb`; leaves the module table on the stack.
+   The state gets a runtime of its own, in which its main thread may wait,
+   unless ebb_lua_attach has given it one. */
+EBB_API int luaopen_ebb(struct lua_State *L);
+
+/* Gives the state `L` the engine's runtime, before `ebb` is first required.
+   The runtime must outlive the state; lua_close aborts and cleans up the
+   state's tasks. Returns 0, -EALREADY when the state has a runtime, or
+   -ENOMEM. */
+EBB_API int ebb_lua_attach(struct lua_State *L, ebb_runtime *rt);
+
+/* The runtime of a state, as luaopen_ebb would use it; it is made if there
+   is none. Raises Lua errors (not enough memory). */
+EBB_API ebb_runtime *ebb_lua_runtime(struct lua_State *L);
+
+/* The thread that a Lua task runs on; NULL for a task of another kind. Also
+   for signal handlers, which may set a hook on it. */
+EBB_API struct lua_State *ebb_lua_thread(const ebb_task *t);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

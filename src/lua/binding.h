@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT
+   What the binding keeps for one Lua state, and for one Lua task. Every
+   function of the module has the state's ebb_lua as its first upvalue.
+
+   Values do not pass through the registry. The few tables the binding needs
+   lie on the stack of `store`, a Lua thread on which nothing ever runs: they
+   are read and written there, or pushed to the caller's stack, by index. On
+   `store` only calls that cannot raise an error are made: reading, and
+   writing into a place that exists. */
+#ifndef EBB_LUA_BINDING_H
+#define EBB_LUA_BINDING_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "../core/join_map.h"
+#include "../core/scheduler.h"
+
+#if LUA_VERSION_NUM != 504
+#error "ebb needs Lua 5.4"
+#endif
+
+/* Lua 5.4.6 gave lua_resetthread a new name, and the caller's thread. */
+#if LUA_VERSION_RELEASE_NUM >= 50406
+#define ebb_lua_closethread(L) lua_closethread(L, NULL)
+#else
+#define ebb_lua_closethread(L) lua_resetthread(L)
+#endif
+
+/* Places on the stack of `store`. */
+enum {
+  STORE_STATE = 1,  /* the userdata that is this ebb_lua */
+  STORE_SENTINEL,   /* see close.c */
+  STORE_DETAILS,    /* task id -> abort reason, or traceback of a panic */
+  STORE_HELD,       /* weak keys: a thread that scripts know -> its spare */
+  STORE_ANCHORS,    /* the anchor table of the state's own group */
+  STORE_GROUPS,     /* weak: group index -> anchor table */
+  STORE_UNHANDLED,  /* the function of set_unhandled, or nil */
+  STORE_NOOP,       /* a Lua function that does nothing, for pending hooks */
+  STORE_EXIT,       /* the os.exit that was there before ours */
+  STORE_NAMES,      /* task id -> name */
+  STORE_META_FIRST, /* metatables, in the order of ebb_lua_class */
+};
+
+typedef enum ebb_lua_class {
+  CLASS_STATE,
+  CLASS_SENTINEL,
+  CLASS_JOIN_HANDLE,
+  CLASS_ABORT_HANDLE,
+  CLASS_JOIN_ERROR,
+  CLASS_JOIN_MAP,
+  CLASS_JOIN_SET,
+  CLASS_BUILDER,
+  CLASS_COUNT
+} ebb_lua_class;
+
+typedef struct ebb_lua ebb_lua;
+
+/* Threads are kept from the collector by an anchor table, which belongs to
+   the state, or to the map that the tasks are in: so a map that only its own
+   tasks refer to can be collected. A task that leaves its map before its end
+   moves to the state's own group, where there is always room for it. A free
+   place in the table holds the number of the next free one. Place 0 is for
+   the map's table of the keys that must be kept as well, by the place of
+   their task. */
+typedef struct ebb_lua_group {
+  ebb_lua *el;
+  int index;      /* in STORE_GROUPS; 0: the state's own */
+  int free;       /* first free place, 0: none */
+  int size;       /* places in the table */
+  uint32_t count; /* places in use */
+  bool keyless;   /* its owner is a JoinSet */
+} ebb_lua_group;
+
+struct ebb_lua {
+  ebb_runtime *rt; /* NULL once the state is closed */
+  lua_State *main;
+  lua_State *store;
+  lua_State *idle; /* finished threads to use again, on its stack */
+  lua_State *aux;  /* for protected calls that have no caller of their own */
+  int idle_count;
+  bool owns_runtime;
+  bool closing;        /* every task has been aborted, for good */
+  const char *no_wait; /* not NULL: where waiting is refused just now */
+  const void *sentinel;
+  uint32_t live;    /* unfinished Lua tasks */
+  ebb_list drained; /* waits for `live` to become 0 */
+  ebb_list maps;    /* every JoinMap that has not been finalized */
+  int last_group;   /* the last index given to a group */
+  uint32_t grouped; /* tasks in groups other than `own` */
+  ebb_lua_group own;
+  const void *metatables[CLASS_COUNT]; /* to tell the classes apart */
+};
+
+/* A task that is a Lua coroutine. When it has finished, L's stack holds its
+   results; of a panic the value; and on top the JoinError, once somebody has
+   asked for it who may ask again. A thread that scripts know
+   must look dead then and not be used again: it is *held*, and has a spare,
+   a thread with the task's id on its stack, that becomes L in its place. */
+typedef struct ebb_lua_task {
+  ebb_task task;
+  lua_State *L;
+  ebb_lua_group *group;
+  int anchor; /* place in the group's table */
+  int count;  /* arguments before the first poll, results when finished */
+  uint32_t handles;   /* JoinHandles there are */
+  bool held : 1;      /* L is known to scripts, and has a spare */
+  bool unclean : 1;   /* the body has not returned: L is not used again */
+  bool on_store : 1;  /* L is kept by ebb_lua_run_begin */
+  bool started : 1;
+  bool detailed : 1;  /* STORE_DETAILS has an entry */
+  bool named : 1;     /* STORE_NAMES has one */
+  bool seen : 1;      /* somebody has joined it */
+  bool has_error : 1; /* the JoinError is on top of L */
+} ebb_lua_task;
+
+extern const ebb_task_ops ebb_lua_task_ops;
+
+/* ---- state.c ---- */
+
+static inline ebb_lua *ebb_lua_self(lua_State *L) {
+  return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* As ebb_lua_self; an error when the state is being closed and the runtime
+   is gone. */
+ebb_lua *ebb_lua_open(lua_State *L);
+
+/* Pushes what is at a place of the store. */
+void ebb_lua_stored(lua_State *L, ebb_lua *el, int place);
+
+/* Pops a value into a place of the store. */
+void ebb_lua_store(lua_State *L, ebb_lua *el, int place);
+
+/* A userdata of a class, without user values beyond `uservalues`, pushed. */
+void *ebb_lua_new_object(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                         size_t size, int uservalues);
+
+/* The userdata at `arg` if it is of the class, else NULL. */
+void *ebb_lua_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class);
+
+/* The userdata at `arg`, which must be of the class. */
+void *ebb_lua_check(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class);
+
+/* The integer at `arg`, which must not be negative. */
+lua_Integer ebb_lua_check_count(lua_State *L, int arg);
+
+/* Fills a class's metatable. Its functions get the ebb_lua as upvalue. */
+void ebb_lua_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                          const char *name, const luaL_Reg *methods,
+                          const luaL_Reg *metamethods);
+
+/* The running task, if it is a Lua task of any state; else NULL. */
+static inline ebb_lua_task *ebb_lua_current(const ebb_lua *el) {
+  ebb_task *t = el->rt->current;
+  return t->ops == &ebb_lua_task_ops ? (ebb_lua_task *)t : NULL;
+}
+
+/* Raises the Lua error for a negative errno of the engine. */
+_Noreturn void ebb_lua_raise(lua_State *L, int err);
+
+/* luaL_error, for where the compiler has to know that it does not return. */
+_Noreturn void ebb_lua_error(lua_State *L, const char *format, ...);
+
+/* The ebb_lua of a state, made if there is none; pushes its userdata. */
+ebb_lua *ebb_lua_get(lua_State *L);
+
+/* ---- thread.c: anchors and recycling ---- */
+
+/* Makes a group for a map, whose anchor table is pushed. Raises errors. */
+ebb_lua_group *ebb_lua_group_new(lua_State *L, ebb_lua *el);
+void ebb_lua_group_free(ebb_lua_group *group);
+
+/* Pushes the anchor table of a group to the store; nil in the moment between
+   the collector's finding the map dead and the map's finalizer. */
+bool ebb_lua_group_table(ebb_lua_group *group);
+
+/* Moves a task's thread from its map's anchor table, which is at `table`, to
+   the state's own. Cannot fail. */
+void ebb_lua_adopt(lua_State *L, ebb_lua_task *lt, int table);
+
+/* While a task of a map runs, its thread is kept through the store: inside a
+   generator the collector would not see it. Called when the task begins or
+   goes on, and when it ends or waits. */
+void ebb_lua_run_begin(ebb_lua_task *lt);
+void ebb_lua_run_end(ebb_lua_task *lt);
+
+/* A thread for a task to run on, recycled if possible, pushed. */
+lua_State *ebb_lua_thread_take(lua_State *L, ebb_lua *el);
+
+/* Puts the thread at the top of the stack into the group's anchor table,
+   which is at `table`. Raises errors. Returns the place. */
+int ebb_lua_anchor(lua_State *L, ebb_lua_group *group, int table);
+
+/* The place that ebb_lua_anchor will return next. */
+int ebb_lua_anchor_next(const ebb_lua_group *group);
+
+/* Takes it out again. Cannot fail. */
+void ebb_lua_unanchor(ebb_lua_group *group, int place);
+
+/* Keeps a finished task's thread for another, if it may. Cannot fail. */
+void ebb_lua_thread_give(ebb_lua *el, lua_State *thread);
+
+/* Gives the thread at the top of the stack a spare, unless it has one.
+   Raises errors. */
+void ebb_lua_hold(lua_State *L, ebb_lua *el);
+
+/* The spare of the held thread at `arg`, or NULL. Until the task's first turn
+   it holds the task's id at 1, and above it the arguments. */
+lua_State *ebb_lua_spare(lua_State *L, ebb_lua *el, int arg);
+
+/* A task with a held thread has finished with `count` values on its stack:
+   moves them to the spare, which becomes the task's thread. Cannot fail; for
+   want of memory the thread remains the task's. */
+void ebb_lua_let_thread_go(ebb_lua_task *lt, int count);
+
+/* coroutine.running, which holds a task's thread. */
+int ebb_lua_running(lua_State *L);
+
+/* ---- task.c: the kind of task that is a Lua coroutine ---- */
+
+/* Pushes the thread that a task with the body at `body` will run on. This is
+   the part of making a task in which the collector may run finalizers. */
+void ebb_lua_task_thread(lua_State *L, ebb_lua *el, int body);
+
+/* Makes a task, not started, of the thread at `thread`, the body at `body`,
+   and the arguments above it up to the top; body and arguments are popped.
+   The group's anchor table is at `table`. Raises errors, having changed
+   nothing, and runs no Lua code. */
+ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua_group *group, int table,
+                               int thread, int body);
+
+/* Makes it ready. */
+void ebb_lua_task_start(ebb_lua_task *lt);
+
+/* Raises an argument error unless the value can be a task's body. */
+void ebb_lua_check_body(lua_State *L, ebb_lua *el, int arg);
+
+/* Aborts with the reason at index `reason` (may be none). Raises errors. */
+void ebb_lua_task_abort(lua_State *L, ebb_lua_task *lt, int reason);
+
+/* The running task, suspended in the middle of a call on L, has been
+   aborted: closes its variables on top of its frames and ends it. */
+_Noreturn void ebb_lua_task_shut_down_here(ebb_lua_task *lt, lua_State *L);
+
+/* Closes the variables of a task that is in the middle of a call, innermost
+   first; `L` is the innermost thread, NULL: not known. Sets outcome and
+   result. */
+void ebb_lua_task_close(ebb_lua_task *lt, lua_State *L);
+
+/* Pushes the detail kept for a task, or nil. */
+void ebb_lua_push_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+
+/* ---- result.c: what a task came to ---- */
+
+/* Pushes `true, values...` or `false, JoinError` and returns how many. The
+   task must have finished; it keeps what it has. Raises errors. */
+int ebb_lua_push_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+
+/* Pushes a task's JoinError, the same one each time. Raises errors. */
+void ebb_lua_push_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+
+/* Pushes a JoinError of a task in a map that nobody else will ask; false,
+   with nothing pushed, when the map has changed meanwhile. Raises errors. */
+bool ebb_lua_push_last_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+
+/* Pushes the value that a task has raised. */
+void ebb_lua_push_panic(lua_State *L, ebb_lua_task *lt);
+
+/* Reports a task that has panicked if nobody has seen it and nobody can join
+   it any more: it has no JoinHandle and is in no collection. Called when it
+   finishes, and when it loses one of those. Runs Lua code, which cannot
+   wait. */
+void ebb_lua_check_unhandled(ebb_lua_task *lt);
+
+int ebb_lua_set_unhandled(lua_State *L);
+
+/* ---- wait.c: the one way to wait ---- */
+
+/* Waits in `list` until `deadline`. Where Lua may yield this does not
+   return: `k` is called instead when the wait is over, and must begin with
+   ebb_lua_wait_over. Elsewhere it returns. Both give how the wait ended: 0,
+   -ETIMEDOUT, or -EINTR for a signal, which callers treat like 0: they look
+   at what they wait for, and wait again. The idiom:
+
+     static int f_k(lua_State *L, int status, lua_KContext ctx) {
+       ebb_lua *el = (ebb_lua *)ctx;
+       return f_on(L, el, ebb_lua_wait_over(L, el, f_k));
+     }
+
+   Any other end is raised as an error, and an abort does not return. */
+int ebb_lua_wait(lua_State *L, ebb_lua *el, ebb_list *list, int64_t deadline,
+                 const char *what, lua_KFunction k);
+int ebb_lua_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k);
+
+/* The same to the back of the run queue. */
+int ebb_lua_yield(lua_State *L, ebb_lua *el, lua_KFunction k);
+
+/* ---- close.c: the end of the state ---- */
+
+/* Renews the object whose finalizer aborts the tasks. Raises errors. */
+void ebb_lua_renew_sentinel(lua_State *L, ebb_lua *el);
+
+/* Puts an os.exit in place that, asked to close the state, aborts the tasks
+   while all still works. */
+void ebb_lua_replace_exit(lua_State *L, ebb_lua *el);
+
+/* ---- inspect.c ---- */
+
+/* Raises "deadlock: ..." with a list of the waiting tasks. */
+_Noreturn void ebb_lua_raise_deadlock(lua_State *L, ebb_lua *el);
+
+/* ---- keys of maps: key.c ---- */
+
+/* The engine's key for the Lua value at `arg`; nil and NaN are argument
+   errors. *anchored tells whether the value must be kept from the collector
+   while the key is in use. */
+ebb_key ebb_lua_key(lua_State *L, int arg, bool *anchored);
+
+uint32_t ebb_lua_key_hash(ebb_key key);
+int ebb_lua_key_equal(void *ctx, ebb_key a, ebb_key b);
+
+/* Must the key's value be kept from the collector? */
+bool ebb_lua_key_is_anchored(ebb_key key);
+
+/* Pushes the value of a key that is not anchored; false when it is. */
+bool ebb_lua_key_push(lua_State *L, ebb_key key);
+
+/* The key of a map whose hasher is in Lua: a task's key by its place among
+   the anchors, 0 for the key that is looked for. */
+ebb_key ebb_lua_key_by_place(int place);
+
+/* Pops the name of a task; pushes it, or nil. */
+void ebb_lua_set_name(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+void ebb_lua_push_name(lua_State *L, ebb_lua *el, ebb_task *t);
+
+/* ---- join_handle.c, builder.c ---- */
+
+/* The module's spawn. */
+int ebb_lua_spawn(lua_State *L);
+
+/* Pushes an AbortHandle for a task to come; fills the handle at `arg`. */
+void ebb_lua_new_abort_handle(lua_State *L, ebb_lua *el);
+void ebb_lua_fill_handle(lua_State *L, int arg, ebb_lua_task *lt);
+
+/* The task of the handle, of either class, at `arg`. */
+ebb_lua_task *ebb_lua_handle_task(lua_State *L, int arg);
+
+/* The method build_task of JoinMap and JoinSet; the class is its second
+   upvalue. */
+int ebb_lua_build_task(lua_State *L);
+
+/* ---- the collections ---- */
+
+/* Frees the maps and sets that no finalizer will come for. */
+void ebb_lua_free_maps(ebb_lua *el);
+
+/* ---- the classes ---- */
+
+/* Each pushes nothing, and fills its metatable. */
+void ebb_lua_define_state(lua_State *L, ebb_lua *el);
+void ebb_lua_define_join_handle(lua_State *L, ebb_lua *el);
+void ebb_lua_define_join_error(lua_State *L, ebb_lua *el);
+void ebb_lua_define_join_map(lua_State *L, ebb_lua *el);
+void ebb_lua_define_join_set(lua_State *L, ebb_lua *el);
+void ebb_lua_define_builder(lua_State *L, ebb_lua *el);
+
+/* Each fills the table at the top of the stack with functions. */
+void ebb_lua_open_task(lua_State *L, ebb_lua *el);
+void ebb_lua_open_join_map(lua_State *L, ebb_lua *el);
+void ebb_lua_open_join_set(lua_State *L, ebb_lua *el);
+void ebb_lua_open_builder(lua_State *L, ebb_lua *el);
+void ebb_lua_open_time(lua_State *L, ebb_lua *el);
+void ebb_lua_open_inspect(lua_State *L, ebb_lua *el);
+
+/* Pushes the key of a task, nil if it has none; and as text for people, the
+   string in quotes. */
+void ebb_lua_push_key(lua_State *L, ebb_lua *el, ebb_task *t);
+void ebb_lua_push_key_text(lua_State *L, ebb_lua *el, ebb_task *t);
+
+#endif

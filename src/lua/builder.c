@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT
+   ebb.Builder (Tokio: task::Builder, JoinSet::build_task): gives a task a
+   name, which is kept apart by its id, since few tasks have one. */
+#include "binding.h"
+
+/* User values of a Builder. */
+enum {
+  UV_NAME = 1,
+  UV_TARGET, /* the map or set to spawn into, nil: the module's spawn */
+  UV_COUNT = UV_TARGET
+};
+
+static void new_builder(lua_State *L, ebb_lua *el) {
+  ebb_lua_new_object(L, el, CLASS_BUILDER, 0, UV_COUNT);
+}
+
+static int builder_new(lua_State *L) {
+  new_builder(L, ebb_lua_open(L));
+  return 1;
+}
+
+int ebb_lua_build_task(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua_check(L, el, 1,
+                (ebb_lua_class)lua_tointeger(L, lua_upvalueindex(2)));
+  new_builder(L, el);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, UV_TARGET);
+  return 1;
+}
+
+static int builder_name(lua_State *L) {
+  ebb_lua_check(L, ebb_lua_open(L), 1, CLASS_BUILDER);
+  luaL_checktype(L, 2, LUA_TSTRING);
+  lua_settop(L, 2);
+  lua_setiuservalue(L, 1, UV_NAME);
+  return 1;
+}
+
+/* Here, where an argument error can name the function that was called. The
+   target is at the top of the stack. */
+static void check_arguments(lua_State *L, ebb_lua *el, int count) {
+  bool keyed = ebb_lua_is(L, el, -1, CLASS_JOIN_MAP) != NULL, anchored;
+  luaL_argcheck(L, count > 0, 2, "value expected");
+  if (keyed) (void)ebb_lua_key(L, 2, &anchored);
+  luaL_argcheck(L, count > keyed, keyed + 2, "value expected");
+  ebb_lua_check_body(L, el, keyed + 2);
+}
+
+/* The task that a spawn has just returned a handle or the id of. */
+static ebb_lua_task *spawned(lua_State *L, ebb_lua *el) {
+  if (lua_isuserdata(L, -1)) return ebb_lua_handle_task(L, -1);
+  ebb_id id = (ebb_id)lua_tointeger(L, -1);
+  return (ebb_lua_task *)ebb_task_find(el->rt, id);
+}
+
+/* Calls the spawn of the module, or of the map or set. The task gets its name
+   after that: it cannot have run yet. */
+static int builder_spawn(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua_check(L, el, 1, CLASS_BUILDER);
+  int count = lua_gettop(L) - 1;
+  lua_getiuservalue(L, 1, UV_TARGET);
+  check_arguments(L, el, count);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    ebb_lua_stored(L, el, STORE_STATE);
+    lua_pushcclosure(L, ebb_lua_spawn, 1);
+    lua_insert(L, 2);
+  } else {
+    lua_getfield(L, -1, "spawn");
+    lua_insert(L, 2);
+    lua_insert(L, 3);
+    count++;
+  }
+  lua_call(L, count, 1);
+  ebb_lua_task *lt = spawned(L, el);
+  if (lua_getiuservalue(L, 1, UV_NAME) != LUA_TNIL)
+    ebb_lua_set_name(L, el, lt);
+  lua_settop(L, 2);
+  return 1;
+}
+
+void ebb_lua_define_builder(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"name", builder_name},
+                                     {"spawn", builder_spawn},
+                                     {NULL, NULL}};
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_BUILDER, "Builder", methods, none);
+}
+
+void ebb_lua_open_builder(lua_State *L, ebb_lua *el) {
+  lua_newtable(L);
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushcclosure(L, builder_new, 1);
+  lua_setfield(L, -2, "new");
+  lua_setfield(L, -2, "Builder");
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+   The end of the state: every task that is left is aborted and its clean-up
+   run, as when Tokio's main returns.
+
+   Stock lua5.4 ends the main chunk with lua_close, which tells us through a
+   finalizer. Finalizers run in the reverse order of their objects' making,
+   so that of an old object would come after those of the files and sockets
+   that the tasks' clean-up still needs. Hence the sentinel, an object that
+   is made anew each time the main chunk has waited: its finalizer comes
+   before those of everything that was made until then. */
+#include <errno.h>
+#include <lualib.h>
+#include <stdlib.h>
+
+#include "binding.h"
+
+void ebb_lua_renew_sentinel(lua_State *L, ebb_lua *el) {
+  el->sentinel = ebb_lua_new_object(L, el, CLASS_SENTINEL, 0, 0);
+  ebb_lua_store(L, el, STORE_SENTINEL);
+}
+
+/* The next task of the state, from *slot on, which moves on; or NULL. */
+static ebb_task *next_task(ebb_lua *el, uint32_t *slot) {
+  ebb_table *tasks = &el->rt->tasks;
+  while ((*slot = ebb_table_scan(tasks, *slot)) != EBB_TABLE_NONE) {
+    ebb_task *t = ebb_table_item(tasks, (*slot)++);
+    if (t->ops == &ebb_lua_task_ops && ((ebb_lua_task *)t)->group->el == el)
+      return t;
+  }
+  return NULL;
+}
+
+/* Calls f for each task of the state. It may take tasks away. */
+static void for_each_task(ebb_lua *el, void (*f)(ebb_task *t)) {
+  uint32_t slot = 0;
+  for (ebb_task *t; (t = next_task(el, &slot)) != NULL;) f(t);
+}
+
+static bool is_any_ready(ebb_lua *el) {
+  uint32_t slot = 0;
+  for (ebb_task *t; (t = next_task(el, &slot)) != NULL;)
+    if (t->state == EBB_READY) return true;
+  return false;
+}
+
+/* Nothing that may go on can end this wait, so it fails. Other states' tasks
+   are none of our business. */
+static void break_wait(ebb_task *t) { ebb_task_wake(t, -EDEADLK); }
+
+/* Without blocking: some turns, in which the runtime's other tasks have their
+   share. When none of ours can go on, what they wait for would block. */
+static int drain_by_ticks(ebb_lua *el) {
+  int err = 0;
+  for (int turns = 0; err == 0 && el->live > 0 && turns < 1000; turns++)
+    err = ebb_tick(el->rt, 0, NULL);
+  if (err < 0) return err;
+  return is_any_ready(el) ? 0 : -EDEADLK;
+}
+
+static int drain_once(ebb_lua *el) {
+  ebb_runtime *rt = el->rt;
+  if (rt->never_block && ebb_task_is_root(rt->current))
+    return drain_by_ticks(el);
+  return ebb_wait(rt, &el->drained, EBB_NEVER, "the end of all tasks");
+}
+
+/* The process ends from inside a task: its variables are closed first, on
+   top of its frames, which nothing will return to. A task that has finished
+   can still be the one that runs, in the report of its panic. */
+static bool leave_task(ebb_lua *el) {
+  ebb_lua_task *lt = ebb_lua_current(el);
+  if (lt == NULL || lt->group->el != el) return false;
+  if (lt->task.state == EBB_RUNNING) ebb_lua_task_close(lt, NULL);
+  ebb_lua_run_end(lt);
+  ebb_root_move_here(el->rt);
+  return true;
+}
+
+/* True when it was called in a task, whose thread is closed now. */
+static bool shut_down(ebb_lua *el) {
+  if (el->rt == NULL || el->rt->current == NULL) return false;
+  el->closing = true;
+  el->no_wait = NULL;
+  bool left = leave_task(el);
+  for_each_task(el, ebb_task_abort);
+  while (el->live > 0) {
+    int err = drain_once(el);
+    if (err == -EDEADLK) for_each_task(el, break_wait);
+    if (err == -ENOMEM) break; /* see kill */
+  }
+  return left;
+}
+
+static int sentinel_gc(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  if (lua_touserdata(L, 1) == el->sentinel) shut_down(el);
+  return 0;
+}
+
+/* There was no memory for a stack, so not all clean-ups could run. The threads
+   are about to be freed: their tasks must never run. */
+static void kill(ebb_task *t) {
+  if (t->state != EBB_FINISHED) ebb_task_kill(t);
+}
+
+/* Objects that finalizers make while the state is closed are not finalized
+   themselves: what they refer to is let go of here. */
+static void drop_stray(ebb_task *t) {
+  ebb_lua_task *lt = (ebb_lua_task *)t;
+  t->refs = 1;
+  if (t->set != NULL) ebb_join_set_remove(t->set, t);
+  lt->handles = 0;
+  ebb_lua_check_unhandled(lt);
+  ebb_task_release(t);
+}
+
+/* The oldest object of the binding, so the last to be finalized. */
+static int state_gc(lua_State *L) {
+  ebb_lua *el = lua_touserdata(L, 1);
+  shut_down(el);
+  for_each_task(el, kill);
+  for_each_task(el, drop_stray);
+  ebb_lua_free_maps(el);
+  ebb_runtime *rt = el->rt;
+  el->rt = NULL;
+  if (el->owns_runtime) ebb_runtime_free(rt);
+  return 0;
+}
+
+/* The old os.exit does the exiting, since closing the state may unload the
+   very library that this code is in. A thread that has been closed with its
+   task can call nothing more, so then it is called on the main thread. */
+static int exit_in_order(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  lua_settop(L, 2);
+  bool is_boolean = lua_isboolean(L, 1), success = lua_toboolean(L, 1);
+  lua_Integer code = is_boolean ? 0 : luaL_optinteger(L, 1, EXIT_SUCCESS);
+  bool close = lua_toboolean(L, 2);
+  if (close && shut_down(el)) L = el->main;
+  luaL_checkstack(L, 4, NULL);
+  ebb_lua_stored(L, el, STORE_EXIT);
+  if (is_boolean)
+    lua_pushboolean(L, success);
+  else
+    lua_pushinteger(L, code);
+  lua_pushboolean(L, close);
+  lua_call(L, 2, 0);
+  return 0;
+}
+
+void ebb_lua_replace_exit(lua_State *L, ebb_lua *el) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_isnil(el->store, STORE_EXIT) &&
+      lua_getfield(L, -1, LUA_OSLIBNAME) == LUA_TTABLE &&
+      lua_getfield(L, -1, "exit") == LUA_TFUNCTION) {
+    ebb_lua_store(L, el, STORE_EXIT);
+    ebb_lua_stored(L, el, STORE_STATE);
+    lua_pushcclosure(L, exit_in_order, 1);
+    lua_setfield(L, -2, "exit");
+  }
+}
+
+void ebb_lua_define_state(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg state[] = {{"__gc", state_gc}, {NULL, NULL}};
+  static const luaL_Reg sentinel[] = {{"__gc", sentinel_gc}, {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_STATE, "ebb.state", none, state);
+  ebb_lua_define_class(L, el, CLASS_SENTINEL, "ebb.sentinel", none,
+                       sentinel);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT
+   What JoinMap and JoinSet have in common. A JoinSet is a map in which each
+   task is under its id.
+
+   Finalizers may run wherever Lua allocates, and may call any method of the
+   collection. So each method gets what it needs first, then looks at it and
+   changes it without running Lua code in between. */
+#include "join_map.h"
+
+/* The functions that both classes have know by their second upvalue for which
+   they were made; the others have checked before they come here. */
+lua_map *ebb_lua_check_collection(lua_State *L, ebb_lua *el) {
+  lua_Integer class = lua_tointeger(L, lua_upvalueindex(2));
+  lua_map *map = class != 0
+                     ? ebb_lua_check(L, el, 1, (ebb_lua_class)class)
+                     : lua_touserdata(L, 1);
+  if (map->m == NULL) luaL_error(L, "the collection has been finalized");
+  return map;
+}
+
+lua_map *ebb_lua_new_collection(lua_State *L, ebb_lua *el,
+                                ebb_lua_class class,
+                                int (*equal)(void *, ebb_key, ebb_key)) {
+  lua_map *map = ebb_lua_new_object(L, el, class, sizeof *map, UV_COUNT);
+  ebb_key_ops ops = {.equal = equal};
+  ebb_list_push(&el->maps, &map->link);
+  map->group = ebb_lua_group_new(L, el);
+  lua_setiuservalue(L, -2, UV_ANCHORS);
+  ebb_join_map_init(&map->engine, el->rt, &ops);
+  map->m = &map->engine;
+  return map;
+}
+
+/* ---- leaving ---- */
+
+/* Forgets what is kept for the key of a task that has left the map. */
+static void forget_key(lua_State *L, ebb_task *t, ebb_key key) {
+  if (!ebb_lua_key_is_anchored(key)) return;
+  lua_getiuservalue(L, 1, UV_ANCHORS);
+  lua_rawgeti(L, -1, 0);
+  lua_pushnil(L);
+  lua_rawseti(L, -2, lua_task(t)->anchor);
+  lua_pop(L, 2);
+}
+
+void ebb_lua_leave(lua_State *L, ebb_task *t, ebb_key key) {
+  forget_key(L, t, key);
+  if (t->refs > 1) {
+    lua_getiuservalue(L, 1, UV_ANCHORS);
+    ebb_lua_adopt(L, lua_task(t), lua_gettop(L));
+    lua_pop(L, 1);
+  }
+}
+
+void ebb_lua_let_go(lua_State *L, lua_map *map, ebb_task *t) {
+  ebb_lua_leave(L, t, ebb_join_map_remove(&map->engine, t));
+  ebb_lua_check_unhandled(lua_task(t));
+  ebb_task_release(t);
+}
+
+int ebb_lua_join_task(lua_State *L, ebb_lua *el, lua_map *map, ebb_task *t,
+                     bool with_key) {
+  ebb_lua_task *lt = lua_task(t);
+  bool completed = t->outcome == EBB_COMPLETED;
+  int count = completed ? lt->count : 1;
+  luaL_checkstack(L, count + 8, "too many results");
+  if (!completed && !ebb_lua_push_last_error(L, el, lt)) return 0;
+  if (with_key) ebb_lua_push_key(L, el, t);
+  lua_pushboolean(L, completed);
+  if (completed)
+    lua_xmove(lt->L, L, count);
+  else
+    lua_pushvalue(L, with_key ? -3 : -2);
+  lt->seen = true;
+  ebb_lua_let_go(L, map, t);
+  return with_key + 1 + count;
+}
+
+/* ---- joining ---- */
+
+static int join_next_k(lua_State *L, int status, lua_KContext ctx);
+
+/* stack: collection, with the key? -> [key,] ok, values... */
+static int join_next_on(lua_State *L, ebb_lua *el) {
+  bool with_key = lua_toboolean(L, 2);
+  for (;;) {
+    lua_map *map = ebb_lua_check_collection(L, el);
+    ebb_task *t = ebb_join_set_peek(&map->m->set);
+    if (t != NULL && ebb_budget_take(el->rt)) {
+      int count = ebb_lua_join_task(L, el, map, t, with_key);
+      if (count > 0) return count;
+    } else if (t != NULL) {
+      ebb_lua_yield(L, el, join_next_k);
+    } else if (ebb_join_map_len(map->m) > 0) {
+      ebb_lua_wait(L, el, &map->m->set.waiters, EBB_NEVER, "join_next",
+                   join_next_k);
+    } else {
+      lua_pushnil(L);
+      return 1;
+    }
+  }
+}
+
+static int join_next_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, join_next_k);
+  return join_next_on(L, el);
+}
+
+int ebb_lua_join_next(lua_State *L, bool with_key) {
+  lua_settop(L, 1);
+  lua_pushboolean(L, with_key);
+  return join_next_on(L, ebb_lua_open(L));
+}
+
+int ebb_lua_try_join_next(lua_State *L, bool with_key) {
+  ebb_lua *el = ebb_lua_open(L);
+  lua_settop(L, 1);
+  lua_map *map = ebb_lua_check_collection(L, el);
+  ebb_task *t;
+  while ((t = ebb_join_set_peek(&map->m->set)) != NULL) {
+    int count = ebb_lua_join_task(L, el, map, t, with_key);
+    if (count > 0) return count;
+  }
+  lua_pushnil(L);
+  return 1;
+}
+
+static int shutdown_k(lua_State *L, int status, lua_KContext ctx);
+
+/* stack: collection, the last id that was given when all were aborted. What
+   clean-ups spawn into it meanwhile is aborted too. */
+static int shutdown_on(lua_State *L, ebb_lua *el) {
+  for (;;) {
+    lua_map *map = ebb_lua_check_collection(L, el);
+    ebb_join_set *set = &map->m->set;
+    ebb_task *t;
+    if (lua_tointeger(L, 2) != (lua_Integer)el->rt->last_id) {
+      ebb_join_map_abort_all(map->m);
+      lua_pushinteger(L, (lua_Integer)el->rt->last_id);
+      lua_replace(L, 2);
+    }
+    while ((t = ebb_join_set_peek(set)) != NULL) {
+      lua_task(t)->seen = true;
+      ebb_lua_let_go(L, map, t);
+    }
+    if (ebb_join_map_len(map->m) == 0) return 0;
+    ebb_lua_wait(L, el, &set->waiters, EBB_NEVER, "shutdown", shutdown_k);
+  }
+}
+
+static int shutdown_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, shutdown_k);
+  return shutdown_on(L, el);
+}
+
+static int shutdown(lua_State *L) {
+  lua_settop(L, 1);
+  lua_pushinteger(L, -1);
+  return shutdown_on(L, ebb_lua_open(L));
+}
+
+/* ---- aborting and detaching ---- */
+
+static int abort_all(lua_State *L) {
+  ebb_join_map_abort_all(ebb_lua_check_collection(L, ebb_lua_open(L))->m);
+  return 0;
+}
+
+/* Letting go of a panic reports it, which runs Lua code: that may do anything
+   with the map but finalize it, since it is at index 1. */
+void ebb_lua_detach_all(lua_State *L, lua_map *map) {
+  ebb_table *members = &map->engine.set.members;
+  uint32_t slot = ebb_table_scan(members, 0);
+  for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(members, slot + 1))
+    ebb_lua_let_go(L, map, ebb_table_item(members, slot));
+}
+
+static int detach_all(lua_State *L) {
+  lua_map *map = ebb_lua_check_collection(L, ebb_lua_open(L));
+  ebb_lua_detach_all(L, map);
+  return 0;
+}
+
+static lua_map *either(lua_State *L, ebb_lua *el) {
+  lua_map *map = ebb_lua_is(L, el, 1, CLASS_JOIN_MAP);
+  return map != NULL ? map : ebb_lua_is(L, el, 1, CLASS_JOIN_SET);
+}
+
+/* The clean-up of a task whose map was collected comes after the finalizers
+   of what the task held, so it may close what has been finalized. */
+static int close_it(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  lua_map *map = either(L, el);
+  if (el->rt == NULL || map == NULL || map->m == NULL) return 0;
+  ebb_join_map_abort_all(map->m);
+  ebb_lua_detach_all(L, map);
+  return 0;
+}
+
+static int collect(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  lua_map *map = either(L, el);
+  if (el->rt == NULL || map == NULL) return 0;
+  if (map->m != NULL) {
+    ebb_join_map_abort_all(map->m);
+    ebb_lua_detach_all(L, map);
+    ebb_join_map_destroy(map->m);
+    map->m = NULL;
+  }
+  if (map->group != NULL) ebb_lua_group_free(map->group);
+  map->group = NULL;
+  ebb_list_remove(&map->link);
+  return 0;
+}
+
+void ebb_lua_free_maps(ebb_lua *el) {
+  while (!ebb_list_is_empty(&el->maps)) {
+    lua_map *map = ebb_container_of(el->maps.next, lua_map, link);
+    ebb_list_remove(&map->link);
+    if (map->m != NULL) ebb_join_map_destroy(map->m);
+    if (map->group != NULL) ebb_lua_group_free(map->group);
+  }
+}
+
+static int len(lua_State *L) {
+  lua_map *map = ebb_lua_check_collection(L, ebb_lua_open(L));
+  lua_pushinteger(L, (lua_Integer)ebb_join_map_len(map->m));
+  return 1;
+}
+
+static int is_empty(lua_State *L) {
+  lua_map *map = ebb_lua_check_collection(L, ebb_lua_open(L));
+  lua_pushboolean(L, ebb_join_map_len(map->m) == 0);
+  return 1;
+}
+
+static int contains_task(lua_State *L) {
+  lua_map *map = ebb_lua_check_collection(L, ebb_lua_open(L));
+  ebb_id id = (ebb_id)luaL_checkinteger(L, 2);
+  lua_pushboolean(L, ebb_join_map_contains_task(map->m, id));
+  return 1;
+}
+
+void ebb_lua_define_collection(lua_State *L, ebb_lua *el,
+                               ebb_lua_class class, const char *name,
+                               const luaL_Reg *methods) {
+  static const luaL_Reg shared[] = {{"abort_all", abort_all},
+                                    {"build_task", ebb_lua_build_task},
+                                    {"contains_task", contains_task},
+                                    {"detach_all", detach_all},
+                                    {"is_empty", is_empty},
+                                    {"len", len},
+                                    {"shutdown", shutdown},
+                                    {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", close_it},
+                                  {"__gc", collect},
+                                  {NULL, NULL}};
+  ebb_lua_define_class(L, el, class, name, methods, meta);
+  ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
+  lua_getfield(L, -1, "__index");
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushinteger(L, class);
+  luaL_setfuncs(L, shared, 2);
+  lua_getfield(L, -1, "len");
+  lua_setfield(L, -3, "__len");
+  lua_pop(L, 2);
+}

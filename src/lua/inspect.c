@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+   What a person wants to know of the tasks: ebb.tasks(), ebb.traceback(),
+   and the list in a deadlock's message. */
+#include <stdlib.h>
+
+#include "binding.h"
+
+enum { DEADLOCK_LIST_MAX = 20 };
+
+/* In a JoinSet the key is the id once more. */
+static void push_key(lua_State *L, ebb_lua *el, ebb_task *t) {
+  if (t->ops == &ebb_lua_task_ops && ((ebb_lua_task *)t)->group->keyless)
+    lua_pushnil(L);
+  else
+    ebb_lua_push_key(L, el, t);
+}
+
+static const char *state_name(const ebb_task *t) {
+  static const char *const names[] = {
+      [EBB_NEW] = "ready",         [EBB_READY] = "ready",
+      [EBB_RUNNING] = "running",   [EBB_WAITING] = "waiting",
+      [EBB_FINISHED] = "finished",
+  };
+  return names[t->state];
+}
+
+/* ---- ebb.tasks ---- */
+
+static void set_number(lua_State *L, const char *field, lua_Number value) {
+  lua_pushnumber(L, value);
+  lua_setfield(L, -2, field);
+}
+
+static void set_integer(lua_State *L, const char *field, uint64_t value) {
+  lua_pushinteger(L, (lua_Integer)value);
+  lua_setfield(L, -2, field);
+}
+
+static void set_string(lua_State *L, const char *field, const char *value) {
+  lua_pushstring(L, value);
+  lua_setfield(L, -2, field);
+}
+
+static void push_task(lua_State *L, ebb_lua *el, ebb_task *t) {
+  lua_createtable(L, 0, 8);
+  set_integer(L, "id", t->id);
+  set_string(L, "state", state_name(t));
+  if (t->state == EBB_WAITING) set_string(L, "waiting_for", t->what);
+  set_number(L, "spawned_at", (lua_Number)t->spawned_at / 1e9);
+  set_integer(L, "polls", t->polls);
+  set_number(L, "busy", (lua_Number)t->busy / 1e9);
+  push_key(L, el, t);
+  lua_setfield(L, -2, "key");
+  ebb_lua_push_name(L, el, t);
+  lua_setfield(L, -2, "name");
+}
+
+/* A task that has finished and been joined is there only for its handle. */
+static bool is_history(const ebb_task *t) {
+  return t->state == EBB_FINISHED && t->ops == &ebb_lua_task_ops &&
+         ((const ebb_lua_task *)t)->seen;
+}
+
+/* Pushing may run finalizers, which may free tasks: each is looked up by
+   its slot, at its turn. */
+static int tasks(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  ebb_table *all = &el->rt->tasks;
+  el->rt->measured = true;
+  lua_newtable(L);
+  uint32_t slot = ebb_table_scan(all, 0);
+  for (int n = 0; slot != EBB_TABLE_NONE;
+       slot = ebb_table_scan(all, slot + 1)) {
+    ebb_task *t = ebb_table_item(all, slot);
+    if (is_history(t)) continue;
+    ebb_task_retain(t);
+    push_task(L, el, t);
+    ebb_task_release(t);
+    lua_rawseti(L, -2, ++n);
+  }
+  return 1;
+}
+
+static int traceback(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  ebb_task *t = ebb_task_find(el->rt, (ebb_id)luaL_checkinteger(L, 1));
+  ebb_lua_task *lt = (ebb_lua_task *)t;
+  if (t == NULL || t->ops != &ebb_lua_task_ops || lt->group->el != el) {
+    luaL_pushfail(L);
+    return 1;
+  }
+  ebb_lua_push_name(L, el, t);
+  if (t->state != EBB_FINISHED)
+    luaL_traceback(L, lt->L, lua_tostring(L, -1), 0);
+  else if (t->outcome == EBB_PANICKED)
+    ebb_lua_push_detail(L, el, lt);
+  else
+    luaL_pushfail(L);
+  return 1;
+}
+
+/* ---- deadlock ---- */
+
+/* Pops a key and pushes it as text: an object is not asked how it is shown,
+   since it could do anything. */
+static void key_to_text(lua_State *L) {
+  int type = lua_type(L, -1);
+  if (type == LUA_TNIL)
+    lua_pushliteral(L, "");
+  else if (type == LUA_TSTRING)
+    lua_pushfstring(L, " (key \"%s\")", lua_tostring(L, -1));
+  else if (type == LUA_TNUMBER)
+    lua_pushfstring(L, " (key %s)", lua_tostring(L, -1));
+  else
+    lua_pushfstring(L, " (key %s: %p)", lua_typename(L, type),
+                    lua_topointer(L, -1));
+  lua_remove(L, -2);
+}
+
+/* Pushes one line. The task is not touched once something has been
+   allocated, when a finalizer may have run. */
+static void describe_wait(lua_State *L, ebb_lua *el, ebb_task *t) {
+  lua_Integer id = (lua_Integer)t->id;
+  const char *what = t->what;
+  int base = lua_gettop(L);
+  ebb_lua_push_name(L, el, t);
+  push_key(L, el, t);
+  key_to_text(L);
+  const char *name = lua_tostring(L, base + 1), *quote = "\"";
+  if (name == NULL) name = quote = "";
+  lua_pushfstring(L, "\n  task %I%s%s%s%s%s waits for %s", id,
+                  *quote ? " " : "", quote, name, quote,
+                  lua_tostring(L, base + 2), what);
+  lua_replace(L, base + 1);
+  lua_settop(L, base + 1);
+}
+
+void ebb_lua_raise_deadlock(lua_State *L, ebb_lua *el) {
+  ebb_runtime *rt = el->rt;
+  ebb_table *all = &rt->tasks;
+  luaL_Buffer b;
+  int listed = 0;
+  luaL_where(L, 1);
+  luaL_buffinit(L, &b);
+  luaL_addstring(&b, "deadlock: every task waits and nothing can wake one");
+  luaL_addstring(&b, "\n  the main chunk waits for ");
+  luaL_addstring(&b, rt->root.what != NULL ? rt->root.what : "?");
+  uint32_t slot = ebb_table_scan(all, 0);
+  for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(all, slot + 1)) {
+    ebb_task *t = ebb_table_item(all, slot);
+    if (t->state != EBB_WAITING || ++listed > DEADLOCK_LIST_MAX) continue;
+    describe_wait(L, el, t);
+    luaL_addvalue(&b);
+  }
+  if (listed > DEADLOCK_LIST_MAX) {
+    lua_pushfstring(L, "\n  and %d more", listed - DEADLOCK_LIST_MAX);
+    luaL_addvalue(&b);
+  }
+  luaL_pushresult(&b);
+  lua_concat(L, 2);
+  lua_error(L);
+  abort();
+}
+
+void ebb_lua_open_inspect(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg functions[] = {
+      {"tasks", tasks}, {"traceback", traceback}, {NULL, NULL}};
+  ebb_lua_stored(L, el, STORE_STATE);
+  luaL_setfuncs(L, functions, 1);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT
+   ebb.JoinMap (tokio_util: task::JoinMap) over the engine's: what is done by
+   key. collection.c has what it shares with JoinSet, map_key.c the keys,
+   map_look.c what only looks.
+
+   Finalizers may run wherever Lua allocates, and may call any method of the
+   map. So each method gets what it needs first, then looks at the map and
+   changes it without running Lua code in between. */
+#include "join_map.h"
+
+#include <errno.h>
+
+/* ---- making one ---- */
+
+static void read_hasher(lua_State *L, lua_map *map, int arg) {
+  luaL_checktype(L, arg, LUA_TTABLE);
+  luaL_argcheck(L, lua_getfield(L, arg, "hash") == LUA_TFUNCTION, arg,
+                "hasher has no function `hash`");
+  luaL_argcheck(L, lua_getfield(L, arg, "equal") == LUA_TFUNCTION, arg,
+                "hasher has no function `equal`");
+  lua_setiuservalue(L, -3, UV_EQUAL);
+  lua_setiuservalue(L, -2, UV_HASH);
+  map->hasher = true;
+}
+
+static int new_map(lua_State *L, lua_Integer capacity, int hasher) {
+  ebb_lua *el = ebb_lua_open(L);
+  lua_map *map = ebb_lua_new_collection(
+      L, el, CLASS_JOIN_MAP, hasher ? ebb_lua_map_equal : ebb_lua_key_equal);
+  if (hasher != 0) read_hasher(L, map, hasher);
+  if (capacity > 0) {
+    int err = ebb_join_map_reserve(map->m, (size_t)capacity);
+    if (err < 0) ebb_lua_raise(L, err);
+  }
+  return 1;
+}
+
+static int map_new(lua_State *L) {
+  luaL_argcheck(L, lua_isnoneornil(L, 1), 1, "no options are known");
+  return new_map(L, 0, 0);
+}
+
+static int map_with_capacity(lua_State *L) {
+  return new_map(L, ebb_lua_check_count(L, 1), 0);
+}
+
+static int map_with_hasher(lua_State *L) { return new_map(L, 0, 1); }
+
+static int map_with_capacity_and_hasher(lua_State *L) {
+  return new_map(L, ebb_lua_check_count(L, 1), 2);
+}
+
+/* ---- spawning ---- */
+
+/* stack: map, key, body, arguments... -> id, or nil when `replace` is not
+   set and the key is there */
+static int spawn_on(lua_State *L, bool replace) {
+  ebb_lua *el = ebb_lua_open(L);
+  lua_map *map = ebb_lua_check_map(L, el);
+  bool anchored;
+  luaL_checkany(L, 2);
+  (void)ebb_lua_key(L, 2, &anchored);
+  ebb_lua_check_body(L, el, 3);
+  if (anchored || map->hasher)
+    ebb_lua_map_push_keys(L);
+  else
+    lua_pushnil(L);
+  lua_getiuservalue(L, 1, UV_ANCHORS);
+  ebb_lua_task_thread(L, el, 3);
+  lua_rotate(L, 3, 3); /* map, key, keys, anchors, thread, body, ... */
+  ebb_lua_place at = ebb_lua_map_find(L, map, 2);
+  if (at.task != NULL && !replace) {
+    luaL_pushfail(L);
+    return 1;
+  }
+  /* No Lua code runs from here on. */
+  int err = ebb_join_map_reserve(map->m, 1);
+  if (err < 0) ebb_lua_raise(L, err);
+  int anchor = ebb_lua_anchor_next(map->group);
+  if (at.anchored) {
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, 3, anchor);
+  }
+  if (map->hasher) at.key = ebb_lua_key_by_place(anchor);
+  ebb_lua_task *lt = ebb_lua_task_new(L, map->group, 4, 5, 6);
+  ebb_task *old = at.task;
+  if (old == NULL) {
+    ebb_join_map_put(map->m, at.hash, at.key, &lt->task);
+  } else {
+    ebb_task_abort(old);
+    ebb_lua_leave(L, old, ebb_join_map_replace(map->m, old, at.key, &lt->task));
+  }
+  ebb_lua_task_start(lt);
+  lua_pushinteger(L, (lua_Integer)lt->task.id);
+  if (old != NULL) {
+    ebb_lua_check_unhandled(lua_task(old));
+    ebb_task_release(old);
+  }
+  return 1;
+}
+
+static int map_spawn(lua_State *L) { return spawn_on(L, true); }
+
+static int map_spawn_if_absent(lua_State *L) { return spawn_on(L, false); }
+
+/* ---- joining ---- */
+
+static int map_join_next(lua_State *L) {
+  ebb_lua_check_map(L, ebb_lua_open(L));
+  return ebb_lua_join_next(L, true);
+}
+
+static int map_try_join_next(lua_State *L) {
+  ebb_lua_check_map(L, ebb_lua_open(L));
+  return ebb_lua_try_join_next(L, true);
+}
+
+static int join_k(lua_State *L, int status, lua_KContext ctx);
+
+/* stack: map, id of the task -> ok, values... It may have been joined by
+   someone else or replaced meanwhile: then there is nothing to join. */
+static int join_on(lua_State *L, ebb_lua *el) {
+  ebb_id id = (ebb_id)lua_tointeger(L, 2);
+  for (;;) {
+    lua_map *map = ebb_lua_check_map(L, el);
+    ebb_task *t = ebb_task_find(el->rt, id);
+    if (t == NULL || t->set != &map->m->set) {
+      lua_pushnil(L);
+      return 1;
+    }
+    bool done = t->state == EBB_FINISHED;
+    if (done && ebb_budget_take(el->rt)) {
+      int count = ebb_lua_join_task(L, el, map, t, false);
+      if (count > 0) return count;
+    } else if (done) {
+      ebb_lua_yield(L, el, join_k);
+    } else {
+      ebb_lua_wait(L, el, &t->joiners, EBB_NEVER, "join", join_k);
+    }
+  }
+}
+
+static int join_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, join_k);
+  return join_on(L, el);
+}
+
+static int map_join(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  lua_settop(L, 2);
+  ebb_lua_place at = ebb_lua_map_find(L, ebb_lua_check_map(L, el), 2);
+  if (at.task == NULL) {
+    lua_pushnil(L);
+    return 1;
+  }
+  if (at.task == el->rt->current)
+    return luaL_error(L, "a task cannot join itself");
+  lua_pushinteger(L, (lua_Integer)at.task->id);
+  lua_replace(L, 2);
+  return join_on(L, el);
+}
+
+/* ---- aborting and detaching ---- */
+
+static int map_abort(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  lua_map *map = ebb_lua_check_map(L, el);
+  ebb_lua_place at = ebb_lua_map_find(L, map, 2);
+  if (at.task != NULL) ebb_lua_task_abort(L, lua_task(at.task), 3);
+  lua_pushboolean(L, at.task != NULL);
+  return 1;
+}
+
+/* The predicate may do anything with the map: each task is looked at by its
+   slot, at its turn, and aborted only if it is still there after. */
+static int map_abort_matching(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  lua_map *map = ebb_lua_check_map(L, el);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  ebb_table *members = &map->engine.set.members;
+  uint32_t slot = ebb_table_scan(members, 0);
+  for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(members, slot + 1)) {
+    ebb_task *t = ebb_table_item(members, slot);
+    ebb_id id = t->id;
+    lua_pushvalue(L, 2);
+    ebb_lua_push_key(L, el, t);
+    lua_call(L, 1, 1);
+    if (lua_toboolean(L, -1) &&
+        ebb_join_map_contains_task(&map->engine, id))
+      ebb_task_abort(t);
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+static int map_detach(lua_State *L) {
+  lua_map *map = ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_place at = ebb_lua_map_find(L, map, 2);
+  if (at.task != NULL) ebb_lua_let_go(L, map, at.task);
+  lua_pushboolean(L, at.task != NULL);
+  return 1;
+}
+
+void ebb_lua_define_join_map(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {
+      {"abort", map_abort},
+      {"abort_matching", map_abort_matching},
+      {"detach", map_detach},
+      {"join", map_join},
+      {"join_next", map_join_next},
+      {"spawn", map_spawn},
+      {"spawn_if_absent", map_spawn_if_absent},
+      {"try_join_next", map_try_join_next},
+      {NULL, NULL}};
+  ebb_lua_define_collection(L, el, CLASS_JOIN_MAP, "JoinMap", methods);
+  ebb_lua_define_map_looks(L, el);
+}
+
+void ebb_lua_open_join_map(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg functions[] = {
+      {"new", map_new},
+      {"with_capacity", map_with_capacity},
+      {"with_capacity_and_hasher", map_with_capacity_and_hasher},
+      {"with_hasher", map_with_hasher},
+      {NULL, NULL}};
+  lua_newtable(L);
+  ebb_lua_stored(L, el, STORE_STATE);
+  luaL_setfuncs(L, functions, 1);
+  lua_setfield(L, -2, "JoinMap");
+}

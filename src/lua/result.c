@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+   What a task came to: its results, or a JoinError (Tokio: JoinError). */
+#include <errno.h>
+
+#include "binding.h"
+
+typedef struct join_error {
+  lua_Integer id;
+  ebb_outcome outcome;
+} join_error;
+
+/* User values of a JoinError. */
+enum { UV_VALUE = 1 /* raised value, or reason */, UV_TRACEBACK };
+
+/* ---- from the task ---- */
+
+void ebb_lua_push_panic(lua_State *L, ebb_lua_task *lt) {
+  lua_pushvalue(lt->L, 1);
+  lua_xmove(lt->L, L, 1);
+}
+
+/* A cancelled task without a reason needs no user values. */
+static int uservalues_for(const ebb_lua_task *lt) {
+  return lt->task.outcome == EBB_PANICKED ? 2 : lt->detailed;
+}
+
+/* Fills the new JoinError at the top of the stack. Cannot fail. */
+static void fill_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  join_error *e = lua_touserdata(L, -1);
+  bool panicked = lt->task.outcome == EBB_PANICKED;
+  e->id = (lua_Integer)lt->task.id;
+  e->outcome = (ebb_outcome)lt->task.outcome;
+  if (panicked) {
+    ebb_lua_push_panic(L, lt);
+    lua_setiuservalue(L, -2, UV_VALUE);
+  }
+  if (lt->detailed) {
+    ebb_lua_push_detail(L, el, lt);
+    lua_setiuservalue(L, -2, panicked ? UV_TRACEBACK : UV_VALUE);
+  }
+}
+
+void ebb_lua_push_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  luaL_checkstack(L, 4, NULL);
+  if (lt->has_error) {
+    lua_pushvalue(lt->L, -1);
+    lua_xmove(lt->L, L, 1);
+    return;
+  }
+  ebb_lua_new_object(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
+                     uservalues_for(lt));
+  fill_error(L, el, lt);
+  lua_pushvalue(L, -1);
+  lua_xmove(L, lt->L, 1);
+  lt->has_error = true;
+}
+
+/* Making the object may run a finalizer, which may take the task away. When
+   anything has changed the caller looks again. */
+bool ebb_lua_push_last_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  const ebb_table *members = &lt->task.set->members;
+  uint32_t version = members->version;
+  ebb_lua_new_object(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
+                     uservalues_for(lt));
+  if (members->version == version) {
+    fill_error(L, el, lt);
+    return true;
+  }
+  lua_pop(L, 1);
+  return false;
+}
+
+int ebb_lua_push_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  bool completed = lt->task.outcome == EBB_COMPLETED;
+  luaL_checkstack(L, lt->count + 2, "too many results");
+  lua_pushboolean(L, completed);
+  if (!completed) {
+    ebb_lua_push_error(L, el, lt);
+  } else {
+    if (!lua_checkstack(lt->L, lt->count)) ebb_lua_raise(L, -ENOMEM);
+    for (int i = 1; i <= lt->count; i++) lua_pushvalue(lt->L, i);
+    lua_xmove(lt->L, L, lt->count);
+  }
+  lt->seen = true;
+  return completed ? 1 + lt->count : 2;
+}
+
+/* ---- the class ---- */
+
+static join_error *check_error(lua_State *L) {
+  return ebb_lua_check(L, ebb_lua_self(L), 1, CLASS_JOIN_ERROR);
+}
+
+static int is_cancelled(lua_State *L) {
+  lua_pushboolean(L, check_error(L)->outcome == EBB_CANCELLED);
+  return 1;
+}
+
+static int is_panic(lua_State *L) {
+  lua_pushboolean(L, check_error(L)->outcome == EBB_PANICKED);
+  return 1;
+}
+
+static int into_panic(lua_State *L) {
+  join_error *e = check_error(L);
+  if (e->outcome != EBB_PANICKED)
+    return luaL_error(L, "task %I was cancelled, it did not panic", e->id);
+  lua_getiuservalue(L, 1, UV_VALUE);
+  return 1;
+}
+
+static int try_into_panic(lua_State *L) {
+  bool panicked = check_error(L)->outcome == EBB_PANICKED;
+  lua_pushboolean(L, panicked);
+  if (panicked)
+    lua_getiuservalue(L, 1, UV_VALUE);
+  else
+    lua_pushvalue(L, 1);
+  return 2;
+}
+
+static int error_id(lua_State *L) {
+  lua_pushinteger(L, check_error(L)->id);
+  return 1;
+}
+
+static int reason(lua_State *L) {
+  if (check_error(L)->outcome == EBB_CANCELLED)
+    lua_getiuservalue(L, 1, UV_VALUE);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+static int traceback(lua_State *L) {
+  check_error(L);
+  lua_getiuservalue(L, 1, UV_TRACEBACK);
+  return 1;
+}
+
+/* As Tokio: the message is shown when it is text. A table that says how it
+   is shown as text counts as such in Lua. */
+static int error_tostring(lua_State *L) {
+  join_error *e = check_error(L);
+  if (e->outcome == EBB_CANCELLED) {
+    lua_pushfstring(L, "task %I was cancelled", e->id);
+    return 1;
+  }
+  lua_getiuservalue(L, 1, UV_VALUE);
+  if (lua_isstring(L, -1) || luaL_getmetafield(L, -1, "__tostring")) {
+    lua_settop(L, 2);
+    lua_pushfstring(L, "task %I panicked with message \"%s\"", e->id,
+                    luaL_tolstring(L, 2, NULL));
+  } else {
+    lua_pushfstring(L, "task %I panicked", e->id);
+  }
+  return 1;
+}
+
+void ebb_lua_define_join_error(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {
+      {"id", error_id},
+      {"into_panic", into_panic},
+      {"is_cancelled", is_cancelled},
+      {"is_panic", is_panic},
+      {"reason", reason},
+      {"traceback", traceback},
+      {"try_into_panic", try_into_panic},
+      {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__tostring", error_tostring},
+                                  {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_JOIN_ERROR, "JoinError", methods, meta);
+}
+
+/* ---- panics that nobody can see any more ---- */
+
+/* stack: task -> */
+static int report(lua_State *L) {
+  ebb_lua_task *lt = lua_touserdata(L, 1);
+  ebb_lua *el = lt->group->el;
+  ebb_lua_stored(L, el, STORE_UNHANDLED);
+  ebb_lua_push_error(L, el, lt);
+  if (lua_isnil(L, 2)) {
+    const char *text = luaL_tolstring(L, 3, NULL);
+    lua_writestringerror("ebb: %s\n", text);
+    ebb_lua_push_name(L, el, &lt->task);
+    if (lua_isstring(L, -1))
+      lua_writestringerror("  name: %s\n", lua_tostring(L, -1));
+    lua_getiuservalue(L, 3, UV_TRACEBACK);
+    if (lua_isstring(L, -1))
+      lua_writestringerror("%s\n", lua_tostring(L, -1));
+  } else {
+    lua_call(L, 1, 0);
+  }
+  return 0;
+}
+
+static bool is_unhandled(const ebb_lua_task *lt) {
+  const ebb_task *t = &lt->task;
+  return t->state == EBB_FINISHED && t->outcome == EBB_PANICKED &&
+         !lt->seen && lt->handles == 0 && t->set == NULL;
+}
+
+void ebb_lua_check_unhandled(ebb_lua_task *lt) {
+  if (!is_unhandled(lt)) return;
+  lt->seen = true;
+  ebb_lua *el = lt->group->el;
+  const char *outer = el->no_wait;
+  el->no_wait = "the function of set_unhandled";
+  lua_pushcfunction(el->aux, report);
+  lua_pushlightuserdata(el->aux, lt);
+  if (lua_pcall(el->aux, 1, 0, 0) != LUA_OK) {
+    const char *text = lua_tostring(el->aux, -1);
+    lua_writestringerror("ebb: cannot report a panic: %s\n",
+                         text != NULL ? text : "(no message)");
+    lua_pop(el->aux, 1);
+  }
+  el->no_wait = outer;
+}
+
+int ebb_lua_set_unhandled(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  if (!lua_isnoneornil(L, 1)) luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  ebb_lua_stored(L, el, STORE_UNHANDLED);
+  lua_insert(L, 1);
+  ebb_lua_store(L, el, STORE_UNHANDLED);
+  return 1;
+}

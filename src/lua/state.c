@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT
+   The binding's state: made at the first `require "ebb"` or by
+   ebb_lua_attach, found again in the registry. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "binding.h"
+
+static const char registry_key;
+
+ebb_lua *ebb_lua_open(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  if (el->rt == NULL) luaL_error(L, "the Lua state is being closed");
+  return el;
+}
+
+void ebb_lua_stored(lua_State *L, ebb_lua *el, int place) {
+  lua_pushvalue(el->store, place);
+  lua_xmove(el->store, L, 1);
+}
+
+void ebb_lua_store(lua_State *L, ebb_lua *el, int place) {
+  lua_xmove(L, el->store, 1);
+  lua_replace(el->store, place);
+}
+
+void *ebb_lua_new_object(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                         size_t size, int uservalues) {
+  void *object = lua_newuserdatauv(L, size, uservalues);
+  memset(object, 0, size);
+  ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
+  lua_setmetatable(L, -2);
+  return object;
+}
+
+static const char *const class_names[CLASS_COUNT] = {
+    [CLASS_STATE] = "ebb.state",
+    [CLASS_SENTINEL] = "ebb.sentinel",
+    [CLASS_JOIN_HANDLE] = "JoinHandle",
+    [CLASS_ABORT_HANDLE] = "AbortHandle",
+    [CLASS_JOIN_ERROR] = "JoinError",
+    [CLASS_JOIN_MAP] = "JoinMap",
+    [CLASS_JOIN_SET] = "JoinSet",
+    [CLASS_BUILDER] = "Builder",
+};
+
+void *ebb_lua_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class) {
+  void *object = lua_touserdata(L, arg);
+  if (object == NULL || !lua_getmetatable(L, arg)) return NULL;
+  const void *meta = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  return meta == el->metatables[class] ? object : NULL;
+}
+
+void *ebb_lua_check(lua_State *L, ebb_lua *el, int arg,
+                    ebb_lua_class class) {
+  void *object = ebb_lua_is(L, el, arg, class);
+  if (object == NULL) luaL_typeerror(L, arg, class_names[class]);
+  return object;
+}
+
+void ebb_lua_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                          const char *name, const luaL_Reg *methods,
+                          const luaL_Reg *metamethods) {
+  ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "__name");
+  ebb_lua_stored(L, el, STORE_STATE);
+  luaL_setfuncs(L, metamethods, 1);
+  lua_newtable(L);
+  ebb_lua_stored(L, el, STORE_STATE);
+  luaL_setfuncs(L, methods, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
+void ebb_lua_error(lua_State *L, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  luaL_where(L, 1);
+  lua_pushvfstring(L, format, args);
+  va_end(args);
+  lua_concat(L, 2);
+  lua_error(L);
+  abort(); /* lua_error does not return, but its type does not say so */
+}
+
+void ebb_lua_raise(lua_State *L, int err) {
+  if (err == -ENOMEM)
+    ebb_lua_error(L, "not enough memory for a task or a stack");
+  if (err == -EPERM)
+    ebb_lua_error(L, "cannot wait outside of a task: this runtime is driven "
+                     "by ebb_tick; spawn a task that waits");
+  ebb_lua_error(L, "ebb: %s", strerror(-err));
+}
+
+lua_Integer ebb_lua_check_count(lua_State *L, int arg) {
+  lua_Integer n = luaL_checkinteger(L, arg);
+  luaL_argcheck(L, n >= 0, arg, "count is negative");
+  return n;
+}
+
+/* ---- making it ---- */
+
+static void push_weak_table(lua_State *L, const char *mode) {
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushstring(L, mode);
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+}
+
+/* Fills the store with the userdata at the top of L's stack, which stays
+   there, and with empty tables. */
+static void fill_store(lua_State *L, ebb_lua *el) {
+  if (!lua_checkstack(el->store, STORE_META_FIRST + CLASS_COUNT + 20))
+    ebb_lua_raise(L, -ENOMEM);
+  lua_pushvalue(L, -1);                /* STORE_STATE */
+  lua_pushnil(L);                      /* STORE_SENTINEL */
+  lua_newtable(L);                     /* STORE_DETAILS */
+  push_weak_table(L, "k");             /* STORE_HELD */
+  lua_newtable(L);                     /* STORE_ANCHORS */
+  push_weak_table(L, "v");             /* STORE_GROUPS */
+  lua_pushnil(L);                      /* STORE_UNHANDLED */
+  if (luaL_loadstring(L, "") != LUA_OK) lua_error(L); /* STORE_NOOP */
+  lua_pushnil(L);                      /* STORE_EXIT */
+  lua_newtable(L);                     /* STORE_NAMES */
+  for (int i = 0; i < CLASS_COUNT; i++) lua_newtable(L);
+  lua_xmove(L, el->store, STORE_META_FIRST - 1 + CLASS_COUNT);
+  for (int i = 0; i < CLASS_COUNT; i++)
+    el->metatables[i] = lua_topointer(el->store, STORE_META_FIRST + i);
+}
+
+/* The state's helper threads are user values of its userdata, which the
+   registry keeps. */
+static lua_State *new_helper(lua_State *L, int uservalue) {
+  lua_State *helper = lua_newthread(L);
+  lua_setiuservalue(L, -2, uservalue);
+  return helper;
+}
+
+/* Makes the ebb_lua and leaves it on the stack. Without an engine's runtime
+   it makes its own, in the allocator of the Lua state. */
+static ebb_lua *new_state(lua_State *L, ebb_runtime *rt) {
+  luaL_checkstack(L, STORE_META_FIRST + CLASS_COUNT + LUA_MINSTACK, NULL);
+  ebb_lua *el = lua_newuserdatauv(L, sizeof *el, 3);
+  *el = (ebb_lua){.rt = rt, .owns_runtime = rt == NULL};
+  el->own.el = el;
+  ebb_list_init(&el->drained);
+  ebb_list_init(&el->maps);
+  el->store = new_helper(L, 1);
+  el->idle = new_helper(L, 2);
+  el->aux = new_helper(L, 3);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  el->main = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  fill_store(L, el);
+  ebb_lua_define_state(L, el);
+  if (rt == NULL) {
+    ebb_options options = {0};
+    options.alloc = lua_getallocf(L, &options.alloc_ctx);
+    int err = ebb_runtime_new(&options, &el->rt);
+    if (err < 0) ebb_lua_raise(L, err);
+  }
+  /* From here on its __gc frees the runtime. */
+  ebb_lua_stored(L, el, STORE_META_FIRST + CLASS_STATE);
+  lua_setmetatable(L, -2);
+  ebb_lua_renew_sentinel(L, el);
+  ebb_lua_define_join_handle(L, el);
+  ebb_lua_define_join_error(L, el);
+  ebb_lua_define_join_map(L, el);
+  ebb_lua_define_join_set(L, el);
+  ebb_lua_define_builder(L, el);
+  /* The last step: a state that is only half made is not found again. */
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
+  return el;
+}
+
+ebb_lua *ebb_lua_get(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key) == LUA_TUSERDATA)
+    return lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return new_state(L, NULL);
+}
+
+static int attach(lua_State *L) {
+  new_state(L, lua_touserdata(L, 1));
+  return 0;
+}
+
+int ebb_lua_attach(lua_State *L, ebb_runtime *rt) {
+  int type = lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+  lua_pop(L, 1);
+  if (type == LUA_TUSERDATA) return -EALREADY;
+  lua_pushcfunction(L, attach);
+  lua_pushlightuserdata(L, rt);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return 0;
+  lua_pop(L, 1);
+  return -ENOMEM;
+}
+
+ebb_runtime *ebb_lua_runtime(lua_State *L) {
+  ebb_runtime *rt = ebb_lua_get(L)->rt;
+  lua_pop(L, 1);
+  return rt;
+}
+
+lua_State *ebb_lua_thread(const ebb_task *t) {
+  return t->ops == &ebb_lua_task_ops ? ((const ebb_lua_task *)t)->L : NULL;
+}

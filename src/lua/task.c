@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT
+   A task that is a Lua coroutine: polled with lua_resume on the loop's
+   stack, shut down by closing its thread. */
+#include "binding.h"
+
+#include <errno.h>
+
+/* ---- making one ---- */
+
+static bool is_suspended(lua_State *thread) {
+  lua_Debug ar;
+  if (lua_status(thread) == LUA_YIELD) return true;
+  return lua_status(thread) == LUA_OK && !lua_getstack(thread, 0, &ar) &&
+         lua_gettop(thread) > 0;
+}
+
+/* As far as scripts can know its thread. */
+static bool is_task(lua_State *L, ebb_lua *el, int arg) {
+  lua_State *spare = ebb_lua_spare(L, el, arg);
+  if (spare == NULL) return false;
+  ebb_task *t = ebb_task_find(el->rt, (ebb_id)lua_tointeger(spare, 1));
+  return t != NULL && ebb_lua_thread(t) == lua_tothread(L, arg);
+}
+
+static void check_thread(lua_State *L, ebb_lua *el, int arg) {
+  lua_State *thread = lua_tothread(L, arg);
+  luaL_argcheck(L, thread != L && is_suspended(thread), arg,
+                "coroutine is not suspended");
+  luaL_argcheck(L, !is_task(L, el, arg), arg, "coroutine is a task already");
+}
+
+void ebb_lua_check_body(lua_State *L, ebb_lua *el, int arg) {
+  int type = lua_type(L, arg);
+  if (type == LUA_TFUNCTION) return;
+  if (type == LUA_TTHREAD) {
+    check_thread(L, el, arg);
+  } else if (luaL_getmetafield(L, arg, "__call") != LUA_TNIL) {
+    lua_pop(L, 1);
+  } else {
+    luaL_typeerror(L, arg, "function, callable value or coroutine");
+  }
+}
+
+void ebb_lua_task_thread(lua_State *L, ebb_lua *el, int body) {
+  luaL_checkstack(L, 8, NULL);
+  if (!lua_isthread(L, body)) {
+    ebb_lua_thread_take(L, el);
+    return;
+  }
+  lua_pushvalue(L, body);
+  ebb_lua_hold(L, el);
+}
+
+void ebb_lua_set_name(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  ebb_lua_stored(L, el, STORE_NAMES);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, (lua_Integer)lt->task.id);
+  lua_pop(L, 1);
+  lt->named = true;
+}
+
+static void forget_name(ebb_lua *el, ebb_lua_task *lt) {
+  if (!lt->named) return;
+  lua_pushnil(el->store);
+  lua_rawseti(el->store, STORE_NAMES, (lua_Integer)lt->task.id);
+}
+
+void ebb_lua_push_name(lua_State *L, ebb_lua *el, ebb_task *t) {
+  ebb_lua_task *lt = (ebb_lua_task *)t;
+  if (t->ops != &ebb_lua_task_ops || lt->group->el != el || !lt->named) {
+    lua_pushnil(L);
+    return;
+  }
+  lua_rawgeti(el->store, STORE_NAMES, (lua_Integer)t->id);
+  lua_xmove(el->store, L, 1);
+}
+
+static ebb_lua_task *create(lua_State *L, ebb_lua_group *group, int table,
+                            int thread) {
+  lua_pushvalue(L, thread);
+  int anchor = ebb_lua_anchor(L, group, table);
+  lua_pop(L, 1);
+  ebb_lua_task *lt =
+      (ebb_lua_task *)ebb_task_create(group->el->rt, &ebb_lua_task_ops);
+  if (lt == NULL) {
+    ebb_lua_unanchor(group, anchor);
+    ebb_lua_raise(L, -ENOMEM);
+  }
+  lt->L = lua_tothread(L, thread);
+  lt->group = group;
+  lt->anchor = anchor;
+  lt->held = lt->unclean = lt->on_store = lt->started = false;
+  lt->detailed = lt->named = lt->seen = lt->has_error = false;
+  lt->handles = 0;
+  return lt;
+}
+
+/* Where the body and its arguments wait for the first turn: on the thread.
+   The thread of a given coroutine others can run or close until then, so for
+   that it is the spare. */
+static lua_State *waiting_room(lua_State *L, ebb_lua *el, int thread,
+                               int body) {
+  if (!lua_isthread(L, body)) return lua_tothread(L, thread);
+  if (!is_suspended(lua_tothread(L, body)) || is_task(L, el, body))
+    luaL_error(L, "coroutine is not suspended, or a task already");
+  return ebb_lua_spare(L, el, body);
+}
+
+ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua_group *group, int table,
+                               int thread, int body) {
+  bool given = lua_isthread(L, body);
+  int count = lua_gettop(L) - body;
+  lua_State *room = waiting_room(L, group->el, thread, body);
+  if (!lua_checkstack(room, count + 3))
+    luaL_error(L, "too many arguments to a task");
+  ebb_lua_task *lt = create(L, group, table, thread);
+  lt->count = count;
+  lt->held = given;
+  if (given) {
+    lua_settop(room, 0);
+    lua_pushinteger(room, (lua_Integer)lt->task.id);
+  }
+  lua_xmove(L, room, given ? count : count + 1);
+  lua_settop(L, body - 1);
+  return lt;
+}
+
+void ebb_lua_task_start(ebb_lua_task *lt) {
+  ebb_lua *el = lt->group->el;
+  el->live++;
+  ebb_task_start(&lt->task);
+  if (el->closing) ebb_task_abort(&lt->task);
+}
+
+/* ---- details: abort reasons and tracebacks ---- */
+
+void ebb_lua_push_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  if (!lt->detailed) {
+    lua_pushnil(L);
+    return;
+  }
+  lua_rawgeti(el->store, STORE_DETAILS, (lua_Integer)lt->task.id);
+  lua_xmove(el->store, L, 1);
+}
+
+static void forget_detail(ebb_lua *el, ebb_lua_task *lt) {
+  if (!lt->detailed) return;
+  lua_pushnil(el->store);
+  lua_rawseti(el->store, STORE_DETAILS, (lua_Integer)lt->task.id);
+  lt->detailed = false;
+}
+
+/* Pops the detail from L's stack. Raises errors. */
+static void set_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  ebb_lua_stored(L, el, STORE_DETAILS);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, (lua_Integer)lt->task.id);
+  lua_pop(L, 1);
+  lt->detailed = true;
+}
+
+void ebb_lua_task_abort(lua_State *L, ebb_lua_task *lt, int reason) {
+  if (lt->task.state == EBB_FINISHED) return;
+  bool first = !lt->task.aborted && !lt->task.closing;
+  if (first && !lua_isnoneornil(L, reason)) {
+    lua_pushvalue(L, reason);
+    set_detail(L, lt->group->el, lt);
+  }
+  ebb_task_abort(&lt->task);
+}
+
+static int make_traceback(lua_State *L) {
+  ebb_lua_task *lt = lua_touserdata(L, 1);
+  luaL_traceback(L, lt->L, NULL, 0);
+  set_detail(L, lt->group->el, lt);
+  return 0;
+}
+
+/* Keeps the traceback of a thread that has just raised an error. Without
+   memory for it there is none. */
+static void keep_traceback(ebb_lua_task *lt) {
+  lua_State *aux = lt->group->el->aux;
+  lua_pushcfunction(aux, make_traceback);
+  lua_pushlightuserdata(aux, lt);
+  if (lua_pcall(aux, 1, 0, 0) != LUA_OK) lua_pop(aux, 1);
+}
+
+static int keep_value(lua_State *L) {
+  ebb_lua_task *lt = lua_touserdata(L, 1);
+  lua_settop(L, 2);
+  set_detail(L, lt->group->el, lt);
+  return 0;
+}
+
+/* Keeps the error at the top of a closed thread as the task's detail. */
+static void keep_error(ebb_lua_task *lt, lua_State *from) {
+  lua_State *aux = lt->group->el->aux;
+  lua_pushcfunction(aux, keep_value);
+  lua_pushlightuserdata(aux, lt);
+  lua_xmove(from, aux, 1);
+  if (lua_pcall(aux, 2, 0, 0) != LUA_OK) lua_pop(aux, 1);
+}
+
+/* ---- running ---- */
+
+static bool has_frames(lua_State *L) {
+  lua_Debug ar;
+  return lua_status(L) == LUA_OK && lua_getstack(L, 0, &ar);
+}
+
+/* The task is done, but not completed; the error, if any, is at the top of
+   its stack. */
+static ebb_poll ended(ebb_lua_task *lt, int status) {
+  lt->count = 0;
+  lt->unclean = lt->started;
+  if (status == LUA_OK) {
+    lt->task.outcome = EBB_CANCELLED;
+    lua_settop(lt->L, 0);
+  } else {
+    lt->task.outcome = EBB_PANICKED;
+    lua_copy(lt->L, -1, 1);
+    lua_settop(lt->L, 1);
+  }
+  return EBB_POLL_DONE;
+}
+
+/* As `ended`, for a task that was aborted: a reason that was kept is not the
+   traceback of a panic in the clean-up. */
+static ebb_poll aborted(ebb_lua_task *lt, int status) {
+  if (status != LUA_OK) forget_detail(lt->group->el, lt);
+  return ended(lt, status);
+}
+
+/* Somebody else runs the task's thread with coroutine.resume or closes it
+   just now; there is no telling when that is over, so the task looks again
+   after a while. An abort does not change that. */
+static ebb_poll stand_by(ebb_lua_task *lt) {
+  enum { WHILE = 1000000 };
+  ebb_task *t = &lt->task;
+  int64_t then = ebb_time_add(ebb_now(t->rt), WHILE);
+  bool closing = t->closing;
+  t->closing = true;
+  if (ebb_wait_begin(t->rt, NULL, then, "another's coroutine.resume") < 0)
+    ebb_wait_yield(t->rt, EBB_NEXT_TURN);
+  t->closing = closing;
+  return EBB_POLL_PENDING;
+}
+
+static ebb_poll shut_down(ebb_lua_task *lt) {
+  if (has_frames(lt->L)) return stand_by(lt);
+  lt->task.closing = true;
+  if (!lt->started && !lt->held) return ended(lt, LUA_OK);
+  return aborted(lt, ebb_lua_closethread(lt->L));
+}
+
+static ebb_poll yielded(ebb_lua_task *lt, int count) {
+  if (lt->task.state == EBB_RUNNING) {
+    /* coroutine.yield in the body itself: the values have no taker. */
+    lua_pop(lt->L, count);
+    ebb_wait_yield(lt->task.rt, EBB_NEXT_TURN);
+  }
+  return EBB_POLL_PENDING;
+}
+
+/* Closes a thread that an error has ended; the error, or that of a variable,
+   is on top of it then. */
+static int close_failed(ebb_lua_task *lt) {
+#if LUA_VERSION_RELEASE_NUM < 50403
+  /* There the thread forgets the error that ended it. It is kept in the place
+     of the traceback. */
+  lua_pushvalue(lt->L, -1);
+  keep_error(lt, lt->L);
+  int status = ebb_lua_closethread(lt->L);
+  if (status != LUA_OK) return status;
+  ebb_lua_push_detail(lt->L, lt->group->el, lt);
+  forget_detail(lt->group->el, lt);
+  return LUA_ERRRUN;
+#else
+  return ebb_lua_closethread(lt->L);
+#endif
+}
+
+static ebb_poll failed(ebb_lua_task *lt) {
+  /* With this status it was lua_resume itself that refused. */
+  bool refused = lua_status(lt->L) == LUA_OK;
+  if (refused && has_frames(lt->L)) {
+    lua_pop(lt->L, 1);
+    return stand_by(lt);
+  }
+  keep_traceback(lt);
+  lt->task.closing = true;
+  return ended(lt, refused ? LUA_ERRRUN : close_failed(lt));
+}
+
+/* The arguments of a given coroutine come from the spare. */
+static bool take_arguments(ebb_lua_task *lt) {
+  if (has_frames(lt->L) || !lua_checkstack(lt->L, lt->count + 2))
+    return false;
+  lua_pushthread(lt->L);
+  lua_State *spare = ebb_lua_spare(lt->L, lt->group->el, -1);
+  lua_pop(lt->L, 1);
+  lua_xmove(spare, lt->L, lt->count);
+  return true;
+}
+
+static ebb_poll turn(ebb_lua_task *lt) {
+  if (lt->task.aborted && !lt->task.closing) return shut_down(lt);
+  if (lt->held && !lt->started && !take_arguments(lt)) return stand_by(lt);
+  int count = lt->count, status;
+  lt->count = 0;
+  lt->started = true;
+  status = lua_resume(lt->L, NULL, count, &count);
+  if (status == LUA_YIELD) return yielded(lt, count);
+  if (status != LUA_OK) return failed(lt);
+  lt->task.outcome = EBB_COMPLETED;
+  lt->count = count;
+  return EBB_POLL_DONE;
+}
+
+static ebb_poll poll(ebb_task *t) {
+  ebb_lua_task *lt = (ebb_lua_task *)t;
+  ebb_lua_run_begin(lt);
+  ebb_poll result = turn(lt);
+  ebb_lua_run_end(lt);
+  return result;
+}
+
+static void finished(ebb_task *t) {
+  ebb_lua_task *lt = (ebb_lua_task *)t;
+  ebb_lua *el = lt->group->el;
+  if (lt->held)
+    ebb_lua_let_thread_go(lt, lua_gettop(lt->L));
+  if (--el->live == 0) ebb_wake_all(&el->drained);
+  ebb_lua_check_unhandled(lt);
+}
+
+/* The Lua thread, and its stack, which in a young thread comes next. */
+static void prefetch(const ebb_task *t) {
+  ebb_prefetch(((const ebb_lua_task *)t)->L, 1024);
+}
+
+static void drop(ebb_task *t) {
+  ebb_lua_task *lt = (ebb_lua_task *)t;
+  ebb_lua *el = lt->group->el;
+  forget_detail(el, lt);
+  forget_name(el, lt);
+  if (!lt->held && !lt->unclean) ebb_lua_thread_give(el, lt->L);
+  ebb_lua_unanchor(lt->group, lt->anchor);
+}
+
+const ebb_task_ops ebb_lua_task_ops = {
+    .size = sizeof(ebb_lua_task),
+    .poll = poll,
+    .finished = finished,
+    .prefetch = prefetch,
+    .drop = drop,
+};
+
+/* ---- shutting down on top of suspended frames ---- */
+
+static bool runs(lua_State *L, lua_State *candidate) {
+  return candidate != NULL && candidate != L && has_frames(candidate);
+}
+
+/* The thread that L has resumed and that has not come back. Lua does not
+   tell; but L's innermost frame is the C function that resumed it, and in
+   coroutine.resume and close the thread is the first argument, in a
+   coroutine.wrap function the first upvalue. */
+static lua_State *resumed_by(lua_State *L) {
+  lua_State *candidate = lua_tothread(L, lua_upvalueindex(1));
+  if (runs(L, candidate)) return candidate;
+  candidate = lua_tothread(L, 1);
+  return runs(L, candidate) ? candidate : NULL;
+}
+
+/* Closes the threads that L has resumed, innermost first, but not L. The
+   innermost may be unknown: NULL. True
+   when a variable's error came of it, which is kept; as in Lua, the last
+   counts. C levels limit the depth: these are nested C calls. */
+static bool close_resumed(ebb_lua_task *lt, lua_State *L,
+                          lua_State *innermost) {
+  if (L == innermost) return false;
+  lua_State *inner = resumed_by(L);
+  if (inner == NULL) inner = innermost; /* another C function resumed it */
+  if (inner == NULL) return false;
+  bool failed_inside = close_resumed(lt, inner, innermost);
+  if (ebb_lua_closethread(inner) == LUA_OK) return failed_inside;
+  keep_error(lt, inner);
+  return true;
+}
+
+void ebb_lua_task_close(ebb_lua_task *lt, lua_State *L) {
+  lt->task.closing = true;
+  bool failed_inside = close_resumed(lt, lt->L, L);
+  int status = ebb_lua_closethread(lt->L);
+  if (status == LUA_OK && failed_inside) {
+    ebb_lua_push_detail(lt->L, lt->group->el, lt);
+    status = LUA_ERRRUN;
+  }
+  aborted(lt, status);
+}
+
+void ebb_lua_task_shut_down_here(ebb_lua_task *lt, lua_State *L) {
+  ebb_lua_task_close(lt, L);
+  ebb_lua_run_end(lt);
+  ebb_task_exit(lt->task.rt);
+}

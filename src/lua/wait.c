@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+   The one way to wait. At a point where Lua may yield, and if the running
+   thread is the task's own, the C stack is unwound by lua_yieldk and the
+   task costs no stack. Anywhere else (inside a generator, a sort comparator,
+   a metamethod called from C, in the main chunk) the stack itself is
+   suspended. */
+#include <errno.h>
+#include <string.h>
+
+#include "binding.h"
+
+static bool may_yield(lua_State *L, ebb_lua *el) {
+  ebb_lua_task *lt = ebb_lua_current(el);
+  return lt != NULL && lt->L == L && lua_isyieldable(L) &&
+         el->no_wait == NULL;
+}
+
+/* Is a finalizer running? The collector is off then, and would stay off for
+   everybody while we wait. From Lua 5.4.4 on lua_gc answers -1; before, it
+   cannot tell a finalizer from a stopped collector, but a finalizer shows in
+   the frames. */
+static bool in_finalizer(lua_State *L) {
+  int running = lua_gc(L, LUA_GCISRUNNING);
+  if (running != 0) return running < 0;
+  lua_Debug ar;
+  for (int level = 0; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "n", &ar);
+    if (strcmp(ar.namewhat, "metamethod") == 0 &&
+        strcmp(ar.name, "__gc") == 0)
+      return true;
+  }
+  return false;
+}
+
+static void check_may_wait(lua_State *L, ebb_lua *el) {
+  if (el->no_wait != NULL)
+    luaL_error(L, "cannot wait inside %s", el->no_wait);
+  if (!el->closing && in_finalizer(L))
+    luaL_error(L, "cannot wait inside a finalizer");
+}
+
+/* A signal handler has run; it may have set a hook to raise an error from
+   (lua5.4 does on Ctrl-C). A call gives the hook its chance. */
+static void run_pending_hook(lua_State *L, ebb_lua *el) {
+  ebb_lua_stored(L, el, STORE_NOOP);
+  lua_call(L, 0, 0);
+}
+
+/* Deals with the ends of a wait that no caller wants to see. */
+static int settle(lua_State *L, ebb_lua *el, int status) {
+  if (ebb_task_is_root(el->rt->current) && !el->closing)
+    ebb_lua_renew_sentinel(L, el);
+  switch (status) {
+    case 0:
+    case -ETIMEDOUT:
+      return status;
+    case -EINTR:
+      run_pending_hook(L, el);
+      return status;
+    case -ECANCELED: {
+      ebb_lua_task *lt = ebb_lua_current(el);
+      if (lt == NULL || lt->group->el != el)
+        ebb_lua_error(L, "the C task that called this has been aborted");
+      ebb_lua_task_shut_down_here(lt, L);
+    }
+    case -EDEADLK:
+      if (el->closing)
+        ebb_lua_error(L, "the state is being closed, and nothing can end "
+                         "this wait");
+      ebb_lua_raise_deadlock(L, el);
+    default:
+      ebb_lua_raise(L, status);
+  }
+}
+
+int ebb_lua_wait(lua_State *L, ebb_lua *el, ebb_list *list, int64_t deadline,
+                 const char *what, lua_KFunction k) {
+  if (may_yield(L, el)) {
+    int err = ebb_wait_begin(el->rt, list, deadline, what);
+    if (err < 0) ebb_lua_raise(L, err);
+    return lua_yieldk(L, 0, (lua_KContext)el, k);
+  }
+  check_may_wait(L, el);
+  ebb_lua_task *lt = ebb_lua_current(el);
+  if (lt != NULL) ebb_lua_run_end(lt);
+  int status = ebb_wait(el->rt, list, deadline, what);
+  if (lt != NULL) ebb_lua_run_begin(lt);
+  return settle(L, el, status);
+}
+
+int ebb_lua_yield(lua_State *L, ebb_lua *el, lua_KFunction k) {
+  if (may_yield(L, el)) {
+    ebb_wait_yield(el->rt, EBB_NEXT_TURN);
+    return lua_yieldk(L, 0, (lua_KContext)el, k);
+  }
+  check_may_wait(L, el);
+  ebb_lua_task *lt = ebb_lua_current(el);
+  if (lt != NULL) ebb_lua_run_end(lt);
+  int status = ebb_yield(el->rt);
+  if (lt != NULL) ebb_lua_run_begin(lt);
+  return settle(L, el, status);
+}
+
+int ebb_lua_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
+  ebb_lua_task *lt = ebb_lua_current(el);
+  /* Somebody resumed this thread who is not the scheduler: wait on. */
+  if (lt == NULL || lt->L != L)
+    return lua_yieldk(L, 0, (lua_KContext)el, k);
+  int status = lt->task.status;
+  return status == 0 ? 0 : settle(L, el, status);
+}
