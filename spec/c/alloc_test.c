@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT
+   R9 under a hostile allocator. One scenario that uses all of the engine is
+   run again and again; in the n-th run the n-th request for memory fails.
+   Whatever call that hits returns -ENOMEM and has changed nothing: made
+   again, it does what it would have done at first, so that the runs cannot
+   be told apart by what happened in them. Every byte is given back. */
+#include "test.h"
+
+static test_memory memory;
+static int failures; /* calls that have failed in this run */
+
+/* Memory that fails for ever comes back once two calls have failed. */
+static bool try_again(int result) {
+  if (result != -ENOMEM) return false;
+  CHECK(test_memory_failed(&memory));
+  if (++failures == 2) memory.fail_at = 0;
+  CHECK(failures < 100);
+  return true;
+}
+
+/* The call comes to `expected`, at once or when memory is back. */
+#define MUST(expected, call)        \
+  do {                              \
+    int got_;                       \
+    do got_ = (call);               \
+    while (try_again(got_));        \
+    CHECK(got_ == (int)(expected)); \
+  } while (0)
+
+static void note_id(ebb_id id) {
+  char text[24];
+  snprintf(text, sizeof text, "#%d", (int)id);
+  note(text);
+}
+
+/* ---- the tasks ---- */
+
+static void *say(ebb_runtime *rt, void *arg) {
+  (void)rt;
+  note(arg);
+  return arg;
+}
+
+static void *sleep_then_say(ebb_runtime *rt, void *arg) {
+  MUST(0, ebb_sleep(rt, (int64_t)strlen(arg) * SECOND));
+  note(arg);
+  return arg;
+}
+
+static void *use_budget(ebb_runtime *rt, void *arg) {
+  for (int i = 0; i < 200; i++) MUST(0, ebb_consume_budget(rt));
+  note(arg);
+  return arg;
+}
+
+static void *park_then_say(ebb_runtime *rt, void *arg) {
+  int status;
+  do status = ebb_park(rt, ebb_now(rt) + 100 * SECOND);
+  while (try_again(status));
+  note(status == 0 ? arg : status == -ETIMEDOUT ? "late" : "cut");
+  return arg;
+}
+
+static void *wake_self(ebb_runtime *rt, void *arg) {
+  ebb_waker *w;
+  MUST(0, ebb_waker_new(rt, &w));
+  ebb_waker_wake(w);
+  MUST(0, ebb_park(rt, EBB_NEVER));
+  ebb_waker_free(w);
+  note(arg);
+  return arg;
+}
+
+static void *clean_up(ebb_runtime *rt, void *arg) {
+  int status;
+  do status = ebb_park(rt, EBB_NEVER);
+  while (try_again(status));
+  CHECK(status == -ECANCELED);
+  ebb_begin_cleanup(rt);
+  MUST(0, ebb_sleep(rt, SECOND));
+  note(arg);
+  return arg;
+}
+
+static void *yield_often(ebb_runtime *rt, void *arg) {
+  for (int i = 0; i < 3; i++) MUST(0, ebb_yield_now(rt));
+  return arg;
+}
+
+/* ---- calls that say more than -ENOMEM when they fail ---- */
+
+static ebb_task *spawn(ebb_runtime *rt, void *(*run)(ebb_runtime *, void *),
+                       void *arg) {
+  ebb_task *t = NULL;
+  int err;
+  do {
+    err = ebb_spawn(rt, body(run, arg), &t);
+    CHECK(err == 0 || t == NULL);
+  } while (try_again(err));
+  CHECK(err == 0);
+  return t;
+}
+
+static void set_spawn(ebb_join_set *s, void *(*run)(ebb_runtime *, void *),
+                      void *arg) {
+  ebb_id id = 0;
+  int err;
+  do {
+    size_t len = ebb_join_set_len(s);
+    err = ebb_join_set_spawn(s, body(run, arg), &id);
+    CHECK(ebb_join_set_len(s) == len + (err == 0));
+    CHECK(err == 0 || id == 0);
+  } while (try_again(err));
+  CHECK(err == 0 && ebb_join_set_contains_task(s, id));
+  note_id(id);
+}
+
+static void map_spawn(ebb_join_map *m, ebb_key key,
+                      void *(*run)(ebb_runtime *, void *), void *arg) {
+  ebb_id id = 0;
+  int err;
+  do {
+    size_t len = ebb_join_map_len(m);
+    int there = ebb_join_map_contains_key(m, key);
+    err = ebb_join_map_spawn(m, key, body(run, arg), &id);
+    CHECK(ebb_join_map_len(m) == len + (err == 0 && !there));
+    CHECK(err == 0 || (id == 0 && ebb_join_map_contains_key(m, key) == there));
+  } while (try_again(err));
+  CHECK(err == 0 && ebb_join_map_contains_key(m, key) == 1);
+  note_id(id);
+}
+
+/* ---- the scenario ---- */
+
+static void use_tasks(ebb_runtime *rt) {
+  ebb_task *parked = spawn(rt, park_then_say, "parked");
+  ebb_task *asleep = spawn(rt, sleep_then_say, "asleep");
+  ebb_task *cleaned = spawn(rt, clean_up, "cleaned");
+  ebb_task_release(spawn(rt, use_budget, "used"));
+  ebb_task_release(spawn(rt, wake_self, "woken"));
+  MUST(0, ebb_yield_now(rt));
+  ebb_unpark(parked);
+  ebb_task_abort(cleaned);
+  MUST(-ETIMEDOUT, ebb_task_join(asleep, ebb_now(rt) + SECOND, NULL));
+  MUST(0, ebb_task_join(asleep, EBB_NEVER, NULL));
+  MUST(0, ebb_tick(rt, EBB_NEVER, NULL));
+  MUST(0, ebb_run(rt));
+  ebb_task_release(parked);
+  ebb_task_release(asleep);
+  ebb_task_release(cleaned);
+}
+
+static void use_many_tasks(ebb_runtime *rt) {
+  for (int i = 0; i < 100; i++)
+    ebb_task_release(spawn(rt, i % 2 ? yield_often : use_budget, ""));
+  MUST(0, ebb_run(rt));
+}
+
+static void use_set(ebb_runtime *rt) {
+  ebb_join_set *s;
+  MUST(0, ebb_join_set_new(rt, &s));
+  for (int i = 0; i < 10; i++) set_spawn(s, say, "s");
+  for (int i = 0; i < 10; i++) set_spawn(s, sleep_then_say, "sl");
+  for (int i = 0; i < 10; i++) set_spawn(s, clean_up, "c");
+  for (int i = 0; i < 15; i++)
+    MUST(1, ebb_join_set_join_next(s, EBB_NEVER, NULL));
+  MUST(0, ebb_join_set_shutdown(s));
+  CHECK(ebb_join_set_len(s) == 0);
+  ebb_join_set_free(s);
+}
+
+static void fill_map(ebb_join_map *m) {
+  static const char names[] = "abcdefghijklmnopqrstuvwxyz";
+  for (int i = 0; i < 26; i++) {
+    ebb_key key = EBB_KEY_BYTES(names + i, 26 - i);
+    map_spawn(m, key, i % 2 ? say : park_then_say, "m");
+    map_spawn(m, EBB_KEY_INT(i), clean_up, "d");
+    if (i % 5 == 0) map_spawn(m, key, say, "r");
+  }
+}
+
+static void join_some(ebb_join_map *m) {
+  for (int i = 0; i < 10; i++) {
+    ebb_key key;
+    MUST(1, ebb_join_map_join_next(m, EBB_NEVER, &key, NULL));
+    ebb_join_map_key_free(m, key);
+  }
+  MUST(1, ebb_join_map_join_next(m, EBB_NEVER, NULL, NULL));
+}
+
+static void use_map(ebb_runtime *rt) {
+  ebb_join_map *m;
+  MUST(0, ebb_join_map_new(rt, NULL, &m));
+  fill_map(m);
+  MUST(0, ebb_yield_now(rt));
+  join_some(m);
+  CHECK(ebb_join_map_abort(m, EBB_KEY_INT(3)) == 1);
+  MUST(0, ebb_join_map_shrink_to(m, 0));
+  MUST(0, ebb_join_map_reserve(m, 100));
+  size_t len = ebb_join_map_len(m);
+  MUST(0, ebb_join_map_shrink_to(m, 0));
+  CHECK(ebb_join_map_len(m) == len);
+  MUST(0, ebb_join_map_shutdown(m));
+  fill_map(m);
+  ebb_join_map_detach_all(m);
+  fill_map(m);
+  ebb_join_map_free(m);
+}
+
+static void run_scenario(void) {
+  ebb_runtime *rt;
+  ebb_options options = {
+      .alloc = test_alloc, .alloc_ctx = &memory, .stack_size = 128 * 1024};
+  MUST(0, ebb_runtime_new(&options, &rt));
+  CHECK(ebb_clock_pause(rt) == 0);
+  use_tasks(rt);
+  use_many_tasks(rt);
+  use_set(rt);
+  use_map(rt);
+  ebb_task_release(spawn(rt, clean_up, "last"));
+  MUST(0, ebb_yield_now(rt));
+  MUST(0, ebb_runtime_free(rt));
+  CHECK(memory.bytes == 0);
+}
+
+/* ---- the runs ---- */
+
+static char expected[sizeof test_log];
+
+static void run_unharmed(void) {
+  memory = (test_memory){0};
+  failures = 0;
+  run_scenario();
+  memcpy(expected, test_log, sizeof expected);
+  test_log[0] = '\0';
+}
+
+/* For each n, `count` requests fail from the n-th on. */
+static void run_harmed(size_t count) {
+  run_unharmed();
+  for (size_t n = 1, hit = 1; hit; n++) {
+    memory = (test_memory){.fail_at = n, .fail_count = count};
+    failures = 0;
+    run_scenario();
+    CHECK(noted(expected));
+    hit = memory.requests >= n;
+  }
+}
+
+static void any_one_request_may_fail(void) { run_harmed(1); }
+
+static void any_two_requests_in_a_row_may_fail(void) { run_harmed(2); }
+
+static void memory_may_be_out_for_a_while(void) { run_harmed(FAIL_FOR_EVER); }
+
+/* ---- chance ---- */
+
+/* Tasks that do anything to each other, while any request may fail. What
+   they do is of no interest, but that nothing breaks and nothing is left. */
+enum { ACTORS = 30, ACTIONS = 40, ROUNDS = 300 };
+
+typedef struct stage {
+  ebb_runtime *rt;
+  ebb_task *handles[ACTORS];
+  ebb_join_set *set;
+  ebb_join_map *map;
+  uint64_t state;
+} stage;
+
+static uint32_t pick(stage *s, uint32_t limit) {
+  return chance(&s->state, limit);
+}
+
+static void *act(ebb_runtime *rt, void *arg);
+
+static ebb_body actor(stage *s) { return body(act, s); }
+
+static ebb_key any_key(stage *s) {
+  static const char bytes[16] = "0123456789abcdef";
+  uint32_t n = pick(s, 16);
+  return n % 2 ? EBB_KEY_INT(n) : EBB_KEY_BYTES(bytes, n);
+}
+
+/* Takes a handle out of the stage, or NULL. */
+static ebb_task *take_handle(stage *s) {
+  uint32_t i = pick(s, ACTORS);
+  ebb_task *t = s->handles[i];
+  s->handles[i] = NULL;
+  return t;
+}
+
+static void put_handle(stage *s, ebb_task *t) {
+  ebb_task **place = &s->handles[pick(s, ACTORS)];
+  if (*place != NULL) ebb_task_release(*place);
+  *place = t;
+}
+
+static int64_t any_deadline(stage *s) {
+  return ebb_now(s->rt) + pick(s, 10) - 2;
+}
+
+static void use_handle(stage *s, uint32_t what) {
+  ebb_task *t = take_handle(s);
+  if (t == NULL) return;
+  if (what == 0) ebb_task_abort(t);
+  if (what == 1) ebb_unpark(t);
+  if (what == 2) (void)ebb_task_join(t, any_deadline(s), NULL);
+  put_handle(s, t);
+}
+
+static void use_collection(stage *s, uint32_t what) {
+  ebb_task *t;
+  if (what == 0 && ebb_spawn(s->rt, actor(s), &t) == 0) put_handle(s, t);
+  if (what == 1) (void)ebb_join_set_spawn(s->set, actor(s), NULL);
+  if (what == 2) (void)ebb_join_map_spawn(s->map, any_key(s), actor(s), NULL);
+  if (what == 3) (void)ebb_join_set_join_next(s->set, any_deadline(s), NULL);
+  if (what == 4)
+    (void)ebb_join_map_join_next(s->map, any_deadline(s), NULL, NULL);
+  if (what == 5) (void)ebb_join_map_abort(s->map, any_key(s));
+  if (what == 6) (void)ebb_join_map_shrink_to(s->map, pick(s, 20));
+  if (what == 7 && pick(s, 9) == 0) ebb_join_map_detach_all(s->map);
+  if (what == 8 && pick(s, 9) == 0) ebb_join_set_abort_all(s->set);
+}
+
+static void wait_somehow(stage *s, uint32_t what) {
+  if (what == 0) (void)ebb_yield_now(s->rt);
+  if (what == 1) (void)ebb_sleep(s->rt, pick(s, 10));
+  if (what == 2) (void)ebb_park(s->rt, any_deadline(s));
+  if (what == 3) (void)ebb_consume_budget(s->rt);
+  if (what == 4 && ebb_current(s->rt) != NULL && pick(s, 20) == 0)
+    ebb_begin_cleanup(s->rt);
+}
+
+static void *act(ebb_runtime *rt, void *arg) {
+  stage *s = arg;
+  (void)rt;
+  for (uint32_t n = pick(s, ACTIONS / 10); n > 0; n--) {
+    use_handle(s, pick(s, 3));
+    use_collection(s, pick(s, 9));
+    wait_somehow(s, pick(s, 5));
+  }
+  return NULL;
+}
+
+static void clear(stage *s) {
+  MUST(0, ebb_join_map_shutdown(s->map));
+  MUST(0, ebb_run(s->rt));
+  for (int i = 0; i < ACTORS; i++)
+    if (s->handles[i] != NULL) ebb_task_release(s->handles[i]);
+  ebb_join_set_free(s->set);
+  ebb_join_map_free(s->map);
+  MUST(0, ebb_runtime_free(s->rt));
+}
+
+static void play(uint64_t seed) {
+  stage s = {.state = seed};
+  ebb_options options = {.alloc = test_alloc, .alloc_ctx = &memory};
+  memory = (test_memory){0};
+  CHECK(ebb_runtime_new(&options, &s.rt) == 0);
+  CHECK(ebb_clock_pause(s.rt) == 0);
+  CHECK(ebb_join_set_new(s.rt, &s.set) == 0);
+  CHECK(ebb_join_map_new(s.rt, NULL, &s.map) == 0);
+  for (int i = 0; i < ACTIONS; i++) {
+    memory.fail_at = memory.requests + 1 + pick(&s, 20);
+    memory.fail_count = pick(&s, 5);
+    use_handle(&s, pick(&s, 3));
+    use_collection(&s, pick(&s, 9));
+    wait_somehow(&s, pick(&s, 5));
+  }
+  memory.fail_at = 0;
+  clear(&s);
+  CHECK(memory.bytes == 0);
+}
+
+static void any_sequence_of_calls_survives_any_failure(void) {
+  for (uint64_t seed = 1; seed <= ROUNDS; seed++) play(seed);
+}
+
+int main(void) {
+  RUN(any_one_request_may_fail);
+  RUN(any_two_requests_in_a_row_may_fail);
+  RUN(memory_may_be_out_for_a_while);
+  RUN(any_sequence_of_calls_survives_any_failure);
+  return test_summary();
+}
