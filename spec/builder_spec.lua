@@ -1,0 +1,447 @@
+-- Builder: tasks with a name, spawned alone, into a JoinMap or a JoinSet. The
+-- first part follows Tokio's tests in task_builder.rs, under their names.
+
+local ebb = require "ebb"
+local run = require "run"
+local Builder, JoinMap, JoinSet = ebb.Builder, ebb.JoinMap, ebb.JoinSet
+
+local settle = ebb.yield_now
+
+local function forever()
+  ebb.sleep(1e6)
+end
+
+local function nothing() end
+
+local function closer(f)
+  return setmetatable({}, {__close = f})
+end
+
+local function collect()
+  collectgarbage()
+  collectgarbage()
+end
+
+local function error_of(f, ...)
+  local ok, err = pcall(f, ...)
+  assert.is_false(ok)
+  return err
+end
+
+-- The name of a task in the snapshot.
+local function name_of(id)
+  for _, task in ipairs(ebb.tasks()) do
+    if task.id == id then return task.name end
+  end
+  error("no task " .. id)
+end
+
+-- New for each test; `MAKERS` has what makes a builder.
+local map, set
+local MAKERS = {
+  ["Builder.new"] = function() return Builder.new() end,
+  ["JoinMap.build_task"] = function() return map:build_task() end,
+  ["JoinSet.build_task"] = function() return set:build_task() end,
+}
+
+-- Spawns with a builder of that maker, and gives the id of the task.
+local function spawn(builder, maker, f, ...)
+  if maker == "JoinMap.build_task" then
+    return builder:spawn(#map + 1, f, ...)
+  end
+  return builder:spawn(f, ...):id()
+end
+
+before_each(function()
+  ebb.time.pause()
+  map, set = JoinMap.new(), JoinSet.new()
+end)
+
+after_each(function()
+  map:shutdown()
+  set:shutdown()
+  ebb.time.resume()
+end)
+
+describe("as in Tokio, a Builder", function()
+  it("spawns a task with a name (spawn_with_name)", function()
+    local task = Builder.new():name("name"):spawn(function()
+      return "task executed"
+    end)
+    assert.same({true, "task executed"}, {task:join()})
+  end)
+
+  it("spawns a task without a name (spawn_without_name)", function()
+    local task = Builder.new():spawn(function()
+      return "task executed"
+    end)
+    assert.same({true, "task executed"}, {task:join()})
+  end)
+end)
+
+for maker, new in pairs(MAKERS) do
+  describe("a builder of " .. maker, function()
+    it("gives its name to the task", function()
+      local id = spawn(new():name("crawler"), maker, nothing)
+      assert.equal("crawler", name_of(id))
+      settle()
+    end)
+
+    it("gives no name when it has none", function()
+      local id = spawn(new(), maker, nothing)
+      assert.is_nil(name_of(id))
+      settle()
+    end)
+
+    it("may be used again, under another name", function()
+      local builder = new():name("first")
+      local a = spawn(builder, maker, nothing)
+      local b = spawn(builder, maker, nothing)
+      local c = spawn(builder:name("second"), maker, nothing)
+      assert.same({"first", "first", "second"},
+                  {name_of(a), name_of(b), name_of(c)})
+      settle()
+    end)
+
+    it("gives its name to no other task", function()
+      local inner
+      spawn(new():name("crawler"), maker, function()
+        inner = ebb.spawn(nothing)
+      end)
+      local outer = ebb.spawn(nothing)
+      settle()
+      assert.is_nil(name_of(inner:id()))
+      assert.is_nil(name_of(outer:id()))
+    end)
+
+    it("passes arguments on, nils included", function()
+      local got
+      spawn(new():name("crawler"), maker, function(...)
+        got = table.pack(...)
+      end, nil, 2, nil)
+      settle()
+      assert.same({n = 3, nil, 2, nil}, got)
+    end)
+
+    it("names the argument when the body cannot be called", function()
+      local builder = new():name("crawler")
+      local number = maker == "JoinMap.build_task" and 2 or 1
+      assert.matches(("bad argument #%d to 'spawn'"):format(number),
+                     error_of(function()
+        if number == 2 then builder:spawn("key", 42) end
+        builder:spawn(42)
+      end), 1, true)
+      assert.is_nil(name_of(ebb.spawn(nothing):id()))
+      settle()
+    end)
+  end)
+end
+
+describe("name", function()
+  it("returns the builder itself", function()
+    local builder = Builder.new()
+    assert.is_true(rawequal(builder, builder:name("crawler")))
+  end)
+
+  for kind, value in pairs {
+    ["nil"] = false, ["a number"] = 42, ["a table"] = {},
+    ["a boolean"] = true,
+  } do
+    it("is an argument error when it is " .. kind, function()
+      assert.matches("bad argument #1 to 'name'", error_of(function()
+        Builder.new():name(value or nil)
+      end), 1, true)
+    end)
+  end
+
+  it("may be any string", function()
+    for _, name in ipairs {"", "a\0b", ("long "):rep(1000), "\"\n%s"} do
+      local task = Builder.new():name(name):spawn(nothing)
+      assert.equal(name, name_of(task:id()))
+      task:join()
+    end
+  end)
+
+  it("stays with a task that waits, finishes, and is not joined", function()
+    local task = Builder.new():name("crawler"):spawn(ebb.sleep, 1)
+    settle()
+    collect()
+    assert.equal("crawler", name_of(task:id()))
+    ebb.sleep(2)
+    assert.equal("crawler", name_of(task:id()))
+    task:join()
+  end)
+
+  it("stays with a task that is detached from its set", function()
+    local id = set:build_task():name("crawler"):spawn(ebb.sleep, 1):id()
+    set:detach_all()
+    assert.equal("crawler", name_of(id))
+    ebb.sleep(2)
+  end)
+
+  it("is forgotten with the task", function()
+    local builder = Builder.new()
+    collect()
+    local before = collectgarbage "count"
+    for i = 1, 1000 do
+      builder:name(("%d "):format(i):rep(2000)):spawn(nothing):join()
+    end
+    collect() -- of about 10 MB
+    assert.is_true(collectgarbage "count" - before < 3000)
+  end)
+
+  it("is not in the JoinError as text", function()
+    local task = Builder.new():name("crawler"):spawn(error, "boom", 0)
+    local _, err = task:join()
+    local expected = 'task %d panicked with message "boom"'
+    assert.equal(expected:format(task:id()), tostring(err))
+  end)
+end)
+
+describe("Builder.new():spawn", function()
+  it("gives a JoinHandle", function()
+    local task = Builder.new():spawn(function() return 7 end)
+    assert.equal(("JoinHandle(%d)"):format(task:id()), tostring(task))
+    assert.equal(7, task:await())
+  end)
+end)
+
+describe("the builder of a JoinMap", function()
+  it("spawns under the key and gives the id", function()
+    local id = map:build_task():name("crawler"):spawn("key", nothing)
+    assert.equal(id, map:id("key"))
+    assert.same({"key", true}, {map:join_next()})
+  end)
+
+  it("replaces the task of the key", function()
+    map:spawn("key", forever)
+    map:build_task():spawn("key", function() return "new" end)
+    assert.equal(1, map:len())
+    assert.same({"key", true, "new"}, {map:join_next()})
+  end)
+
+  it("keeps a key that is an object", function()
+    map:build_task():spawn({}, nothing)
+    collect()
+    assert.is_table((map:join_next()))
+  end)
+
+  for kind, call in pairs {
+    ["missing"] = function(builder) builder:spawn() end,
+    ["nil"] = function(builder) builder:spawn(nil, nothing) end,
+    ["NaN"] = function(builder) builder:spawn(0 / 0, nothing) end,
+  } do
+    it("names the argument when the key is " .. kind, function()
+      assert.matches("bad argument #1 to 'spawn'", error_of(function()
+        call(map:build_task())
+      end), 1, true)
+      assert.is_true(map:is_empty())
+    end)
+  end
+
+  it("keeps its map alive", function()
+    local log = {}
+    local function make()
+      local other = JoinMap.new()
+      other:spawn("old", function()
+        local _ <close> = closer(function() log[1] = "closed" end)
+        forever()
+      end)
+      return other:build_task()
+    end
+    local builder = make()
+    settle()
+    collect()
+    settle()
+    assert.same({}, log)
+    assert.is_number(builder:spawn("new", nothing))
+    builder = nil -- luacheck: ignore
+    collect()
+    settle()
+    assert.same({"closed"}, log)
+  end)
+
+  it("does not keep its map alive when only its tasks have it", function()
+    local log = {}
+    local function make()
+      local builder = JoinMap.new():build_task()
+      builder:spawn("key", function()
+        local _ <close> = closer(function() log[1] = "closed" end)
+        forever()
+        builder:spawn("other", nothing)
+      end)
+      settle()
+    end
+    make()
+    collect()
+    settle()
+    assert.same({"closed"}, log)
+  end)
+end)
+
+-- A map whose `hash` calls `hook`.
+local function map_with_hook(hook)
+  return JoinMap.with_hasher {
+    hash = function(key)
+      hook()
+      return #key
+    end,
+    equal = rawequal,
+  }
+end
+
+describe("the builder of a JoinMap with a hasher", function()
+  it("raises an error of hash", function()
+    local value = {}
+    local other = map_with_hook(function() error(value) end)
+    local builder = other:build_task():name("crawler")
+    assert.equal(value, error_of(builder.spawn, builder, "key", nothing))
+    assert.is_true(other:is_empty())
+  end)
+
+  it("gives its name to no task that hash spawns", function()
+    local inner
+    local other = map_with_hook(function() inner = ebb.spawn(nothing) end)
+    local id = other:build_task():name("crawler"):spawn("key", nothing)
+    assert.equal("crawler", name_of(id))
+    assert.is_nil(name_of(inner:id()))
+    other:shutdown()
+  end)
+
+  it("gives its name to no task that another spawns meanwhile", function()
+    local inner
+    local other = map_with_hook(ebb.yield_now)
+    ebb.spawn(function() inner = ebb.spawn(nothing) end)
+    local id = other:build_task():name("crawler"):spawn("key", forever)
+    assert.equal("crawler", name_of(id))
+    assert.is_nil(name_of(inner:id()))
+    other:shutdown()
+  end)
+
+  it("has its name although another builder is used meanwhile", function()
+    local other = map_with_hook(ebb.yield_now)
+    ebb.spawn(function() Builder.new():name("another"):spawn(nothing) end)
+    local id = other:build_task():name("crawler"):spawn("key", forever)
+    assert.equal("crawler", name_of(id))
+    other:shutdown()
+  end)
+
+  it("gives its name to nobody when hash is cut off", function()
+    local other = map_with_hook(forever)
+    local task = ebb.spawn(function()
+      other:build_task():name("crawler"):spawn("key", nothing)
+    end)
+    settle()
+    task:abort()
+    task:join()
+    local later = ebb.spawn(nothing)
+    assert.is_nil(name_of(later:id()))
+    later:join()
+  end)
+end)
+
+describe("the builder of a JoinSet", function()
+  it("spawns into the set and gives the AbortHandle", function()
+    local handle = set:build_task():name("crawler"):spawn(nothing)
+    assert.equal(("AbortHandle(%d)"):format(handle:id()), tostring(handle))
+    assert.is_true(set:contains_task(handle:id()))
+    assert.same({handle:id(), true}, {set:join_next_with_id()})
+  end)
+end)
+
+describe("a task that a finalizer spawns", function()
+  it("does not get the name of the builder that is at work", function()
+    local spawned, builder = {}, set:build_task():name("crawler")
+    local mt = {__gc = function()
+      spawned[#spawned + 1] = ebb.spawn(nothing)
+    end}
+    for _ = 1, 100 do
+      for _ = 1, 50 do setmetatable({}, mt) end
+      for _ = 1, 50 do builder:spawn(nothing) end
+    end
+    collect()
+    local names = {}
+    for _, task in ipairs(ebb.tasks()) do names[task.id] = task.name end
+    assert.equal(5000, #spawned)
+    for _, task in ipairs(spawned) do assert.is_nil(names[task:id()]) end
+    settle()
+  end)
+end)
+
+-- Prints the message of a deadlock in which `task` waits.
+local DEADLOCK = [[
+  local ebb = require "ebb"
+  local map, set = ebb.JoinMap.new(), ebb.JoinSet.new()
+  local function stuck() ebb.sleep(math.huge) end
+  %s
+  print(select(2, pcall(ebb.sleep, math.huge)))
+]]
+
+describe("the message of a deadlock", function()
+  it("shows the name after the id", function()
+    local _, out = run(DEADLOCK:format [[
+      local task = ebb.Builder.new():name("crawler"):spawn(stuck)
+    ]])
+    assert.matches('\n  task %d+ "crawler" waits for sleep', out)
+  end)
+
+  it("shows the name of a task in a set, without a key", function()
+    local _, out = run(DEADLOCK:format [[
+      set:build_task():name("crawler"):spawn(stuck)
+    ]])
+    assert.matches('\n  task %d+ "crawler" waits for sleep', out)
+  end)
+
+  it("shows the name before the key of a task in a map", function()
+    local _, out = run(DEADLOCK:format [[
+      map:build_task():name("crawler"):spawn("page", stuck)
+    ]])
+    assert.matches('\n  task %d+ "crawler" .-"page".- waits for sleep', out)
+  end)
+
+  it("shows no name where there is none", function()
+    local _, out = run(DEADLOCK:format [[
+      local task = ebb.Builder.new():spawn(stuck)
+      set:spawn(stuck)
+    ]])
+    assert.matches('\n  task %d+ waits for sleep\n  task %d+ waits', out)
+  end)
+
+  it("shows an empty name, too", function()
+    local _, out = run(DEADLOCK:format [[
+      local task = ebb.Builder.new():name(""):spawn(stuck)
+    ]])
+    assert.matches('\n  task %d+ "" waits for sleep', out)
+  end)
+end)
+
+describe("the report of a panic that nobody can join", function()
+  local PANIC = [[
+    local ebb = require "ebb"
+    local map, set = ebb.JoinMap.new(), ebb.JoinSet.new()
+    local function culprit() error("boom", 0) end
+    %s
+    map:detach_all()
+    set:detach_all()
+    ebb.yield_now()
+    collectgarbage()
+    collectgarbage()
+  ]]
+  local HEAD = '^ebb: task %d+ panicked with message "boom"\n'
+
+  for what, code in pairs {
+    ["its own"] = [[ebb.Builder.new():name("crawler"):spawn(culprit)]],
+    ["a map's"] = [[map:build_task():name("crawler"):spawn(1, culprit)]],
+    ["a set's"] = [[set:build_task():name("crawler"):spawn(culprit)]],
+  } do
+    it("has the name before the traceback: " .. what, function()
+      local _, _, err = run(PANIC:format(code))
+      assert.matches(HEAD .. "  name: crawler\nstack traceback:\n", err)
+    end)
+  end
+
+  it("has no such line when there is no name", function()
+    local _, _, err = run(PANIC:format "ebb.Builder.new():spawn(culprit)")
+    assert.matches(HEAD .. "stack traceback:\n", err)
+  end)
+end)

@@ -1,0 +1,59 @@
+-- Runs Lua code in a child interpreter, so that a spec can watch a process
+-- end: its exit code, and what it wrote to stdout and stderr.
+--
+--   local code, out, err = run [[print "hello"]]
+--   local code, out, err = run.file("examples/01_hello.lua", {"argument"})
+--
+-- The child is the interpreter that runs the spec (stock Lua or the host)
+-- unless another is named. It inherits the environment.
+
+local run = {}
+
+-- Long enough for a sanitizer's build; a child that hangs ends with code 124.
+local LIMIT = "timeout 100 "
+
+-- The word that stands first on the command line of this process.
+local function this_interpreter()
+  local first = 0
+  while arg[first - 1] do first = first - 1 end
+  return arg[first]
+end
+
+local function quote(word)
+  return "'" .. word:gsub("'", [['\'']]) .. "'"
+end
+
+local function take(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("a")
+  file:close()
+  os.remove(path)
+  return text
+end
+
+local function execute(command)
+  local out, err = os.tmpname(), os.tmpname()
+  local redirect = (" >%s 2>%s </dev/null"):format(out, err)
+  local _, how, code = os.execute(LIMIT .. command .. redirect)
+  if how == "signal" then code = 128 + code end
+  return code, take(out), take(err)
+end
+
+function run.file(path, args, interpreter)
+  local words = {interpreter or this_interpreter(), path}
+  table.move(args or {}, 1, #(args or {}), 3, words)
+  for i, word in ipairs(words) do words[i] = quote(word) end
+  return execute(table.concat(words, " "))
+end
+
+function run.code(code, interpreter)
+  local path <const> = os.tmpname()
+  local file = assert(io.open(path, "wb"))
+  file:write(code)
+  file:close()
+  local status, out, err = run.file(path, nil, interpreter)
+  os.remove(path)
+  return status, out, err
+end
+
+return setmetatable(run, {__call = function(_, ...) return run.code(...) end})
