@@ -1,0 +1,170 @@
+-- SPDX-License-Identifier: MIT
+
+-- The peer: a round-robin scheduler with a keyed map in plain Lua, as one
+-- writes it who wants from it what the measured part of ebb gives. Tasks take
+-- any arguments and give any results; a map belongs to a scheduler and there
+-- may be many of both; spawning under a used key replaces; the main chunk and
+-- tasks alike may join; the running task is known; errors keep a traceback.
+--
+-- lean.lua beside it leaves all of that out, for comparison.
+
+local create, resume, close, status, yield =
+  coroutine.create, coroutine.resume, coroutine.close, coroutine.status,
+  coroutine.yield
+local pack, unpack = table.pack, table.unpack
+
+local plain = {}
+
+local Task = {}
+Task.__index = Task
+
+local current = nil
+local queue, head, tail = {}, 1, 0
+
+local function push(task)
+  tail = tail + 1
+  queue[tail] = task
+end
+
+local function pop()
+  if head > tail then return nil end
+  local task = queue[head]
+  queue[head] = nil
+  head = head + 1
+  return task
+end
+
+-- ---- tasks
+
+local function wake_all(list)
+  for i = 1, #list do
+    list[i].state = "ready"
+    push(list[i])
+  end
+end
+
+function Task:finish(ok, ...)
+  self.state = "finished"
+  self.ok, self.results = ok, pack(...)
+  local map = self.map
+  if map then
+    map.last = map.last + 1
+    map.finished[map.last] = self
+    if map.waiting then
+      wake_all(map.waiting)
+      map.waiting = nil
+    end
+  end
+end
+
+function Task:settle(ok, ...)
+  if status(self.co) ~= "dead" then
+    if self.state == "running" then
+      self.state = "ready"
+      push(self)
+    end
+  elseif ok then
+    self:finish(true, ...)
+  else
+    self:finish(false, debug.traceback(self.co, (...)))
+  end
+end
+
+function Task:poll()
+  if self.state ~= "ready" then return end
+  current, self.state = self, "running"
+  local args = self.args
+  if args then
+    self.args = nil
+    self:settle(resume(self.co, unpack(args, 1, args.n)))
+  else
+    self:settle(resume(self.co))
+  end
+  current = nil
+end
+
+function Task:abort()
+  if self.state == "finished" then return end
+  local ok, err = close(self.co)
+  self:finish(false, ok and "aborted" or err)
+end
+
+-- ---- waiting
+
+local function run_one()
+  local task = pop()
+  if not task then error("deadlock: every task waits", 0) end
+  task:poll()
+end
+
+function plain.yield()
+  if current then return yield() end
+  for _ = head, tail do run_one() end
+end
+
+-- Waits for nothing.
+function plain.park()
+  current.state = "waiting"
+  return yield()
+end
+
+-- ---- maps
+
+local Map = {}
+Map.__index = Map
+
+function plain.new()
+  return setmetatable({tasks = {}, len = 0, finished = {}, first = 1, last = 0},
+    Map)
+end
+
+function Map:spawn(key, f, ...)
+  local old = self.tasks[key]
+  if old then
+    old.map = nil
+    old:abort()
+  else
+    self.len = self.len + 1
+  end
+  local task = setmetatable({co = create(f), args = pack(...),
+    key = key, map = self, state = "ready"}, Task)
+  self.tasks[key] = task
+  push(task)
+  return task
+end
+
+function Map:abort(key)
+  local task = self.tasks[key]
+  if not task then return false end
+  task:abort()
+  return true
+end
+
+function Map:next_finished()
+  while self.first <= self.last do
+    local task = self.finished[self.first]
+    self.finished[self.first] = nil
+    self.first = self.first + 1
+    if task.map then return task end
+  end
+end
+
+function Map:join_next()
+  while self.len > 0 do
+    local task = self:next_finished()
+    if task then
+      self.tasks[task.key] = nil
+      self.len = self.len - 1
+      task.map = nil
+      return task.key, task.ok, unpack(task.results, 1, task.results.n)
+    elseif current then
+      self.waiting = self.waiting or {}
+      table.insert(self.waiting, current)
+      plain.park()
+    else
+      run_one()
+    end
+  end
+end
+
+return plain
