@@ -1,0 +1,708 @@
+---@meta ebb
+
+-- Annotations of the module `ebb` for the Lua language server. This file is
+-- never run; .luarc.json tells the server where it is.
+--
+-- What holds everywhere and is not said again:
+--
+-- * "(may wait)" marks the calls that let other tasks run. They wait anywhere,
+--   but raise "cannot wait inside a finalizer" in a `__gc`, "cannot wait
+--   inside the function of set_unhandled" there, and, in the main chunk,
+--   "deadlock: ..." when every task waits and nothing can ever wake one. A
+--   task that is aborted does not come back from such a call.
+-- * A wrong argument (type, negative duration or count, NaN, a nil key) is an
+--   argument error that names the argument.
+-- * Durations and times are seconds, fractions allowed. Ids are integers.
+-- * "Tokio:" names the item of Tokio or tokio-util that a call mirrors.
+
+---@class ebb
+---@field _VERSION string "ebb " and the version
+local ebb = {}
+
+---What a task runs: a function, a value with `__call`, or a suspended
+---coroutine.
+---@alias ebb.Body function|thread|table|userdata
+
+-- ---- tasks ----
+
+---Makes a task of `body`. It first runs when the caller next waits, in the
+---order of spawning. Never waits.
+---
+---When the handle is collected the task is detached: it runs on. As a
+---to-be-closed variable, the handle aborts its task at the end of the scope.
+---
+---Tokio: `task::spawn`.
+---@param body ebb.Body
+---@param ... any arguments of the body
+---@return ebb.JoinHandle
+function ebb.spawn(body, ...) end
+
+---Runs `body` as a task to its end, and gives its results (may wait). Raises
+---the very value that the body raised; a `JoinError` when the task was
+---aborted. When the caller is aborted, so is the task. Works in tasks, too.
+---
+---Tokio: `runtime::Handle::block_on`.
+---@param body ebb.Body
+---@param ... any arguments of the body
+---@return any ... results of the body
+function ebb.block_on(body, ...) end
+
+---Goes to the back of the run queue (may wait). `coroutine.yield()` in the
+---body of a task does the same.
+---
+---Tokio: `task::yield_now`.
+function ebb.yield_now() end
+
+---Takes 1 of the budget of 128 that each turn of a task starts with, and goes
+---to the back of the run queue first when none is left (may wait).
+---
+---Tokio: `task::consume_budget`.
+function ebb.consume_budget() end
+
+---Is there budget left in this turn?
+---
+---Tokio: `task::coop::has_budget_remaining`.
+---@return boolean
+function ebb.has_budget_remaining() end
+
+---The id of the running task. Raises an error in the main chunk, which is not
+---a task in this sense.
+---
+---Tokio: `task::id`.
+---@return integer
+function ebb.id() end
+
+---The id of the running task, nil in the main chunk.
+---
+---Tokio: `task::try_id`.
+---@return integer?
+function ebb.try_id() end
+
+---Waits for a number of seconds (may wait). The same as `ebb.time.sleep`.
+---
+---Tokio: `time::sleep`.
+---@param seconds number at least 0; `math.huge` is for ever, without a timer
+function ebb.sleep(seconds) end
+
+---Sets the function that is called once with the `JoinError` of each panic
+---that nobody can join any more; nil brings the report to stderr back. The
+---function must not wait. An error in it is reported to stderr.
+---
+---Tokio: `runtime::Builder::unhandled_panic`.
+---@param handler? fun(err: ebb.JoinError)
+---@return (fun(err: ebb.JoinError))? previous the function that was set before
+function ebb.set_unhandled(handler) end
+
+---One task in the snapshot that `ebb.tasks` gives.
+---@class ebb.TaskInfo
+---@field id integer
+---@field name string? what a Builder named it; else nil
+---@field key any key in its JoinMap; nil when it is in none
+---@field state "ready"|"running"|"waiting"|"finished"
+---@field waiting_for string? what a waiting task waits for; else nil
+---@field spawned_at number seconds, on the clock of `ebb.time.now`
+---@field polls integer turns it has had
+---@field busy number seconds it ran, since the first call of `ebb.tasks`
+
+---A snapshot of the tasks that have not finished, and of those that have but
+---that nobody has joined. The main chunk is not among them.
+---
+---Tokio: no such call; tokio-console shows the like.
+---@return ebb.TaskInfo[]
+function ebb.tasks() end
+
+---Where a task is, as text: its Lua traceback. Of a task that has panicked,
+---where it did. Nil when there is no such task.
+---
+---Tokio: `runtime::Handle::dump`, for one task.
+---@param id integer
+---@return string?
+function ebb.traceback(id) end
+
+-- ---- JoinHandle, AbortHandle ----
+
+---What `ebb.spawn` gives. `tostring` shows `JoinHandle(id)`. `__close` aborts
+---the task; a handle that is collected detaches it.
+---
+---Tokio: `task::JoinHandle`.
+---@class ebb.JoinHandle
+local JoinHandle = {}
+
+---Waits until the task has finished, its clean-up included (may wait). May be
+---called again, and by several tasks, with the same answer. Raises an error
+---when a task joins itself.
+---
+---Tokio: awaiting a `JoinHandle`.
+---@return boolean ok
+---@return any ... results of the body, or the `JoinError`
+function JoinHandle:join() end
+
+---As `join`, but gives the results alone, and raises the `JoinError` (may
+---wait).
+---
+---Tokio: awaiting a `JoinHandle`, and `unwrap`.
+---@return any ... results of the body
+function JoinHandle:await() end
+
+---Asks the task to end at its current or next wait. Never waits; without
+---effect on a task that has finished. The reason of the first call counts.
+---
+---Tokio: `task::JoinHandle::abort`.
+---@param reason? any what `JoinError:reason` will give
+function JoinHandle:abort(reason) end
+
+---Has the task ended, its clean-up included?
+---
+---Tokio: `task::JoinHandle::is_finished`.
+---@return boolean
+function JoinHandle:is_finished() end
+
+---Tokio: `task::JoinHandle::id`.
+---@return integer
+function JoinHandle:id() end
+
+---Tokio: `task::JoinHandle::abort_handle`.
+---@return ebb.AbortHandle
+function JoinHandle:abort_handle() end
+
+---A handle that can abort a task, but not join it. `tostring` shows
+---`AbortHandle(id)`. `__close` aborts the task.
+---
+---Tokio: `task::AbortHandle`.
+---@class ebb.AbortHandle
+local AbortHandle = {}
+
+---As `JoinHandle:abort`.
+---
+---Tokio: `task::AbortHandle::abort`.
+---@param reason? any what `JoinError:reason` will give
+function AbortHandle:abort(reason) end
+
+---As `JoinHandle:is_finished`.
+---
+---Tokio: `task::AbortHandle::is_finished`.
+---@return boolean
+function AbortHandle:is_finished() end
+
+---Tokio: `task::AbortHandle::id`.
+---@return integer
+function AbortHandle:id() end
+
+-- ---- JoinError ----
+
+---Why a task has no results: it was cancelled (aborted), or it panicked (its
+---body raised an error, or a `__close` of its clean-up did). `tostring` shows
+---`task 7 was cancelled`, `task 7 panicked with message "..."`, or, when the
+---raised value is not shown as text, `task 7 panicked`.
+---
+---Tokio: `task::JoinError`.
+---@class ebb.JoinError
+local JoinError = {}
+
+---Tokio: `task::JoinError::is_cancelled`.
+---@return boolean
+function JoinError:is_cancelled() end
+
+---Tokio: `task::JoinError::is_panic`.
+---@return boolean
+function JoinError:is_panic() end
+
+---The very value that was raised, nil included. Raises an error when the task
+---was cancelled.
+---
+---Tokio: `task::JoinError::into_panic`.
+---@return any value
+function JoinError:into_panic() end
+
+---Tokio: `task::JoinError::try_into_panic`.
+---@return boolean panicked
+---@return any value what was raised, or the `JoinError` itself
+function JoinError:try_into_panic() end
+
+---The id of the task.
+---
+---Tokio: `task::JoinError::id`.
+---@return integer
+function JoinError:id() end
+
+---What was given to `abort`; nil for a panic or when nothing was given.
+---
+---Tokio: none.
+---@return any
+function JoinError:reason() end
+
+---Where the error was raised; nil when the task was cancelled, or when a
+---`__close` of its clean-up raised the error.
+---
+---Tokio: none.
+---@return string?
+function JoinError:traceback() end
+
+-- ---- JoinMap ----
+
+---How keys are hashed and compared, so that tables can be keys by content.
+---Both functions may raise errors, which the call that needed them raises.
+---
+---Tokio: the `BuildHasher` of a `JoinMap`, and the key's `Eq`.
+---@class ebb.Hasher
+---@field hash fun(key: any): integer
+---@field equal fun(a: any, b: any): boolean
+
+---The constructors of JoinMap.
+---@class ebb.JoinMapClass
+ebb.JoinMap = {}
+
+---An empty map. Nothing is allocated for its tasks before the first one.
+---
+---Tokio: `JoinMap::new`.
+---@return ebb.JoinMap
+function ebb.JoinMap.new() end
+
+---An empty map with room for `capacity` tasks.
+---
+---Tokio: `JoinMap::with_capacity`.
+---@param capacity integer
+---@return ebb.JoinMap
+function ebb.JoinMap.with_capacity(capacity) end
+
+---An empty map whose keys are hashed and compared by `hasher`.
+---
+---Tokio: `JoinMap::with_hasher`.
+---@param hasher ebb.Hasher
+---@return ebb.JoinMap
+function ebb.JoinMap.with_hasher(hasher) end
+
+---Tokio: `JoinMap::with_capacity_and_hasher`.
+---@param capacity integer
+---@param hasher ebb.Hasher
+---@return ebb.JoinMap
+function ebb.JoinMap.with_capacity_and_hasher(capacity, hasher) end
+
+---Tasks by key. A task is in the map from its spawning until it is joined,
+---detached or replaced. Without a hasher keys follow the rules of Lua's
+---tables: 1 and 1.0 are one key, strings go by content, objects by identity;
+---nil and NaN are argument errors.
+---
+---`#map` is its length, `tostring` shows `JoinMap{"key": 7, 12: 8}`. A map
+---that is collected aborts its tasks. `__close` aborts them and empties the
+---map, which may be used again.
+---
+---The loop over all results:
+---`for key, ok, value in map.join_next, map do ... end`.
+---
+---Tokio: `tokio_util::task::JoinMap`.
+---@class ebb.JoinMap
+---@operator len: integer
+local JoinMap = {}
+
+---Makes a task under a key. A task that is there already, finished or not, is
+---aborted and replaced: `join_next` never shows it. Never waits.
+---
+---Tokio: `JoinMap::spawn`.
+---@param key any
+---@param body ebb.Body
+---@param ... any arguments of the body
+---@return integer id
+function JoinMap:spawn(key, body, ...) end
+
+---A builder that spawns into this map: `map:build_task():name("page 1")`.
+---
+---Tokio: `JoinMap::build_task`.
+---@return ebb.JoinMapBuilder
+function JoinMap:build_task() end
+
+---As `spawn`, but does nothing when the key is in the map.
+---
+---Tokio: none.
+---@param key any
+---@param body ebb.Body
+---@param ... any arguments of the body
+---@return integer? id nil when the key was there
+function JoinMap:spawn_if_absent(key, body, ...) end
+
+---Takes the task that finished first out of the map; waits for one if there
+---is none (may wait). Gives nil alone when the map is empty. Cancel safe: a
+---task that is aborted in this call has taken nothing. Several tasks may
+---wait here in one map.
+---
+---Tokio: `JoinMap::join_next`.
+---@return any key
+---@return boolean? ok
+---@return any ... results of the body, or the `JoinError`
+function JoinMap:join_next() end
+
+---As `join_next`, but never waits: nil also when no task has finished yet.
+---
+---Tokio: `JoinMap::try_join_next`.
+---@return any key
+---@return boolean? ok
+---@return any ... results of the body, or the `JoinError`
+function JoinMap:try_join_next() end
+
+---Waits for the task under a key, and takes it out of the map (may wait).
+---Gives nil when the key is not there, or when, meanwhile, somebody else has
+---joined the task, or another has replaced it. Raises an error when a task
+---joins itself.
+---
+---Tokio: none.
+---@param key any
+---@return boolean? ok
+---@return any ... results of the body, or the `JoinError`
+function JoinMap:join(key) end
+
+---Aborts the task under a key; it stays in the map until it is joined. True
+---when the key is in the map, even if its task has finished.
+---
+---Tokio: `JoinMap::abort`.
+---@param key any
+---@param reason? any what `JoinError:reason` will give
+---@return boolean
+function JoinMap:abort(key, reason) end
+
+---Aborts every task for whose key `predicate` gives a true value. An error in
+---it is raised; tasks that have matched by then stay aborted. It may change
+---the map; a task that is spawned meanwhile may be left out.
+---
+---Tokio: `JoinMap::abort_matching`.
+---@param predicate fun(key: any): any
+function JoinMap:abort_matching(predicate) end
+
+---Aborts every task; they stay in the map until they are joined.
+---
+---Tokio: `JoinMap::abort_all`.
+function JoinMap:abort_all() end
+
+---Aborts every task and waits until the map is empty (may wait). Results and
+---panics are dropped without a report.
+---
+---Tokio: `JoinMap::shutdown`.
+function JoinMap:shutdown() end
+
+---Takes the task under a key out of the map; it runs on. False when the key is
+---not there.
+---
+---Tokio: none.
+---@param key any
+---@return boolean
+function JoinMap:detach(key) end
+
+---Takes every task out of the map; they run on.
+---
+---Tokio: `JoinMap::detach_all`.
+function JoinMap:detach_all() end
+
+---True until the result of the task under the key has been joined.
+---
+---Tokio: `JoinMap::contains_key`.
+---@param key any
+---@return boolean
+function JoinMap:contains_key(key) end
+
+---True until the result of the task has been joined.
+---
+---Tokio: `JoinMap::contains_task`.
+---@param id integer
+---@return boolean
+function JoinMap:contains_task(id) end
+
+---Is there a task under the key, and has it finished?
+---
+---Tokio: none.
+---@param key any
+---@return boolean
+function JoinMap:is_finished(key) end
+
+---The id of the task under a key, nil when there is none.
+---
+---Tokio: none.
+---@param key any
+---@return integer?
+function JoinMap:id(key) end
+
+---Iterates over the keys and the ids of their tasks, in any order. The map may
+---be changed meanwhile.
+---
+---Tokio: `JoinMap::keys`.
+---@return fun(): (key: any, id: integer)
+function JoinMap:keys() end
+
+---How many tasks are in the map, those that have finished included. The same
+---as `#map`.
+---
+---Tokio: `JoinMap::len`.
+---@return integer
+function JoinMap:len() end
+
+---Tokio: `JoinMap::is_empty`.
+---@return boolean
+function JoinMap:is_empty() end
+
+---How many tasks fit before the map has to grow.
+---
+---Tokio: `JoinMap::capacity`.
+---@return integer
+function JoinMap:capacity() end
+
+---Makes room for `additional` more tasks.
+---
+---Tokio: `JoinMap::reserve`.
+---@param additional integer
+function JoinMap:reserve(additional) end
+
+---Gives back the room that the tasks in the map do not need.
+---
+---Tokio: `JoinMap::shrink_to_fit`.
+function JoinMap:shrink_to_fit() end
+
+---As `shrink_to_fit`, but keeps room for `capacity` tasks.
+---
+---Tokio: `JoinMap::shrink_to`.
+---@param capacity integer
+function JoinMap:shrink_to(capacity) end
+
+-- ---- JoinSet ----
+
+---The constructor of JoinSet.
+---@class ebb.JoinSetClass
+ebb.JoinSet = {}
+
+---An empty set.
+---
+---Tokio: `task::JoinSet::new`.
+---@return ebb.JoinSet
+function ebb.JoinSet.new() end
+
+---Tasks without keys. A task is in the set from its spawning until it is
+---joined or detached.
+---
+---`#set` is its length, `tostring` shows the ids, `JoinSet{7, 8}`, in any
+---order. A set that is collected aborts its tasks. `__close` aborts them and
+---empties the set, which may be used again.
+---
+---The loop over all results: `for ok, value in set.join_next, set do ... end`.
+---
+---Tokio: `task::JoinSet`.
+---@class ebb.JoinSet
+---@operator len: integer
+local JoinSet = {}
+
+---Makes a task in the set. Never waits.
+---
+---Tokio: `task::JoinSet::spawn`.
+---@param body ebb.Body
+---@param ... any arguments of the body
+---@return ebb.AbortHandle
+function JoinSet:spawn(body, ...) end
+
+---A builder that spawns into this set: `set:build_task():name("crawler")`.
+---
+---Tokio: `task::JoinSet::build_task`.
+---@return ebb.JoinSetBuilder
+function JoinSet:build_task() end
+
+---Takes the task that finished first out of the set; waits for one if there
+---is none (may wait). Gives nil alone when the set is empty. Cancel safe: a
+---task that is aborted in this call has taken nothing. Several tasks may
+---wait here in one set.
+---
+---Tokio: `task::JoinSet::join_next`.
+---@return boolean? ok
+---@return any ... results of the body, or the `JoinError`
+function JoinSet:join_next() end
+
+---As `join_next`, with the id of the task before the rest (may wait).
+---
+---Tokio: `task::JoinSet::join_next_with_id`.
+---@return integer? id
+---@return boolean? ok
+---@return any ... results of the body, or the `JoinError`
+function JoinSet:join_next_with_id() end
+
+---As `join_next`, but never waits: nil also when no task has finished yet.
+---
+---Tokio: `task::JoinSet::try_join_next`.
+---@return boolean? ok
+---@return any ... results of the body, or the `JoinError`
+function JoinSet:try_join_next() end
+
+---As `join_next_with_id`, but never waits: nil also when no task has finished
+---yet.
+---
+---Tokio: `task::JoinSet::try_join_next_with_id`.
+---@return integer? id
+---@return boolean? ok
+---@return any ... results of the body, or the `JoinError`
+function JoinSet:try_join_next_with_id() end
+
+---Waits until the set is empty, and gives the first result of each task, in
+---the order in which they finished (may wait). A task without results leaves
+---nil in its place. At the first task that panicked or was aborted, raises
+---its `JoinError`; the rest are aborted then, and the set is empty. Not
+---cancel safe: results that were taken by then are lost with the call.
+---
+---Tokio: `task::JoinSet::join_all`.
+---@return any[] results
+function JoinSet:join_all() end
+
+---Aborts every task; they stay in the set until they are joined.
+---
+---Tokio: `task::JoinSet::abort_all`.
+function JoinSet:abort_all() end
+
+---Takes every task out of the set; they run on.
+---
+---Tokio: `task::JoinSet::detach_all`.
+function JoinSet:detach_all() end
+
+---Aborts every task, those that a clean-up spawns meanwhile too, and waits
+---until the set is empty (may wait). Results and panics are dropped without a
+---report.
+---
+---Tokio: `task::JoinSet::shutdown`.
+function JoinSet:shutdown() end
+
+---True until the result of the task has been joined.
+---
+---Tokio: none; `JoinMap::contains_task` is the like.
+---@param id integer
+---@return boolean
+function JoinSet:contains_task(id) end
+
+---How many tasks are in the set, those that have finished included. The same
+---as `#set`.
+---
+---Tokio: `task::JoinSet::len`.
+---@return integer
+function JoinSet:len() end
+
+---Tokio: `task::JoinSet::is_empty`.
+---@return boolean
+function JoinSet:is_empty() end
+
+-- ---- Builder ----
+
+---The constructor of Builder.
+---@class ebb.BuilderClass
+ebb.Builder = {}
+
+---A builder that spawns as `ebb.spawn` does.
+---
+---Tokio: `task::Builder::new`.
+---@return ebb.Builder
+function ebb.Builder.new() end
+
+---Gives the tasks that it spawns a name, which `ebb.tasks`, the message of a
+---deadlock and the report of a panic show. It may be used any number of
+---times: `ebb.Builder.new():name("crawler"):spawn(body)`.
+---
+---Tokio: `task::Builder`.
+---@class ebb.Builder
+local Builder = {}
+
+---Sets the name of the tasks that are spawned from now on.
+---
+---Tokio: `task::Builder::name`.
+---@param name string
+---@return ebb.Builder self
+function Builder:name(name) end
+
+---As `ebb.spawn`.
+---
+---Tokio: `task::Builder::spawn`.
+---@param body ebb.Body
+---@param ... any arguments of the body
+---@return ebb.JoinHandle
+function Builder:spawn(body, ...) end
+
+---A builder that spawns into a JoinMap, which it keeps from being collected.
+---
+---Tokio: `tokio_util::task::join_map::Builder`.
+---@class ebb.JoinMapBuilder
+local JoinMapBuilder = {}
+
+---As `Builder:name`.
+---
+---Tokio: `join_map::Builder::name`.
+---@param name string
+---@return ebb.JoinMapBuilder self
+function JoinMapBuilder:name(name) end
+
+---As `JoinMap:spawn`.
+---
+---Tokio: `join_map::Builder::spawn`.
+---@param key any
+---@param body ebb.Body
+---@param ... any arguments of the body
+---@return integer id
+function JoinMapBuilder:spawn(key, body, ...) end
+
+---A builder that spawns into a JoinSet, which it keeps from being collected.
+---
+---Tokio: `task::join_set::Builder`.
+---@class ebb.JoinSetBuilder
+local JoinSetBuilder = {}
+
+---As `Builder:name`.
+---
+---Tokio: `join_set::Builder::name`.
+---@param name string
+---@return ebb.JoinSetBuilder self
+function JoinSetBuilder:name(name) end
+
+---As `JoinSet:spawn`.
+---
+---Tokio: `join_set::Builder::spawn`.
+---@param body ebb.Body
+---@param ... any arguments of the body
+---@return ebb.AbortHandle
+function JoinSetBuilder:spawn(body, ...) end
+
+-- ---- time ----
+
+---Tokio: `tokio::time`.
+---@class ebb.time
+ebb.time = {}
+
+---Seconds since some fixed moment, on a clock that never goes back; the
+---virtual time while time is paused.
+---
+---Tokio: `time::Instant::now`.
+---@return number
+function ebb.time.now() end
+
+---Waits for a number of seconds (may wait); lets the other tasks run once even
+---when that is 0.
+---
+---Tokio: `time::sleep`.
+---@param seconds number at least 0; `math.huge` is for ever, without a timer
+function ebb.time.sleep(seconds) end
+
+---Waits until `time.now()` is `deadline` (may wait). One that has passed lets
+---the other tasks run once.
+---
+---Tokio: `time::sleep_until`.
+---@param deadline number seconds, on the clock of `now`
+function ebb.time.sleep_until(deadline) end
+
+---Stops the clock, for tests. Then it moves only with `advance`, or, when
+---nothing can run, by a jump to the next timer. Raises an error when time is
+---paused already.
+---
+---Tokio: `time::pause`.
+function ebb.time.pause() end
+
+---Lets the clock run again, from where it stands. Raises an error when time is
+---not paused.
+---
+---Tokio: `time::resume`.
+function ebb.time.resume() end
+
+---Moves the paused clock on, and lets the sleepers that are due by then run
+---first, in the order of their deadlines (may wait). Raises an error when time
+---is not paused.
+---
+---Tokio: `time::advance`.
+---@param seconds number at least 0
+function ebb.time.advance(seconds) end
+
+return ebb

@@ -1,0 +1,351 @@
+-- The documents are true: what README.md shows runs and prints what it says,
+-- what it names exists, and the annotations are those of the module.
+
+local ebb = require "ebb"
+local lfs = require "lfs" -- which busted needs, too
+local markdown = require "markdown"
+local run = require "run"
+
+local function absolute(path)
+  return path:sub(1, 1) == "/" and path or lfs.currentdir() .. "/" .. path
+end
+
+local SOURCE <const> = absolute(os.getenv "EBB_SOURCE" or ".")
+local BUILD <const> = absolute(os.getenv "EBB_BUILD" or "build")
+
+local function read(path)
+  local file <close> = assert(io.open(path, "rb"))
+  return file:read("a")
+end
+
+local function write(path, text)
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(text)
+end
+
+local function exists(path) return lfs.attributes(path) ~= nil end
+
+local function sorted_keys(set)
+  local keys = {}
+  for key in pairs(set) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return keys
+end
+
+local readme = read(SOURCE .. "/README.md")
+local blocks = markdown.blocks(readme)
+
+-- A sanitized library needs a sanitized program around it.
+local function is_sanitized()
+  local cache = BUILD .. "/CMakeCache.txt"
+  return exists(cache) and
+         read(cache):find "\nEBB_SANITIZE:STRING=[^\n]" ~= nil
+end
+
+-- ---- commands
+
+-- The command lines of a block as lists of words, without the settings of
+-- variables before them.
+local function command_lines(block)
+  local lines = {}
+  for line in block.text:gsub("\\\n", " "):gmatch "[^\n]+" do
+    local words = {}
+    for word in line:gmatch "%S+" do
+      if words[1] or not word:match "^[%u_%d]+=" then
+        words[#words + 1] = word
+      end
+    end
+    lines[#lines + 1] = words
+  end
+  return lines
+end
+
+-- What is run where only files of the sandbox can be harmed; of other
+-- commands we look whether they are there.
+local RUN <const> = {
+  ["build/ebb"] = true, ["lua5.4"] = true, ["cc"] = true, ["./embed"] = true,
+  ["export"] = true
+}
+
+local function is_run(block)
+  for _, words in ipairs(command_lines(block)) do
+    if not RUN[words[1]] then return false end
+  end
+  return not is_sanitized()
+end
+
+local function dev_commands()
+  local _, help = run.file(SOURCE .. "/dev", {"help"}, "sh")
+  local commands = {}
+  for name in help:gmatch "\n  (%l+)%f[%s]" do commands[name] = true end
+  return commands
+end
+
+local check = {}
+
+check["./dev"] = function(words)
+  assert.is_true(dev_commands()[words[2]], "no command " .. words[2])
+end
+
+check["build/ebb"] = function()
+  assert.is_true(exists(BUILD .. "/ebb"))
+end
+
+check["./embed"] = function() end
+
+-- What it installs is what ./dev installs.
+check["apt-get"] = function(words)
+  local dev = read(SOURCE .. "/dev")
+  for i = 3, #words do
+    local name = "%f[%w]" .. words[i]:gsub("%p", "%%%0") .. "%f[^%w-]"
+    assert.is_truthy(dev:find(name), "./dev does not know " .. words[i])
+  end
+end
+
+local function check_command(words)
+  if check[words[1]] then return check[words[1]](words) end
+  local find = "command -v '" .. words[1] .. "' >/dev/null"
+  assert.is_true(os.execute(find), words[1] .. " is not there")
+end
+
+-- ---- the sandbox: a directory that looks like this one, with a build in it
+-- and the files that the README tells one to make
+
+local sandbox
+
+local function make_sandbox()
+  sandbox = os.tmpname()
+  os.remove(sandbox)
+  assert(lfs.mkdir(sandbox))
+  assert(lfs.link(BUILD, sandbox .. "/build", true))
+  assert(lfs.link(SOURCE .. "/src", sandbox .. "/src", true))
+  for _, block in ipairs(blocks) do
+    if block.file then write(sandbox .. "/" .. block.file, block.text) end
+  end
+end
+
+local function remove_sandbox()
+  os.execute("rm -r '" .. sandbox .. "'")
+end
+
+local function run_in_sandbox(commands)
+  local path <const> = sandbox .. "/commands"
+  write(path, "set -eu\ncd '" .. sandbox .. "'\n" .. commands)
+  return run.file(path, nil, "sh")
+end
+
+local function assert_prints(block, code, out, err)
+  assert.equal("", err)
+  assert.equal(0, code)
+  if block.output then assert.equal(block.output, out) end
+end
+
+describe("README.md", function()
+  setup(make_sandbox)
+  teardown(remove_sandbox)
+
+  for _, block in ipairs(blocks) do
+    local where = "in line " .. block.line
+    if block.tag == "lua" then
+      it("shows a script that runs, " .. where, function()
+        assert_prints(block, run(block.text))
+      end)
+    elseif block.tag == "sh" then
+      it("shows commands that exist, " .. where, function()
+        for _, words in ipairs(command_lines(block)) do
+          check_command(words)
+        end
+      end)
+      if is_run(block) then
+        it("shows commands that work, " .. where, function()
+          assert_prints(block, run_in_sandbox(block.text))
+        end)
+      end
+    elseif block.tag ~= "text" then
+      it("shows a file that is used further on, " .. where, function()
+        local name = assert(block.file, "the file has no name")
+        local _, stop = readme:find(block.text, 1, true)
+        assert.is_truthy(readme:find(name, stop, true))
+      end)
+    end
+  end
+
+  it("names files that exist", function()
+    for path in readme:gmatch "%f[%w][%w_]+/[%w_./]*%w" do
+      local room = path:match "^%w+"
+      if exists(SOURCE .. "/" .. room) and room ~= "build" then
+        assert.is_true(exists(SOURCE .. "/" .. path), path)
+      end
+    end
+  end)
+
+  it("names commands of ./dev that exist", function()
+    local commands = dev_commands()
+    for name in readme:gmatch "%./dev (%l+)" do
+      assert.is_true(commands[name], name)
+    end
+  end)
+
+  it("names functions that exist", function()
+    for name in readme:gmatch "[^/%w\"]ebb%.([%a_]+)" do
+      assert.is_truthy(ebb[name], name)
+    end
+    for name in readme:gmatch "[^/%w<]time%.([%l_]+)" do
+      assert.is_function(ebb.time[name], name)
+    end
+    for name in readme:gmatch "map:([%l_]+)" do
+      assert.is_function(ebb.JoinMap.new()[name], name)
+    end
+    for name in readme:gmatch "%f[%w]set:([%l_]+)" do
+      assert.is_function(ebb.JoinSet.new()[name], name)
+    end
+  end)
+
+  it("names functions of the C API that exist", function()
+    local header = read(SOURCE .. "/src/ebb.h")
+    for name in readme:gmatch "%f[%w]ebb_[%l_]+" do
+      assert.is_truthy(header:find("%f[%w]" .. name .. "%f[^%w_]"), name)
+    end
+  end)
+end)
+
+-- ---- annotations
+
+local function nothing() end
+
+-- Makers of an object of each class.
+local SAMPLES <const> = {
+  JoinHandle = function() return ebb.spawn(nothing) end,
+  AbortHandle = function() return ebb.spawn(nothing):abort_handle() end,
+  JoinError = function() return select(2, ebb.spawn(error):join()) end,
+  JoinMap = ebb.JoinMap.new,
+  JoinSet = ebb.JoinSet.new,
+  Builder = ebb.Builder.new,
+  JoinMapBuilder = function() return ebb.JoinMap.new():build_task() end,
+  JoinSetBuilder = function() return ebb.JoinSet.new():build_task() end
+}
+
+local function add_functions(names, prefix, functions)
+  for name, value in pairs(functions) do
+    if type(value) == "function" then names[prefix .. name] = true end
+  end
+end
+
+-- `ebb.spawn`, `ebb.time.now`, `JoinMap:spawn` and so on, as a set.
+local function functions_at_run_time()
+  local names = {}
+  add_functions(names, "ebb.", ebb)
+  for name, value in pairs(ebb) do
+    if type(value) == "table" then
+      add_functions(names, "ebb." .. name .. ".", value)
+    end
+  end
+  for class, sample in pairs(SAMPLES) do
+    add_functions(names, class .. ":", getmetatable(sample()).__index)
+  end
+  return names
+end
+
+-- Name -> {comment = text above it, parameters = text}; class -> set of its
+-- fields.
+local function annotations()
+  local functions, fields = {}, {}
+  local comment, class = "", nil
+  for line in read(SOURCE .. "/lua/meta/ebb.lua"):gmatch "([^\n]*)\n" do
+    local name, parameters = line:match "^function ([%w_.:]+)%((.*)%) end$"
+    local field = line:match "^%-%-%-@field ([%w_]+)"
+    class = line:match "^%-%-%-@class ([%w_.]+)" or class
+    if name then
+      functions[name] = {comment = comment, parameters = parameters}
+    elseif field then
+      fields[class] = fields[class] or {}
+      fields[class][field] = true
+    end
+    comment = line:match "^%-%-%-" and comment .. line .. "\n" or ""
+  end
+  return functions, fields
+end
+
+describe("lua/meta/ebb.lua", function()
+  local functions, fields = annotations()
+
+  it("is Lua", function()
+    assert.is_function(assert(loadfile(SOURCE .. "/lua/meta/ebb.lua")))
+  end)
+
+  it("has the functions that exist, and no others", function()
+    assert.same(sorted_keys(functions_at_run_time()), sorted_keys(functions))
+  end)
+
+  it("is held against every class that can be made", function()
+    for name, value in pairs(ebb) do
+      if type(value) == "table" and value.new then
+        assert.is_function(SAMPLES[name], "no sample of " .. name)
+      end
+    end
+  end)
+
+  it("has the other fields of the module", function()
+    for name, value in pairs(ebb) do
+      local kind = type(value)
+      if kind ~= "function" and kind ~= "table" then
+        assert.is_true(fields.ebb[name], name)
+      end
+    end
+  end)
+
+  it("has the fields of what ebb.tasks gives", function()
+    local map <close> = ebb.JoinMap.new()
+    map:build_task():name("name"):spawn("key", ebb.sleep, 1000)
+    ebb.yield_now()
+    local seen = {}
+    for _, task in ipairs(ebb.tasks()) do
+      for name in pairs(task) do seen[name] = true end
+    end
+    assert.same(sorted_keys(fields["ebb.TaskInfo"]), sorted_keys(seen))
+  end)
+
+  it("says which item of Tokio each function mirrors", function()
+    for name, f in pairs(functions) do
+      assert.is_truthy(f.comment:find("\n?%-%-%-Tokio: "), name)
+    end
+  end)
+
+  it("describes each parameter", function()
+    for name, f in pairs(functions) do
+      for parameter in f.parameters:gmatch "[^, ]+" do
+        local words = "@param " .. parameter
+        local found = f.comment:find(words .. " ", 1, true) or
+                      f.comment:find(words .. "? ", 1, true)
+        assert.is_truthy(found, name .. ": " .. parameter)
+      end
+    end
+  end)
+end)
+
+-- ---- the header
+
+-- The functions of paragraphs without a comment above them.
+local function functions_without_comment(header)
+  local found, previous, commented = {}, "", false
+  for line in header:gmatch "([^\n]*)\n" do
+    if line:find "^EBB_API" then
+      commented = commented or previous:find "%*/$" ~= nil
+      if not commented then
+        found[#found + 1] = line:match "([%w_]+)%(" or line
+      end
+    elseif line == "" then
+      commented = false
+    end
+    previous = line
+  end
+  return found
+end
+
+describe("src/ebb.h", function()
+  it("has a comment over each function or group of functions", function()
+    local header = read(SOURCE .. "/src/ebb.h")
+    assert.is_truthy(header:find "\nEBB_API ")
+    assert.same({}, functions_without_comment(header))
+  end)
+end)
