@@ -2,31 +2,15 @@
 -- first part follows Tokio's tests in task_builder.rs, under their names.
 
 local ebb = require "ebb"
+local common = require "common"
 local run = require "run"
 local Builder, JoinMap, JoinSet = ebb.Builder, ebb.JoinMap, ebb.JoinSet
 
 local settle = ebb.yield_now
 
-local function forever()
-  ebb.sleep(1e6)
-end
-
-local function nothing() end
-
-local function closer(f)
-  return setmetatable({}, {__close = f})
-end
-
-local function collect()
-  collectgarbage()
-  collectgarbage()
-end
-
-local function error_of(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return err
-end
+local forever, nothing = common.forever, common.nothing
+local closer, collect, error_of =
+  common.closer, common.collect, common.error_of
 
 -- The name of a task in the snapshot.
 local function name_of(id)

@@ -3,31 +3,15 @@
 -- Lua.
 
 local ebb = require "ebb"
+local common = require "common"
 local JoinMap = ebb.JoinMap
 
 local settle = ebb.yield_now
 local NAN = 0 / 0
 
-local function forever()
-  ebb.sleep(1e6)
-end
-
-local function nothing() end
-
-local function closer(f)
-  return setmetatable({}, {__close = f})
-end
-
-local function collect()
-  collectgarbage()
-  collectgarbage()
-end
-
-local function error_of(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return err
-end
+local forever, nothing = common.forever, common.nothing
+local closer, collect, error_of =
+  common.closer, common.collect, common.error_of
 
 -- Joins all of a map: key -> table.pack(ok, values...), and their number.
 local function drain(map)

@@ -1,0 +1,30 @@
+-- Small functions that several specs need.
+
+local ebb = require "ebb"
+
+local common = {}
+
+function common.forever()
+  ebb.sleep(1e6)
+end
+
+function common.nothing() end
+
+function common.closer(f)
+  return setmetatable({}, {__close = f})
+end
+
+-- Twice, since a finalizer may let go of what the second one takes.
+function common.collect()
+  collectgarbage()
+  collectgarbage()
+end
+
+-- Calls f, which must fail, and returns its error.
+function common.error_of(f, ...)
+  local ok, err = pcall(f, ...)
+  assert(not ok, "no error was raised")
+  return err
+end
+
+return common
