@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "join_map.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 

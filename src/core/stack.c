@@ -13,7 +13,6 @@
 #define _GNU_SOURCE
 #include "stack.h"
 
-#include <assert.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>

@@ -33,11 +33,6 @@ static void free_task(ebb_task *t) {
   ebb_pool_give(&t->rt->blocks, t);
 }
 
-void ebb_task_discard(ebb_task *t) {
-  assert(t->state == EBB_NEW && t->set == NULL);
-  free_task(t);
-}
-
 static void make_ready(ebb_task *t) {
   t->state = EBB_READY;
   ebb_list_push(&t->rt->ready, &t->link);

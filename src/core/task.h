@@ -140,9 +140,6 @@ struct ebb_runtime {
    an id but does not run. NULL: no memory. */
 ebb_task *ebb_task_create(ebb_runtime *rt, const ebb_task_ops *ops);
 
-/* Undoes ebb_task_create, for a task that was not started; no drop. */
-void ebb_task_discard(ebb_task *t);
-
 /* Makes a new task ready. Cannot fail. */
 void ebb_task_start(ebb_task *t);
 

@@ -8,8 +8,6 @@
    changes it without running Lua code in between. */
 #include "join_map.h"
 
-#include <errno.h>
-
 /* ---- making one ---- */
 
 static void read_hasher(lua_State *L, lua_map *map, int arg) {

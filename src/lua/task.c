@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-/* ---- making one ---- */
+/* ---- making one, the body ---- */
 
 static bool is_suspended(lua_State *thread) {
   lua_Debug ar;
@@ -51,29 +51,59 @@ void ebb_lua_task_thread(lua_State *L, ebb_lua *el, int body) {
   ebb_lua_hold(L, el);
 }
 
-void ebb_lua_set_name(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
-  ebb_lua_stored(L, el, STORE_NAMES);
+/* ---- what is kept apart, by id, since few tasks have it ---- */
+
+/* Pops the value from L's stack. Raises errors. */
+static void keep(lua_State *L, ebb_lua *el, int table, ebb_lua_task *lt) {
+  ebb_lua_stored(L, el, table);
   lua_insert(L, -2);
   lua_rawseti(L, -2, (lua_Integer)lt->task.id);
   lua_pop(L, 1);
-  lt->named = true;
 }
 
-static void forget_name(ebb_lua *el, ebb_lua_task *lt) {
-  if (!lt->named) return;
+static void push_kept(lua_State *L, ebb_lua *el, int table,
+                      ebb_lua_task *lt) {
+  lua_rawgeti(el->store, table, (lua_Integer)lt->task.id);
+  lua_xmove(el->store, L, 1);
+}
+
+static void forget(ebb_lua *el, int table, ebb_lua_task *lt) {
   lua_pushnil(el->store);
-  lua_rawseti(el->store, STORE_NAMES, (lua_Integer)lt->task.id);
+  lua_rawseti(el->store, table, (lua_Integer)lt->task.id);
+}
+
+void ebb_lua_set_name(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  keep(L, el, STORE_NAMES, lt);
+  lt->named = true;
 }
 
 void ebb_lua_push_name(lua_State *L, ebb_lua *el, ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
-  if (t->ops != &ebb_lua_task_ops || lt->group->el != el || !lt->named) {
+  if (t->ops == &ebb_lua_task_ops && lt->group->el == el && lt->named)
+    push_kept(L, el, STORE_NAMES, lt);
+  else
     lua_pushnil(L);
-    return;
-  }
-  lua_rawgeti(el->store, STORE_NAMES, (lua_Integer)t->id);
-  lua_xmove(el->store, L, 1);
 }
+
+/* A detail is an abort's reason, or the traceback of a panic. */
+static void set_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  keep(L, el, STORE_DETAILS, lt);
+  lt->detailed = true;
+}
+
+void ebb_lua_push_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  if (lt->detailed)
+    push_kept(L, el, STORE_DETAILS, lt);
+  else
+    lua_pushnil(L);
+}
+
+static void forget_detail(ebb_lua *el, ebb_lua_task *lt) {
+  if (lt->detailed) forget(el, STORE_DETAILS, lt);
+  lt->detailed = false;
+}
+
+/* ---- making one, the task ---- */
 
 static ebb_lua_task *create(lua_State *L, ebb_lua_group *group, int table,
                             int thread) {
@@ -132,32 +162,7 @@ void ebb_lua_task_start(ebb_lua_task *lt) {
   if (el->closing) ebb_task_abort(&lt->task);
 }
 
-/* ---- details: abort reasons and tracebacks ---- */
-
-void ebb_lua_push_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
-  if (!lt->detailed) {
-    lua_pushnil(L);
-    return;
-  }
-  lua_rawgeti(el->store, STORE_DETAILS, (lua_Integer)lt->task.id);
-  lua_xmove(el->store, L, 1);
-}
-
-static void forget_detail(ebb_lua *el, ebb_lua_task *lt) {
-  if (!lt->detailed) return;
-  lua_pushnil(el->store);
-  lua_rawseti(el->store, STORE_DETAILS, (lua_Integer)lt->task.id);
-  lt->detailed = false;
-}
-
-/* Pops the detail from L's stack. Raises errors. */
-static void set_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
-  ebb_lua_stored(L, el, STORE_DETAILS);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, (lua_Integer)lt->task.id);
-  lua_pop(L, 1);
-  lt->detailed = true;
-}
+/* ---- aborting, and keeping what an error leaves ---- */
 
 void ebb_lua_task_abort(lua_State *L, ebb_lua_task *lt, int reason) {
   if (lt->task.state == EBB_FINISHED) return;
@@ -304,7 +309,7 @@ static bool take_arguments(ebb_lua_task *lt) {
 }
 
 static ebb_poll turn(ebb_lua_task *lt) {
-  if (lt->task.aborted && !lt->task.closing) return shut_down(lt);
+  if (ebb_task_is_cut(&lt->task)) return shut_down(lt);
   if (lt->held && !lt->started && !take_arguments(lt)) return stand_by(lt);
   int count = lt->count, status;
   lt->count = 0;
@@ -328,8 +333,7 @@ static ebb_poll poll(ebb_task *t) {
 static void finished(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   ebb_lua *el = lt->group->el;
-  if (lt->held)
-    ebb_lua_let_thread_go(lt, lua_gettop(lt->L));
+  if (lt->held) ebb_lua_let_thread_go(lt, lua_gettop(lt->L));
   if (--el->live == 0) ebb_wake_all(&el->drained);
   ebb_lua_check_unhandled(lt);
 }
@@ -343,7 +347,7 @@ static void drop(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   ebb_lua *el = lt->group->el;
   forget_detail(el, lt);
-  forget_name(el, lt);
+  if (lt->named) forget(el, STORE_NAMES, lt);
   if (!lt->held && !lt->unclean) ebb_lua_thread_give(el, lt->L);
   ebb_lua_unanchor(lt->group, lt->anchor);
 }
@@ -374,9 +378,9 @@ static lua_State *resumed_by(lua_State *L) {
 }
 
 /* Closes the threads that L has resumed, innermost first, but not L. The
-   innermost may be unknown: NULL. True
-   when a variable's error came of it, which is kept; as in Lua, the last
-   counts. C levels limit the depth: these are nested C calls. */
+   innermost may be unknown: NULL. True when a variable's error came of it,
+   which is kept; as in Lua, the last counts. C levels limit the depth: these
+   are nested C calls. */
 static bool close_resumed(ebb_lua_task *lt, lua_State *L,
                           lua_State *innermost) {
   if (L == innermost) return false;

@@ -73,6 +73,19 @@ static int settle(lua_State *L, ebb_lua *el, int status) {
   }
 }
 
+/* Around the suspension of the stack. */
+static ebb_lua_task *before(lua_State *L, ebb_lua *el) {
+  check_may_wait(L, el);
+  ebb_lua_task *lt = ebb_lua_current(el);
+  if (lt != NULL) ebb_lua_run_end(lt);
+  return lt;
+}
+
+static int after(lua_State *L, ebb_lua *el, ebb_lua_task *lt, int status) {
+  if (lt != NULL) ebb_lua_run_begin(lt);
+  return settle(L, el, status);
+}
+
 int ebb_lua_wait(lua_State *L, ebb_lua *el, ebb_list *list, int64_t deadline,
                  const char *what, lua_KFunction k) {
   if (may_yield(L, el)) {
@@ -80,12 +93,8 @@ int ebb_lua_wait(lua_State *L, ebb_lua *el, ebb_list *list, int64_t deadline,
     if (err < 0) ebb_lua_raise(L, err);
     return lua_yieldk(L, 0, (lua_KContext)el, k);
   }
-  check_may_wait(L, el);
-  ebb_lua_task *lt = ebb_lua_current(el);
-  if (lt != NULL) ebb_lua_run_end(lt);
-  int status = ebb_wait(el->rt, list, deadline, what);
-  if (lt != NULL) ebb_lua_run_begin(lt);
-  return settle(L, el, status);
+  ebb_lua_task *lt = before(L, el);
+  return after(L, el, lt, ebb_wait(el->rt, list, deadline, what));
 }
 
 int ebb_lua_yield(lua_State *L, ebb_lua *el, lua_KFunction k) {
@@ -93,12 +102,8 @@ int ebb_lua_yield(lua_State *L, ebb_lua *el, lua_KFunction k) {
     ebb_wait_yield(el->rt, EBB_NEXT_TURN);
     return lua_yieldk(L, 0, (lua_KContext)el, k);
   }
-  check_may_wait(L, el);
-  ebb_lua_task *lt = ebb_lua_current(el);
-  if (lt != NULL) ebb_lua_run_end(lt);
-  int status = ebb_yield(el->rt);
-  if (lt != NULL) ebb_lua_run_begin(lt);
-  return settle(L, el, status);
+  ebb_lua_task *lt = before(L, el);
+  return after(L, el, lt, ebb_yield(el->rt));
 }
 
 int ebb_lua_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
