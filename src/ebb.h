@@ -54,8 +54,11 @@ typedef struct ebb_task ebb_task;
 typedef struct ebb_join_set ebb_join_set;
 typedef struct ebb_join_map ebb_join_map;
 typedef struct ebb_waker ebb_waker;
+typedef struct ebb_handle ebb_handle;
+typedef struct ebb_local_set ebb_local_set;
 
-/* Unique within a runtime, counted from 1, never used again. */
+/* Counted from 1, never used again. Unique within a runtime, and among all
+   runtimes that tasks are spawned on from another. */
 typedef uint64_t ebb_id;
 
 #define EBB_NEVER INT64_MAX
@@ -74,6 +77,7 @@ typedef struct ebb_options {
   void *alloc_ctx;
   ebb_clock_fn clock; /* NULL: CLOCK_MONOTONIC */
   void *clock_ctx;
+  unsigned max_blocking_threads; /* 0: 512 */
   size_t stack_size; /* bytes of a task's stack, committed when touched;
                         0: 1 MiB, which Lua's own C-level limit needs */
   bool never_block;  /* the caller owns the loop: only ebb_tick runs tasks,
@@ -86,11 +90,17 @@ typedef struct ebb_options {
 EBB_API int ebb_runtime_new(const ebb_options *options, ebb_runtime **out);
 
 /* Aborts every task, runs their clean-up (waiting for it unless never_block
-   is set, where a clean-up that would have to wait is cut off), frees all.
-   Sets, maps, wakers and task handles must have been freed before. Returns
-   0, -EBUSY when called from inside a task, or -ENOMEM when no stack could
-   be had for the clean-up: nothing is freed then, and it can be tried again. */
+   is set, where a clean-up that would have to wait is cut off), waits for
+   blocking work that has started, frees all. Sets, maps, wakers and task
+   handles must have been freed before. Returns 0, -EBUSY when called from
+   inside a task, or -ENOMEM when no stack could be had for the clean-up:
+   nothing is freed then, and it can be tried again. */
 EBB_API int ebb_runtime_free(ebb_runtime *rt);
+
+/* Tokio: Runtime::shutdown_timeout. The same, but waits for blocking work for
+   `ns` of real time at the most. Returns how many threads still run then;
+   what their work uses must stay valid. */
+EBB_API int ebb_runtime_shutdown_timeout(ebb_runtime *rt, int64_t ns);
 
 /* Runs until no unfinished task is left; sleeps while all of them wait.
    Call outside of tasks. Returns 0, -EDEADLK (tasks wait that nothing can
@@ -139,6 +149,7 @@ typedef struct ebb_body {
   void *(*run)(ebb_runtime *rt, void *arg);
   void *arg;
   void (*drop)(void *arg);
+  const char *name; /* Tokio: Builder::name; NULL or static text */
 } ebb_body;
 
 typedef enum ebb_outcome {
@@ -158,6 +169,34 @@ typedef struct ebb_result {
    else *out is a handle to give back with ebb_task_release. Never waits.
    Returns 0 or -ENOMEM. */
 EBB_API int ebb_spawn(ebb_runtime *rt, ebb_body body, ebb_task **out);
+
+/* Where a task is to run; all zero: in this runtime, as ebb_spawn does. */
+typedef struct ebb_target {
+  ebb_handle *handle; /* Tokio: spawn_on. In that runtime: `run` gets it, and
+                         is called on its thread. NULL: this one */
+  bool blocking;      /* Tokio: spawn_blocking. On a thread of the runtime's
+                         pool: `run` gets NULL, and may block as it likes */
+  ebb_local_set *local_set; /* Tokio: spawn_local. In that set, which is of
+                               this runtime; with neither of the above */
+} ebb_target;
+
+/* As ebb_spawn, in the place that `target` (may be NULL) names. An abort of
+   blocking work has an effect only until it has started. When the other
+   runtime goes before the task has finished, or has no thread for the work,
+   the task ends as cancelled, and `drop` may be called on any thread. Returns
+   0, -EINVAL (a LocalSet, and something else), -ENOMEM or the errno of
+   eventfd. */
+EBB_API int ebb_spawn_on(ebb_runtime *rt, const ebb_target *target,
+                         ebb_body body, ebb_task **out);
+
+/* Tokio: task::block_in_place. Calls fn(arg) on a thread of the pool, while
+   the running task waits for its end, so that `arg` may be on its stack. `fn`
+   must not touch Lua or the runtime. Returns 0, -ECANCELED (the task has
+   been aborted before fn began; once it has begun it runs to its end),
+   -EAGAIN (no thread could be started), -ENOMEM or the errno of eventfd, and
+   outside of tasks what a wait returns: then fn was not called. */
+EBB_API int ebb_block_in_place(ebb_runtime *rt, void (*fn)(void *arg),
+                               void *arg);
 
 /* Tokio: dropping a JoinHandle. Gives a handle back; the task runs on. */
 EBB_API void ebb_task_release(ebb_task *t);
@@ -209,6 +248,24 @@ EBB_API void ebb_unpark(ebb_task *t);
 EBB_API int ebb_consume_budget(ebb_runtime *rt);
 EBB_API bool ebb_has_budget_remaining(const ebb_runtime *rt);
 
+/* Calls run(rt, arg), whose waits are never forced to yield, and returns what
+   it returns. */
+EBB_API void *ebb_unconstrained(ebb_runtime *rt,
+                                void *(*run)(ebb_runtime *rt, void *arg),
+                                void *arg);
+
+/* Tokio: task_local. scope calls run(rt, arg), during which `key`, any
+   address, stands for `value` in this task, and gives what it returned in
+   *result (may be NULL). Scopes nest; a spawned task does not inherit them.
+   get finds the innermost. Both work outside of tasks and in C tasks. They
+   return 0, -ENOTSUP in a Lua task, and get -ENOENT outside of any scope. */
+EBB_API int ebb_task_local_scope(ebb_runtime *rt, const void *key,
+                                 void *value,
+                                 void *(*run)(ebb_runtime *rt, void *arg),
+                                 void *arg, void **result);
+EBB_API int ebb_task_local_get(ebb_runtime *rt, const void *key,
+                               void **value);
+
 /* From here on the waits of the running, aborted task work again, for a
    clean-up that has to wait. No later abort can cut them off. */
 EBB_API void ebb_begin_cleanup(ebb_runtime *rt);
@@ -221,6 +278,44 @@ EBB_API int ebb_waker_new(ebb_runtime *rt, ebb_waker **out);
 EBB_API void ebb_waker_wake(ebb_waker *w);
 EBB_API void ebb_waker_free(ebb_waker *w);
 
+/* ---- other threads ---------------------------------------------------- */
+
+/* Tokio: runtime::Handle. What other threads may have of a runtime: current
+   makes one, clone another of the same; each is given back with free. While
+   there is one, a wait of that runtime is never called a deadlock. A handle
+   may outlive its runtime. current returns 0, -ENOMEM or the errno of
+   eventfd. clone, free and id: *any thread*. */
+EBB_API int ebb_handle_current(ebb_runtime *rt, ebb_handle **out);
+EBB_API ebb_handle *ebb_handle_clone(ebb_handle *h);
+EBB_API void ebb_handle_free(ebb_handle *h);
+
+/* Tokio: Handle::id. A number that no other runtime of the process has. */
+EBB_API uint64_t ebb_handle_id(const ebb_handle *h);
+
+/* ---- LocalSet --------------------------------------------------------- */
+
+/* Tokio: LocalSet. Tasks spawned into it (ebb_target) run only while a call
+   drives the set. Returns 0 or -ENOMEM. */
+EBB_API int ebb_local_set_new(ebb_runtime *rt, ebb_local_set **out);
+
+/* Frees the set, which nobody may be driving. Its tasks are aborted; their
+   clean-up runs like any other task. */
+EBB_API void ebb_local_set_free(ebb_local_set *s);
+
+/* The set of the running task, or NULL. */
+EBB_API ebb_local_set *ebb_local_set_current(const ebb_runtime *rt);
+
+/* Tokio: LocalSet::run_until. Drives the set while run(rt, arg) runs, in the
+   task that calls this, and returns what it returns. */
+EBB_API void *ebb_local_set_run_until(ebb_local_set *s,
+                                      void *(*run)(ebb_runtime *rt,
+                                                   void *arg),
+                                      void *arg);
+
+/* Tokio: awaiting a LocalSet. Drives the set until it has no unfinished
+   task. Returns what a wait returns. */
+EBB_API int ebb_local_set_await(ebb_local_set *s, int64_t deadline);
+
 /* ---- JoinSet ---------------------------------------------------------- */
 
 /* Tokio: JoinSet. Returns 0 or -ENOMEM. */
@@ -231,6 +326,10 @@ EBB_API void ebb_join_set_free(ebb_join_set *s);
 
 /* Spawns into the set. `id` may be NULL. Returns 0 or -ENOMEM. */
 EBB_API int ebb_join_set_spawn(ebb_join_set *s, ebb_body body, ebb_id *id);
+
+/* The same in the place that `target` names; see ebb_spawn_on. */
+EBB_API int ebb_join_set_spawn_on(ebb_join_set *s, const ebb_target *target,
+                                  ebb_body body, ebb_id *id);
 
 /* Takes the next finished task out, in the order of finishing. join_next
    waits for one; it returns 1, 0 when the set is empty, or what a wait
@@ -290,6 +389,15 @@ EBB_API void ebb_join_map_free(ebb_join_map *m);
    0, -ENOMEM or an error of `equal`. */
 EBB_API int ebb_join_map_spawn(ebb_join_map *m, ebb_key key, ebb_body body,
                                ebb_id *id);
+
+/* The same in the place that `target` names; see ebb_spawn_on. */
+EBB_API int ebb_join_map_spawn_on(ebb_join_map *m, ebb_key key,
+                                  const ebb_target *target, ebb_body body,
+                                  ebb_id *id);
+
+/* At most `n` tasks of the map shall be unfinished; 0: no limit. A spawn then
+   waits for a free place, and returns what a wait returns, too. */
+EBB_API void ebb_join_map_set_max_tasks(ebb_join_map *m, size_t n);
 
 /* As for the set; `key` (may be NULL) receives the key. With default ops, a
    byte key must be freed with ebb_join_map_key_free; with ops of your own it

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "c_task.h"
+#include "scheduler.h"
 
 /* ---- default keys: integers, and bytes that are copied ---- */
 
@@ -125,27 +126,55 @@ static void replace(ebb_join_map *m, ebb_task *old, ebb_key key,
   ebb_task_release(old);
 }
 
-int ebb_join_map_spawn(ebb_join_map *m, ebb_key key, ebb_body body,
-                       ebb_id *id) {
+/* Finds where a task will go, waiting for a free place if there is a limit. A
+   task in the place of an unfinished one needs none. */
+static int find_place(ebb_join_map *m, uint32_t hash, ebb_key key,
+                      uint32_t *slot) {
+  for (;;) {
+    int err = ebb_join_map_find(m, hash, key, m->ops.ctx, slot);
+    if (err < 0 || !ebb_join_set_is_full(&m->set)) return err;
+    ebb_task *old = *slot == EBB_TABLE_NONE
+                        ? NULL
+                        : ebb_table_item(&m->set.members, *slot);
+    if (old != NULL && old->state != EBB_FINISHED) return 0;
+    err = ebb_wait(m->set.rt, &m->set.waiters, EBB_NEVER, "a free place");
+    if (err < 0) return err;
+  }
+}
+
+int ebb_join_map_spawn_on(ebb_join_map *m, ebb_key key,
+                          const ebb_target *target, ebb_body body,
+                          ebb_id *id) {
   uint32_t hash = hash_of(m, key), old;
-  int err = ebb_join_map_find(m, hash, key, m->ops.ctx, &old);
+  ebb_task *t;
+  int err = find_place(m, hash, key, &old);
   if (err < 0) return err;
   err = ebb_join_map_reserve(m, 1);
   if (err < 0) return err;
   err = copy_key(m, &key);
   if (err < 0) return err;
-  ebb_task *t = ebb_c_task_new(m->set.rt, body);
-  if (t == NULL) {
+  err = ebb_c_task_new(m->set.rt, target, body, &t);
+  if (err < 0) {
     ebb_join_map_key_free(m, key);
-    return -ENOMEM;
+    return err;
   }
   if (old != EBB_TABLE_NONE)
     replace(m, ebb_table_item(&m->set.members, old), key, t);
   else
     ebb_join_map_put(m, hash, key, t);
-  ebb_task_start(t);
   if (id != NULL) *id = t->id;
+  ebb_c_task_start(t);
   return 0;
+}
+
+int ebb_join_map_spawn(ebb_join_map *m, ebb_key key, ebb_body body,
+                       ebb_id *id) {
+  return ebb_join_map_spawn_on(m, key, NULL, body, id);
+}
+
+void ebb_join_map_set_max_tasks(ebb_join_map *m, size_t n) {
+  m->set.max_tasks = n;
+  ebb_wake_all(&m->set.waiters);
 }
 
 int ebb_join_map_try_join_next(ebb_join_map *m, ebb_key *key,

@@ -8,7 +8,7 @@
 #include "scheduler.h"
 
 void ebb_join_set_init(ebb_join_set *s, ebb_runtime *rt) {
-  s->rt = rt;
+  *s = (ebb_join_set){.rt = rt};
   ebb_table_init(&s->members, &rt->alloc);
   ebb_list_init(&s->finished);
   ebb_list_init(&s->waiters);
@@ -24,6 +24,7 @@ void ebb_join_set_destroy(ebb_join_set *s) {
 static void enter(ebb_join_set *s, ebb_task *t, uint32_t slot) {
   t->set = s;
   t->set_slot = slot;
+  s->unfinished++;
   ebb_task_retain(t);
 }
 
@@ -31,6 +32,9 @@ static void leave(ebb_join_set *s, ebb_task *t) {
   if (t->state == EBB_FINISHED) {
     if (s->members.len > EBB_CROWD) ebb_task_prefetch(t, &s->finished);
     ebb_list_remove(&t->link);
+  } else {
+    s->unfinished--;
+    ebb_wake_all(&s->waiters);
   }
   t->set = NULL;
   ebb_wake_all(&t->joiners);
@@ -58,6 +62,7 @@ void ebb_join_set_replace(ebb_join_set *s, ebb_task *old, ebb_key key,
 }
 
 void ebb_join_set_finished(ebb_join_set *s, ebb_task *t) {
+  s->unfinished--;
   ebb_list_push(&s->finished, &t->link);
   ebb_wake_all(&s->waiters);
 }
@@ -89,15 +94,20 @@ void ebb_join_set_free(ebb_join_set *s) {
   ebb_alloc_free(&s->rt->alloc, s, sizeof *s);
 }
 
-int ebb_join_set_spawn(ebb_join_set *s, ebb_body body, ebb_id *id) {
+int ebb_join_set_spawn_on(ebb_join_set *s, const ebb_target *target,
+                          ebb_body body, ebb_id *id) {
+  ebb_task *t;
   int err = ebb_table_reserve(&s->members, 1);
+  if (err == 0) err = ebb_c_task_new(s->rt, target, body, &t);
   if (err < 0) return err;
-  ebb_task *t = ebb_c_task_new(s->rt, body);
-  if (t == NULL) return -ENOMEM;
   ebb_join_set_put(s, (uint32_t)t->id, EBB_KEY_INT(t->id), t);
-  ebb_task_start(t);
   if (id != NULL) *id = t->id;
+  ebb_c_task_start(t);
   return 0;
+}
+
+int ebb_join_set_spawn(ebb_join_set *s, ebb_body body, ebb_id *id) {
+  return ebb_join_set_spawn_on(s, NULL, body, id);
 }
 
 int ebb_join_set_try_join_next(ebb_join_set *s, ebb_result *result) {

@@ -14,7 +14,11 @@ struct ebb_join_set {
   ebb_runtime *rt;
   ebb_table members;
   ebb_list finished; /* in the order of finishing */
-  ebb_list waiters;  /* woken, all, when a task finishes or the last leaves */
+  ebb_list waiters;  /* woken, all, when a task finishes, an unfinished one
+                        leaves, or the last leaves */
+  size_t max_tasks;  /* that may be unfinished; 0: no limit. Its owner's
+                        affair: whoever puts tasks in must see to it */
+  uint32_t unfinished;
 };
 
 void ebb_join_set_init(ebb_join_set *s, ebb_runtime *rt);
@@ -34,6 +38,10 @@ void ebb_join_set_remove(ebb_join_set *s, ebb_task *t);
    the members sees one of them. The caller gets the old one's reference. */
 void ebb_join_set_replace(ebb_join_set *s, ebb_task *old, ebb_key key,
                           ebb_task *t);
+
+static inline bool ebb_join_set_is_full(const ebb_join_set *s) {
+  return s->max_tasks > 0 && s->unfinished >= s->max_tasks;
+}
 
 /* Told by ebb_task_finish. */
 void ebb_join_set_finished(ebb_join_set *s, ebb_task *t);

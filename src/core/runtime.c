@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "handle.h"
 #include "scheduler.h"
 
 enum {
@@ -26,6 +27,7 @@ static void init_root(ebb_runtime *rt) {
   rt->root.refs = 1;
   rt->root.timer.place = EBB_HEAP_NONE;
   ebb_list_init(&rt->root.link);
+  ebb_list_init(&rt->root.local_link);
   ebb_list_init(&rt->root.joiners);
   rt->current = &rt->root;
   rt->budget = EBB_BUDGET;
@@ -41,6 +43,7 @@ int ebb_runtime_new(const ebb_options *options, ebb_runtime **out) {
   if (rt == NULL) return -ENOMEM;
   *rt = (ebb_runtime){.alloc = {o.alloc, o.alloc_ctx},
                       .clock = {.source = o.clock, .ctx = o.clock_ctx},
+                      .max_blocking_threads = o.max_blocking_threads,
                       .never_block = o.never_block};
   ebb_list_init(&rt->ready);
   ebb_list_init(&rt->drained);
@@ -74,7 +77,18 @@ static int drain(ebb_runtime *rt) {
   return 0;
 }
 
-int ebb_runtime_free(ebb_runtime *rt) {
+/* The pool's threads have references of their own to the handle. */
+static unsigned close_handle(ebb_runtime *rt, const ebb_shutdown *s) {
+  if (rt->handle == NULL) return 0;
+  unsigned left = ebb_blocking_close(
+      &rt->handle->pool, ebb_time_add(ebb_thread_now(), s->timeout),
+      s->stuck, s->ctx);
+  ebb_handle_close(rt->handle);
+  ebb_handle_release(rt->handle);
+  return left;
+}
+
+int ebb_runtime_shutdown(ebb_runtime *rt, const ebb_shutdown *s) {
   if (rt->current != &rt->root) return -EBUSY;
   rt->closing = true;
   abort_all(rt);
@@ -82,6 +96,7 @@ int ebb_runtime_free(ebb_runtime *rt) {
   rt->closing = false;
   if (err < 0) return err;
   assert(rt->tasks.len == 0 && "a handle, set, map or waker is not freed");
+  unsigned left = close_handle(rt, s);
   ebb_pool_destroy(&rt->blocks);
   ebb_heap_destroy(&rt->timers);
   ebb_table_destroy(&rt->tasks);
@@ -89,7 +104,16 @@ int ebb_runtime_free(ebb_runtime *rt) {
   ebb_reactor_destroy(&rt->reactor);
   ebb_alloc alloc = rt->alloc;
   ebb_alloc_free(&alloc, rt, sizeof *rt);
-  return 0;
+  return (int)left;
+}
+
+int ebb_runtime_shutdown_timeout(ebb_runtime *rt, int64_t timeout) {
+  ebb_shutdown s = {.timeout = timeout > 0 ? timeout : 0};
+  return ebb_runtime_shutdown(rt, &s);
+}
+
+int ebb_runtime_free(ebb_runtime *rt) {
+  return ebb_runtime_shutdown_timeout(rt, EBB_NEVER);
 }
 
 int64_t ebb_now(const ebb_runtime *rt) { return ebb_clock_now(&rt->clock); }

@@ -4,7 +4,8 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "waker.h"
+#include "handle.h"
+#include "local_set.h"
 
 enum {
   /* Turns between two looks at timers and reactor while tasks are ready. */
@@ -20,16 +21,26 @@ static void look_at_events(ebb_runtime *rt) {
   if (atomic_load_explicit(&rt->interrupted, memory_order_relaxed) &&
       atomic_exchange(&rt->interrupted, false))
     ebb_task_wake(&rt->root, -EINTR);
-  ebb_waker_drain(rt);
+  if (ebb_has_mail(rt)) ebb_handle_deliver(rt);
   while ((timer = ebb_heap_pop_due(&rt->timers, rt->now)) != NULL)
     ebb_task_wake(ebb_container_of(timer, ebb_task, timer), -ETIMEDOUT);
 }
 
+/* Can a wait be ended from elsewhere? */
+static bool is_known_elsewhere(const ebb_runtime *rt) {
+  return rt->wakers > 0 || rt->jobs > 0 ||
+         (rt->handle != NULL && atomic_load(&rt->handle->foreign) > 0);
+}
+
 /* Nothing is ready: sleeps until something may be. The root waits, since no
-   tick runs. */
+   tick runs. Virtual time stands still while a job is being done. */
 static void idle(ebb_runtime *rt) {
   int64_t next = ebb_heap_next(&rt->timers);
-  if (next == EBB_NEVER && rt->wakers == 0) {
+  if (ebb_has_mail(rt)) return;
+  if (rt->clock.paused && rt->jobs > 0) {
+    if (ebb_reactor_wait(&rt->reactor, EBB_NEVER) == -EINTR)
+      ebb_task_wake(&rt->root, -EINTR);
+  } else if (next == EBB_NEVER && !is_known_elsewhere(rt)) {
     ebb_task_wake(&rt->root, -EDEADLK);
   } else if (rt->clock.paused && next != EBB_NEVER) {
     ebb_clock_jump(&rt->clock, next);
@@ -43,13 +54,18 @@ static void idle(ebb_runtime *rt) {
 
 /* ---- the loop ---- */
 
+/* A task may be here whose LocalSet is not driven any more: it goes to wait
+   until it is again. */
 static ebb_task *pop_ready(ebb_runtime *rt) {
-  if (ebb_list_is_empty(&rt->ready)) return NULL;
-  ebb_task *t = ebb_container_of(rt->ready.next, ebb_task, link);
-  if (rt->ready_count > EBB_CROWD) ebb_task_prefetch(t, &rt->ready);
-  ebb_list_remove(&t->link);
-  rt->ready_count--;
-  return t;
+  while (!ebb_list_is_empty(&rt->ready)) {
+    ebb_task *t = ebb_container_of(rt->ready.next, ebb_task, link);
+    if (rt->ready_count > EBB_CROWD) ebb_task_prefetch(t, &rt->ready);
+    ebb_list_remove(&t->link);
+    rt->ready_count--;
+    if (t->local == NULL || t->local->drivers > 0) return t;
+    ebb_task_make_ready(t);
+  }
+  return NULL;
 }
 
 static bool tick_is_over(const ebb_runtime *rt) {
@@ -89,7 +105,7 @@ static void begin_turn(ebb_runtime *rt, ebb_task *t) {
   if (ebb_task_is_cut(t)) t->status = -ECANCELED;
   t->polls++;
   rt->current = t;
-  rt->budget = EBB_BUDGET;
+  rt->budget = ebb_full_budget(t);
   rt->tick_polls++;
   if (rt->measured) begin_measure(rt, t);
 }
@@ -204,6 +220,7 @@ void ebb_root_move_here(ebb_runtime *rt) {
 void ebb_task_kill(ebb_task *t) {
   ebb_runtime *rt = t->rt;
   assert(t->state == EBB_READY || t->state == EBB_WAITING);
+  if (t->local != NULL) ebb_local_set_remove(t);
   if (t->state == EBB_READY) rt->ready_count--;
   ebb_list_remove(&t->link);
   ebb_heap_remove(&rt->timers, &t->timer);

@@ -33,6 +33,19 @@ _Noreturn void ebb_task_exit(ebb_runtime *rt);
    the native stack will never run again, and this call goes on as the root. */
 void ebb_root_move_here(ebb_runtime *rt);
 
+struct ebb_work;
+
+/* How long the end of a runtime waits for blocking work, ns, and whom it
+   tells what still runs then. */
+typedef struct ebb_shutdown {
+  int64_t timeout;
+  void (*stuck)(void *ctx, struct ebb_work *w); /* may be NULL */
+  void *ctx;
+} ebb_shutdown;
+
+/* As ebb_runtime_shutdown_timeout. */
+int ebb_runtime_shutdown(ebb_runtime *rt, const ebb_shutdown *s);
+
 /* Ends a task that does not run, as cancelled, without a clean-up: for want of
    a stack that it could run on. */
 void ebb_task_kill(ebb_task *t);

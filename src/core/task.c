@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "join_set.h"
+#include "local_set.h"
 
 /* ---- life ---- */
 
@@ -21,10 +22,19 @@ ebb_task *ebb_task_create(ebb_runtime *rt, const ebb_task_ops *ops) {
                   .timer = {EBB_HEAP_NONE},
                   .state = EBB_NEW};
   ebb_list_init(&t->link);
+  ebb_list_init(&t->local_link);
   ebb_list_init(&t->joiners);
   t->id_slot =
       ebb_table_insert(&rt->tasks, (uint32_t)t->id, EBB_KEY_INT(t->id), t);
   return t;
+}
+
+void ebb_task_set_id(ebb_task *t, ebb_id id) {
+  ebb_table *tasks = &t->rt->tasks;
+  assert(t->state == EBB_NEW && t->set == NULL);
+  ebb_table_remove(tasks, t->id_slot);
+  t->id = id;
+  t->id_slot = ebb_table_insert(tasks, (uint32_t)id, EBB_KEY_INT(id), t);
 }
 
 static void free_task(ebb_task *t) {
@@ -33,8 +43,13 @@ static void free_task(ebb_task *t) {
   ebb_pool_give(&t->rt->blocks, t);
 }
 
-static void make_ready(ebb_task *t) {
+void ebb_task_make_ready(ebb_task *t) {
   t->state = EBB_READY;
+  t->parked = t->local != NULL && t->local->drivers == 0;
+  if (t->parked) {
+    ebb_list_push(&t->local->ready, &t->link);
+    return;
+  }
   ebb_list_push(&t->rt->ready, &t->link);
   t->rt->ready_count++;
 }
@@ -43,7 +58,7 @@ void ebb_task_start(ebb_task *t) {
   assert(t->state == EBB_NEW);
   t->rt->unfinished++;
   if (t->rt->closing) t->aborted = true;
-  make_ready(t);
+  ebb_task_make_ready(t);
 }
 
 void ebb_task_finish(ebb_task *t) {
@@ -51,6 +66,7 @@ void ebb_task_finish(ebb_task *t) {
   t->state = EBB_FINISHED;
   ebb_wake_all(&t->joiners);
   if (t->set != NULL) ebb_join_set_finished(t->set, t);
+  if (t->local != NULL) ebb_local_set_remove(t);
   if (--t->rt->unfinished == 0) ebb_wake_all(&t->rt->drained);
   if (t->ops->finished != NULL) t->ops->finished(t);
   ebb_task_release(t);
@@ -103,7 +119,10 @@ void ebb_task_result(ebb_task *t, ebb_result *result) {
 void ebb_task_abort(ebb_task *t) {
   if (t->state == EBB_FINISHED) return;
   t->aborted = true;
-  if (!t->closing) ebb_task_wake(t, -ECANCELED);
+  if (t->ops->abort != NULL)
+    t->ops->abort(t);
+  else if (!t->closing)
+    ebb_task_wake(t, -ECANCELED);
 }
 
 /* ---- waiting ---- */
@@ -131,7 +150,7 @@ void ebb_wait_yield(ebb_runtime *rt, const char *what) {
   assert(t->state == EBB_RUNNING);
   t->what = what;
   t->status = ebb_task_is_cut(t) ? -ECANCELED : 0;
-  make_ready(t);
+  ebb_task_make_ready(t);
 }
 
 void ebb_task_wake(ebb_task *t, int status) {
@@ -139,10 +158,26 @@ void ebb_task_wake(ebb_task *t, int status) {
   ebb_list_remove(&t->link);
   ebb_heap_remove(&t->rt->timers, &t->timer);
   t->status = status;
-  make_ready(t);
+  ebb_task_make_ready(t);
 }
 
 void ebb_wake_all(ebb_list *list) {
   while (!ebb_list_is_empty(list))
     ebb_task_wake(ebb_container_of(list->next, ebb_task, link), 0);
+}
+
+/* ---- the budget ---- */
+
+int ebb_budget_suspend(ebb_task *t) {
+  int budget = t->unconstrained ? INT_MAX : t->rt->budget;
+  t->unconstrained = true;
+  t->rt->budget = INT_MAX;
+  return budget;
+}
+
+/* More than a full budget tells that an outer call goes on without. The turn
+   may be another than that which began it, but it has not had less. */
+void ebb_budget_resume(ebb_task *t, int budget) {
+  t->unconstrained = budget > EBB_BUDGET;
+  t->rt->budget = budget;
 }

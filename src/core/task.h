@@ -16,6 +16,7 @@
 #ifndef EBB_CORE_TASK_H
 #define EBB_CORE_TASK_H
 
+#include <limits.h>
 #include <stdatomic.h>
 
 #include "clock.h"
@@ -42,6 +43,10 @@ typedef struct ebb_task_ops {
      before it returns EBB_POLL_DONE. */
   ebb_poll (*poll)(ebb_task *t);
 
+  /* Called by an abort in the place of ending the wait, for tasks whose wait
+     no abort cuts. NULL: it ends the wait. */
+  void (*abort)(ebb_task *t);
+
   /* What the task came to, for C; NULL: nothing. */
   void *(*value)(ebb_task *t);
 
@@ -58,8 +63,9 @@ typedef struct ebb_task_ops {
 
 typedef enum ebb_state {
   EBB_NEW,     /* not started: in no list */
-  EBB_READY,   /* `link` is in the run queue (the root's is in none while
-                  the native stack runs) */
+  EBB_READY,   /* `link` is in the run queue, or that of a LocalSet which
+                  nobody drives (the root's is in none while the native
+                  stack runs) */
   EBB_RUNNING, /* it is rt->current; `link` is in no list */
   EBB_WAITING, /* `link` may be in the list waited in, `timer` in the heap */
   EBB_FINISHED /* `link` is in its set's list of finished tasks, if it has
@@ -78,12 +84,14 @@ struct ebb_task {
   uint32_t refs;     /* scheduler until finished, set, handles (R7) */
   uint32_t set_slot; /* place in the set; meaningful while set != NULL */
   uint32_t polls;
+  ebb_list local_link; /* in local->members while local != NULL */
 
   ebb_list link;
   ebb_runtime *rt;
   const ebb_task_ops *ops;
   ebb_stack *stack; /* the stack it is suspended on, or NULL (R8) */
   ebb_join_set *set;
+  ebb_local_set *local; /* that it runs in; not NULL only until finished */
   int status;       /* how the last wait ended: 0 or negative errno */
   ebb_timer timer;  /* in rt->timers while a deadline is waited for */
   uint8_t state;    /* ebb_state */
@@ -92,6 +100,8 @@ struct ebb_task {
   bool closing : 1; /* its clean-up runs: no abort cuts its waits (R5) */
   bool parking : 1; /* waits in ebb_park */
   bool token : 1;   /* an unpark that came before */
+  bool parked : 1; /* it is ready in local->ready, not in the run queue */
+  bool unconstrained : 1; /* has no budget: never forced to yield */
 };
 
 /* No kind of task is larger: they all come from one pool. */
@@ -106,6 +116,7 @@ struct ebb_runtime {
   ebb_table tasks; /* every task there is, by id; not the root */
   ebb_stack_pool stacks;
   ebb_reactor reactor;
+  ebb_handle *handle; /* NULL until it is asked for */
 
   /* The root stands for the native stack: whoever calls in from outside of
      tasks. It is current whenever no task is and the loop does not run. */
@@ -119,6 +130,8 @@ struct ebb_runtime {
   uint32_t ready_count;
   uint32_t unfinished;
   uint32_t wakers; /* that exist */
+  uint32_t jobs;   /* that tasks here wait for; see job.h */
+  unsigned max_blocking_threads; /* 0: the default */
   int budget;      /* left in the current turn */
   int countdown;   /* turns until timers and reactor are looked at */
   bool never_block;
@@ -131,7 +144,7 @@ struct ebb_runtime {
   uint32_t tick_polls;
   ebb_list drained; /* waits for unfinished to become 0 */
   atomic_bool interrupted; /* by ebb_interrupt, not yet seen by the loop */
-  _Atomic(struct ebb_waker *) woken; /* wakers that were called, a stack */
+  struct ebb_scope *scopes; /* the root's; see scope.c */
 };
 
 /* ---- life ---- */
@@ -140,8 +153,14 @@ struct ebb_runtime {
    an id but does not run. NULL: no memory. */
 ebb_task *ebb_task_create(ebb_runtime *rt, const ebb_task_ops *ops);
 
+/* Gives a new task, not started, the id it has in another runtime. */
+void ebb_task_set_id(ebb_task *t, ebb_id id);
+
 /* Makes a new task ready. Cannot fail. */
 void ebb_task_start(ebb_task *t);
+
+/* Puts a task that is in no list into the queue that is for it. */
+void ebb_task_make_ready(ebb_task *t);
 
 /* The running task has come to its end, its `outcome` set. */
 void ebb_task_finish(ebb_task *t);
@@ -177,6 +196,16 @@ void ebb_task_wake(ebb_task *t, int status);
 
 /* Ends the wait of every task in the list. */
 void ebb_wake_all(ebb_list *list);
+
+/* What a turn of the task begins with. */
+static inline int ebb_full_budget(const ebb_task *t) {
+  return t->unconstrained ? INT_MAX : EBB_BUDGET;
+}
+
+/* The running task has no budget from here on; returns what to give to
+   ebb_budget_resume. They may be nested. */
+int ebb_budget_suspend(ebb_task *t);
+void ebb_budget_resume(ebb_task *t, int budget);
 
 /* Takes 1 of the budget; false when there is none left: yield first. */
 static inline bool ebb_budget_take(ebb_runtime *rt) {

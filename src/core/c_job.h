@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+   C tasks whose function is called on another thread: by a pool, or as a task
+   of another runtime. The task here waits for the job (job.h). */
+#ifndef EBB_CORE_C_JOB_H
+#define EBB_CORE_C_JOB_H
+
+#include "task.h"
+
+/* A new one, not started. 0 or a negative errno. */
+int ebb_c_job_new(ebb_runtime *rt, const ebb_target *target, ebb_body body,
+                  ebb_task **out);
+void ebb_c_job_start(ebb_task *t);
+
+/* As ebb_c_task_name, for these. */
+const char *ebb_c_job_name(const ebb_task *t);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "local_set.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "scheduler.h"
+
+void ebb_local_set_init(ebb_local_set *s, ebb_runtime *rt) {
+  *s = (ebb_local_set){.rt = rt};
+  ebb_list_init(&s->members);
+  ebb_list_init(&s->ready);
+  ebb_list_init(&s->drained);
+}
+
+/* ---- members ---- */
+
+void ebb_local_set_put(ebb_local_set *s, ebb_task *t) {
+  assert(t->state == EBB_NEW && t->local == NULL);
+  t->local = s;
+  ebb_list_push(&s->members, &t->local_link);
+}
+
+/* Puts a task that is ready in its set into the run queue. */
+static void unpark(ebb_task *t) {
+  ebb_list_remove(&t->link);
+  ebb_task_make_ready(t);
+}
+
+void ebb_local_set_remove(ebb_task *t) {
+  ebb_local_set *s = t->local;
+  ebb_list_remove(&t->local_link);
+  t->local = NULL;
+  if (t->parked && t->state == EBB_READY) unpark(t);
+  if (ebb_list_is_empty(&s->members)) ebb_wake_all(&s->drained);
+}
+
+void ebb_local_set_disband(ebb_local_set *s, void (*with)(ebb_task *t)) {
+  while (!ebb_list_is_empty(&s->members)) {
+    ebb_task *t = ebb_container_of(s->members.next, ebb_task, local_link);
+    ebb_local_set_remove(t);
+    with(t);
+  }
+}
+
+/* ---- driving ---- */
+
+void ebb_local_set_begin(ebb_local_set *s) {
+  if (s->drivers++ > 0) return;
+  while (!ebb_list_is_empty(&s->ready))
+    unpark(ebb_container_of(s->ready.next, ebb_task, link));
+}
+
+void ebb_local_set_end(ebb_local_set *s) {
+  assert(s->drivers > 0);
+  s->drivers--;
+}
+
+/* ---- the public set ---- */
+
+int ebb_local_set_new(ebb_runtime *rt, ebb_local_set **out) {
+  ebb_local_set *s = ebb_alloc_new(&rt->alloc, sizeof *s);
+  if (s == NULL) return -ENOMEM;
+  ebb_local_set_init(s, rt);
+  *out = s;
+  return 0;
+}
+
+void ebb_local_set_free(ebb_local_set *s) {
+  assert(s->drivers == 0);
+  ebb_local_set_disband(s, ebb_task_abort);
+  ebb_alloc_free(&s->rt->alloc, s, sizeof *s);
+}
+
+ebb_local_set *ebb_local_set_current(const ebb_runtime *rt) {
+  return rt->current == NULL ? NULL : rt->current->local;
+}
+
+void *ebb_local_set_run_until(ebb_local_set *s,
+                              void *(*run)(ebb_runtime *rt, void *arg),
+                              void *arg) {
+  ebb_local_set_begin(s);
+  void *value = run(s->rt, arg);
+  ebb_local_set_end(s);
+  return value;
+}
+
+int ebb_local_set_await(ebb_local_set *s, int64_t deadline) {
+  int status = 0;
+  ebb_local_set_begin(s);
+  while (status == 0 && !ebb_list_is_empty(&s->members))
+    status = ebb_wait(s->rt, &s->drained, deadline, "the tasks of a LocalSet");
+  ebb_local_set_end(s);
+  return status;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "thread.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* Enough for Lua's 200 C levels, whatever the system's default is. */
+enum { STACK_SIZE = 2 * 1024 * 1024 };
+
+/* With a lock of its default kind, used as it should be, nothing fails. */
+static void check(int err) {
+  assert(err == 0);
+  (void)err;
+}
+
+int ebb_mutex_init(ebb_mutex *m) { return -pthread_mutex_init(m, NULL); }
+
+void ebb_mutex_destroy(ebb_mutex *m) { check(pthread_mutex_destroy(m)); }
+
+void ebb_mutex_lock(ebb_mutex *m) { check(pthread_mutex_lock(m)); }
+
+void ebb_mutex_unlock(ebb_mutex *m) { check(pthread_mutex_unlock(m)); }
+
+int ebb_cond_init(ebb_cond *c) {
+  pthread_condattr_t attributes;
+  int err = pthread_condattr_init(&attributes);
+  if (err != 0) return -err;
+  err = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  if (err == 0) err = pthread_cond_init(c, &attributes);
+  pthread_condattr_destroy(&attributes);
+  return -err;
+}
+
+void ebb_cond_destroy(ebb_cond *c) { check(pthread_cond_destroy(c)); }
+
+void ebb_cond_signal(ebb_cond *c) { check(pthread_cond_signal(c)); }
+
+void ebb_cond_broadcast(ebb_cond *c) { check(pthread_cond_broadcast(c)); }
+
+bool ebb_cond_wait(ebb_cond *c, ebb_mutex *m, int64_t deadline) {
+  if (deadline == INT64_MAX) {
+    check(pthread_cond_wait(c, m));
+    return true;
+  }
+  struct timespec ts = {deadline / 1000000000, (long)(deadline % 1000000000)};
+  return pthread_cond_timedwait(c, m, &ts) != ETIMEDOUT;
+}
+
+int64_t ebb_thread_now(void) {
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+typedef struct start {
+  void (*run)(void *arg);
+  void *arg;
+} start;
+
+static void *begin(void *arg) {
+  start s = *(start *)arg;
+  free(arg);
+  s.run(s.arg);
+  return NULL;
+}
+
+static int create(const pthread_attr_t *attributes, start *s) {
+  sigset_t all, before;
+  pthread_t thread;
+  sigfillset(&all);
+  check(pthread_sigmask(SIG_SETMASK, &all, &before));
+  int err = pthread_create(&thread, attributes, begin, s);
+  check(pthread_sigmask(SIG_SETMASK, &before, NULL));
+  return -err;
+}
+
+int ebb_thread_start(void (*run)(void *arg), void *arg) {
+  pthread_attr_t attributes;
+  start *s = malloc(sizeof *s);
+  if (s == NULL) return -ENOMEM;
+  *s = (start){run, arg};
+  int err = -pthread_attr_init(&attributes);
+  if (err == 0) {
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    err = create(&attributes, s);
+    pthread_attr_destroy(&attributes);
+  }
+  if (err < 0) free(s);
+  return err;
+}
