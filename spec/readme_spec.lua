@@ -221,6 +221,11 @@ local SAMPLES <const> = {
   JoinMap = ebb.JoinMap.new,
   JoinSet = ebb.JoinSet.new,
   Builder = ebb.Builder.new,
+  Handle = ebb.Handle.current,
+  LocalSet = ebb.LocalSet.new,
+  LocalEnterGuard = function() return ebb.LocalSet.new():enter() end,
+  LocalKey = function() return ebb.task_local "name" end,
+  Runtime = ebb.Runtime.new,
   JoinMapBuilder = function() return ebb.JoinMap.new():build_task() end,
   JoinSetBuilder = function() return ebb.JoinSet.new():build_task() end
 }

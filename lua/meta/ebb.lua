@@ -37,6 +37,107 @@ local ebb = {}
 ---@return ebb.JoinHandle
 function ebb.spawn(body, ...) end
 
+---As `spawn`, in the current LocalSet: that of the running task, or the one
+---that was entered. Raises "`spawn_local` called from outside of a LocalSet"
+---where there is none.
+---
+---Tokio: `task::spawn_local`.
+---@param body ebb.Body
+---@param ... any arguments of the body
+---@return ebb.JoinHandle
+function ebb.spawn_local(body, ...) end
+
+---As `spawn_local`, in a set that is given.
+---
+---Tokio: `task::JoinSet::spawn_local_on`, for a single task.
+---@param body ebb.Body
+---@param local_set ebb.LocalSet
+---@param ... any arguments of the body
+---@return ebb.JoinHandle
+function ebb.spawn_local_on(body, local_set, ...) end
+
+---Makes a task of `body` in the runtime that the handle is of; the same as
+---`handle:spawn(body, ...)`.
+---
+---Tokio: `runtime::Handle::spawn`.
+---@param body fun(...): ... is copied, with its upvalues
+---@param handle ebb.Handle
+---@param ... any arguments of the body, copied
+---@return ebb.JoinHandle
+function ebb.spawn_on(body, handle, ...) end
+
+---Runs `body` on a thread of the pool, where it may block as it likes. Never
+---waits. The pool starts a thread when none is idle, up to a limit
+---(`set_max_blocking_threads`), and lets it go after 10 s without work.
+---
+---The thread has a Lua state of its own, which later work uses again, so what
+---is sent is copied: nil, booleans, numbers, strings, tables without their
+---metatables, Lua functions with their upvalues, light userdata, Handles. The
+---table of globals, those of the standard library and of ebb become those of
+---the other state. Anything else raises an error that says where it is:
+---"cannot send a userdata (upvalue 'file')". Results are copied back.
+---
+---`body` is a task of that state: it has the same id there, and may wait.
+---`require` has the same paths. Tasks that it leaves behind are aborted.
+---
+---An abort has an effect only until it has started.
+---
+---Tokio: `task::spawn_blocking`.
+---@param body fun(...): ... is copied, with its upvalues
+---@param ... any arguments of the body, copied
+---@return ebb.JoinHandle
+function ebb.spawn_blocking(body, ...) end
+
+---As `spawn_blocking`, on the pool of the runtime that the handle is of.
+---
+---Tokio: `runtime::Handle::spawn_blocking`.
+---@param body fun(...): ... is copied, with its upvalues
+---@param handle ebb.Handle
+---@param ... any arguments of the body, copied
+---@return ebb.JoinHandle
+function ebb.spawn_blocking_on(body, handle, ...) end
+
+---Runs `body` on a thread of the pool, as `spawn_blocking` does, to its end,
+---and gives its results, while the other tasks run (may wait). Raises what it
+---has raised.
+---
+---Tokio: `task::block_in_place`.
+---@param body fun(...): ... is copied, with its upvalues
+---@param ... any arguments of the body, copied
+---@return any ... results of the body, copied
+function ebb.block_in_place(body, ...) end
+
+---Runs `f` so that its waits are never forced to yield by the budget: what can
+---be had at once is had at once, however often.
+---
+---Tokio: `task::unconstrained`.
+---@param f fun(...): ...
+---@param ... any arguments of f
+---@return any ... results of f
+function ebb.unconstrained(f, ...) end
+
+---Makes a key for values that each task has for itself.
+---
+---Tokio: `task_local!`.
+---@param name string for messages
+---@return ebb.LocalKey
+function ebb.task_local(name) end
+
+---Limits the threads of the pool of this state's runtime, 512 at first. Threads
+---beyond it, which are there already, leave when they are idle.
+---
+---Tokio: `runtime::Builder::max_blocking_threads`.
+---@param n integer at least 1
+function ebb.set_max_blocking_threads(n) end
+
+---How long the end of the program, and of a Runtime that is not told otherwise,
+---waits for blocking work that has started: 5 s at first. What still runs
+---then is named on stderr and left behind.
+---
+---Tokio: `runtime::Runtime::shutdown_timeout`.
+---@param seconds number
+function ebb.set_shutdown_timeout(seconds) end
+
 ---Runs `body` as a task to its end, and gives its results (may wait). Raises
 ---the very value that the body raised; a `JoinError` when the task was
 ---aborted. When the caller is aborted, so is the task. Works in tasks, too.
@@ -252,11 +353,20 @@ function JoinError:traceback() end
 ---@class ebb.JoinMapClass
 ebb.JoinMap = {}
 
+---@class ebb.JoinMapOptions
+---@field max_tasks? integer so many tasks may be unfinished; `spawn` then waits
+---@field capacity? integer see `with_capacity`
+---@field hasher? ebb.Hasher see `with_hasher`
+
 ---An empty map. Nothing is allocated for its tasks before the first one.
 ---
+---With `max_tasks`, every spawn waits until fewer tasks than that are unfinished
+---(may wait), unless it replaces an unfinished one.
+---
 ---Tokio: `JoinMap::new`.
+---@param options? ebb.JoinMapOptions
 ---@return ebb.JoinMap
-function ebb.JoinMap.new() end
+function ebb.JoinMap.new(options) end
 
 ---An empty map with room for `capacity` tasks.
 ---
@@ -304,6 +414,57 @@ local JoinMap = {}
 ---@param ... any arguments of the body
 ---@return integer id
 function JoinMap:spawn(key, body, ...) end
+
+---As `JoinMap:spawn`, in the runtime that the handle is of. What is sent there is
+---copied; see `ebb.spawn_blocking`. When that runtime goes before the task has
+---finished, the task ends as cancelled.
+---
+---Tokio: `tokio_util::task::JoinMap::spawn_on`.
+---@param key any
+---@param body fun(...): ... is copied, with its upvalues
+---@param handle ebb.Handle
+---@param ... any arguments of the body, copied
+---@return integer id
+function JoinMap:spawn_on(key, body, handle, ...) end
+
+---As `JoinMap:spawn`, in the current LocalSet. Raises an error where there is none.
+---
+---Tokio: `tokio_util::task::JoinMap::spawn_local`.
+---@param key any
+---@param body ebb.Body
+---@param ... any arguments of the body
+---@return integer id
+function JoinMap:spawn_local(key, body, ...) end
+
+---As `JoinMap:spawn`, in a LocalSet.
+---
+---Tokio: `tokio_util::task::JoinMap::spawn_local_on`.
+---@param key any
+---@param body ebb.Body
+---@param local_set ebb.LocalSet
+---@param ... any arguments of the body
+---@return integer id
+function JoinMap:spawn_local_on(key, body, local_set, ...) end
+
+---As `JoinMap:spawn`, on a thread of the pool; see `ebb.spawn_blocking`.
+---
+---Tokio: `tokio_util::task::JoinMap::spawn_blocking`.
+---@param key any
+---@param body fun(...): ... is copied, with its upvalues
+---@param ... any arguments of the body, copied
+---@return integer id
+function JoinMap:spawn_blocking(key, body, ...) end
+
+---As `JoinMap:spawn`, on a thread of the pool of the runtime that the handle is of;
+---see `ebb.spawn_blocking`.
+---
+---Tokio: `tokio_util::task::JoinMap::spawn_blocking_on`.
+---@param key any
+---@param body fun(...): ... is copied, with its upvalues
+---@param handle ebb.Handle
+---@param ... any arguments of the body, copied
+---@return integer id
+function JoinMap:spawn_blocking_on(key, body, handle, ...) end
 
 ---A builder that spawns into this map: `map:build_task():name("page 1")`.
 ---
@@ -494,6 +655,52 @@ local JoinSet = {}
 ---@return ebb.AbortHandle
 function JoinSet:spawn(body, ...) end
 
+---As `JoinSet:spawn`, in the runtime that the handle is of. What is sent there is
+---copied; see `ebb.spawn_blocking`. When that runtime goes before the task has
+---finished, the task ends as cancelled.
+---
+---Tokio: `task::JoinSet::spawn_on`.
+---@param body fun(...): ... is copied, with its upvalues
+---@param handle ebb.Handle
+---@param ... any arguments of the body, copied
+---@return ebb.AbortHandle
+function JoinSet:spawn_on(body, handle, ...) end
+
+---As `JoinSet:spawn`, in the current LocalSet. Raises an error where there is none.
+---
+---Tokio: `task::JoinSet::spawn_local`.
+---@param body ebb.Body
+---@param ... any arguments of the body
+---@return ebb.AbortHandle
+function JoinSet:spawn_local(body, ...) end
+
+---As `JoinSet:spawn`, in a LocalSet.
+---
+---Tokio: `task::JoinSet::spawn_local_on`.
+---@param body ebb.Body
+---@param local_set ebb.LocalSet
+---@param ... any arguments of the body
+---@return ebb.AbortHandle
+function JoinSet:spawn_local_on(body, local_set, ...) end
+
+---As `JoinSet:spawn`, on a thread of the pool; see `ebb.spawn_blocking`.
+---
+---Tokio: `task::JoinSet::spawn_blocking`.
+---@param body fun(...): ... is copied, with its upvalues
+---@param ... any arguments of the body, copied
+---@return ebb.AbortHandle
+function JoinSet:spawn_blocking(body, ...) end
+
+---As `JoinSet:spawn`, on a thread of the pool of the runtime that the handle is of;
+---see `ebb.spawn_blocking`.
+---
+---Tokio: `task::JoinSet::spawn_blocking_on`.
+---@param body fun(...): ... is copied, with its upvalues
+---@param handle ebb.Handle
+---@param ... any arguments of the body, copied
+---@return ebb.AbortHandle
+function JoinSet:spawn_blocking_on(body, handle, ...) end
+
 ---A builder that spawns into this set: `set:build_task():name("crawler")`.
 ---
 ---Tokio: `task::JoinSet::build_task`.
@@ -614,6 +821,52 @@ function Builder:name(name) end
 ---@return ebb.JoinHandle
 function Builder:spawn(body, ...) end
 
+---As `ebb.spawn`, in the runtime that the handle is of. What is sent there is
+---copied; see `ebb.spawn_blocking`. When that runtime goes before the task has
+---finished, the task ends as cancelled.
+---
+---Tokio: `task::Builder::spawn_on`.
+---@param body fun(...): ... is copied, with its upvalues
+---@param handle ebb.Handle
+---@param ... any arguments of the body, copied
+---@return ebb.JoinHandle
+function Builder:spawn_on(body, handle, ...) end
+
+---As `ebb.spawn`, in the current LocalSet. Raises an error where there is none.
+---
+---Tokio: `task::Builder::spawn_local`.
+---@param body ebb.Body
+---@param ... any arguments of the body
+---@return ebb.JoinHandle
+function Builder:spawn_local(body, ...) end
+
+---As `ebb.spawn`, in a LocalSet.
+---
+---Tokio: `task::Builder::spawn_local_on`.
+---@param body ebb.Body
+---@param local_set ebb.LocalSet
+---@param ... any arguments of the body
+---@return ebb.JoinHandle
+function Builder:spawn_local_on(body, local_set, ...) end
+
+---As `ebb.spawn`, on a thread of the pool; see `ebb.spawn_blocking`.
+---
+---Tokio: `task::Builder::spawn_blocking`.
+---@param body fun(...): ... is copied, with its upvalues
+---@param ... any arguments of the body, copied
+---@return ebb.JoinHandle
+function Builder:spawn_blocking(body, ...) end
+
+---As `ebb.spawn`, on a thread of the pool of the runtime that the handle is of;
+---see `ebb.spawn_blocking`.
+---
+---Tokio: `task::Builder::spawn_blocking_on`.
+---@param body fun(...): ... is copied, with its upvalues
+---@param handle ebb.Handle
+---@param ... any arguments of the body, copied
+---@return ebb.JoinHandle
+function Builder:spawn_blocking_on(body, handle, ...) end
+
 ---A builder that spawns into a JoinMap, which it keeps from being collected.
 ---
 ---Tokio: `tokio_util::task::join_map::Builder`.
@@ -636,6 +889,57 @@ function JoinMapBuilder:name(name) end
 ---@return integer id
 function JoinMapBuilder:spawn(key, body, ...) end
 
+---As `JoinMap:spawn`, in the runtime that the handle is of. What is sent there is
+---copied; see `ebb.spawn_blocking`. When that runtime goes before the task has
+---finished, the task ends as cancelled.
+---
+---Tokio: `join_map::Builder::spawn_on`.
+---@param key any
+---@param body fun(...): ... is copied, with its upvalues
+---@param handle ebb.Handle
+---@param ... any arguments of the body, copied
+---@return integer id
+function JoinMapBuilder:spawn_on(key, body, handle, ...) end
+
+---As `JoinMap:spawn`, in the current LocalSet. Raises an error where there is none.
+---
+---Tokio: `join_map::Builder::spawn_local`.
+---@param key any
+---@param body ebb.Body
+---@param ... any arguments of the body
+---@return integer id
+function JoinMapBuilder:spawn_local(key, body, ...) end
+
+---As `JoinMap:spawn`, in a LocalSet.
+---
+---Tokio: `join_map::Builder::spawn_local_on`.
+---@param key any
+---@param body ebb.Body
+---@param local_set ebb.LocalSet
+---@param ... any arguments of the body
+---@return integer id
+function JoinMapBuilder:spawn_local_on(key, body, local_set, ...) end
+
+---As `JoinMap:spawn`, on a thread of the pool; see `ebb.spawn_blocking`.
+---
+---Tokio: `join_map::Builder::spawn_blocking`.
+---@param key any
+---@param body fun(...): ... is copied, with its upvalues
+---@param ... any arguments of the body, copied
+---@return integer id
+function JoinMapBuilder:spawn_blocking(key, body, ...) end
+
+---As `JoinMap:spawn`, on a thread of the pool of the runtime that the handle is of;
+---see `ebb.spawn_blocking`.
+---
+---Tokio: `join_map::Builder::spawn_blocking_on`.
+---@param key any
+---@param body fun(...): ... is copied, with its upvalues
+---@param handle ebb.Handle
+---@param ... any arguments of the body, copied
+---@return integer id
+function JoinMapBuilder:spawn_blocking_on(key, body, handle, ...) end
+
 ---A builder that spawns into a JoinSet, which it keeps from being collected.
 ---
 ---Tokio: `task::join_set::Builder`.
@@ -656,6 +960,271 @@ function JoinSetBuilder:name(name) end
 ---@param ... any arguments of the body
 ---@return ebb.AbortHandle
 function JoinSetBuilder:spawn(body, ...) end
+
+---As `JoinSet:spawn`, in the runtime that the handle is of. What is sent there is
+---copied; see `ebb.spawn_blocking`. When that runtime goes before the task has
+---finished, the task ends as cancelled.
+---
+---Tokio: `join_set::Builder::spawn_on`.
+---@param body fun(...): ... is copied, with its upvalues
+---@param handle ebb.Handle
+---@param ... any arguments of the body, copied
+---@return ebb.AbortHandle
+function JoinSetBuilder:spawn_on(body, handle, ...) end
+
+---As `JoinSet:spawn`, in the current LocalSet. Raises an error where there is none.
+---
+---Tokio: `join_set::Builder::spawn_local`.
+---@param body ebb.Body
+---@param ... any arguments of the body
+---@return ebb.AbortHandle
+function JoinSetBuilder:spawn_local(body, ...) end
+
+---As `JoinSet:spawn`, in a LocalSet.
+---
+---Tokio: `join_set::Builder::spawn_local_on`.
+---@param body ebb.Body
+---@param local_set ebb.LocalSet
+---@param ... any arguments of the body
+---@return ebb.AbortHandle
+function JoinSetBuilder:spawn_local_on(body, local_set, ...) end
+
+---As `JoinSet:spawn`, on a thread of the pool; see `ebb.spawn_blocking`.
+---
+---Tokio: `join_set::Builder::spawn_blocking`.
+---@param body fun(...): ... is copied, with its upvalues
+---@param ... any arguments of the body, copied
+---@return ebb.AbortHandle
+function JoinSetBuilder:spawn_blocking(body, ...) end
+
+---As `JoinSet:spawn`, on a thread of the pool of the runtime that the handle is of;
+---see `ebb.spawn_blocking`.
+---
+---Tokio: `join_set::Builder::spawn_blocking_on`.
+---@param body fun(...): ... is copied, with its upvalues
+---@param handle ebb.Handle
+---@param ... any arguments of the body, copied
+---@return ebb.AbortHandle
+function JoinSetBuilder:spawn_blocking_on(body, handle, ...) end
+
+-- ---- LocalSet ----
+
+---@class ebb.LocalSetClass
+ebb.LocalSet = {}
+
+---An empty set.
+---
+---Tokio: `task::LocalSet::new`.
+---@return ebb.LocalSet
+function ebb.LocalSet.new() end
+
+---Tasks that run only while somebody drives their set, with `run_until`,
+---`block_on` or `await`; otherwise they stand still, ready or not.
+---
+---Collected, closed, or at the end of its scope (`<close>`), the set aborts its
+---tasks, whose clean-up then runs as that of any other. A set that its own tasks
+---refer to is not collected while they live.
+---
+---Tokio: `task::LocalSet`.
+---@class ebb.LocalSet
+local LocalSet = {}
+
+---Makes a task in the set, whether it is driven or not.
+---
+---Tokio: `task::LocalSet::spawn_local`.
+---@param body ebb.Body
+---@param ... any arguments of the body
+---@return ebb.JoinHandle
+function LocalSet:spawn_local(body, ...) end
+
+---Calls `f` in the running task, with the set as the current one, and drives
+---the set until it returns (may wait, as far as `f` does).
+---
+---Tokio: `task::LocalSet::run_until`.
+---@param f fun(...): ...
+---@param ... any arguments of f
+---@return any ... results of f
+function LocalSet:run_until(f, ...) end
+
+---The same as `run_until`, for the main chunk.
+---
+---Tokio: `task::LocalSet::block_on`.
+---@param f fun(...): ...
+---@param ... any arguments of f
+---@return any ... results of f
+function LocalSet:block_on(f, ...) end
+
+---Drives the set until all its tasks have finished (may wait).
+---
+---Tokio: awaiting a `task::LocalSet`.
+function LocalSet:await() end
+
+---Makes the set the current one of the running task, for `spawn_local`, until
+---the guard is closed. Does not drive it.
+---
+---Tokio: `task::LocalSet::enter`.
+---@return ebb.LocalEnterGuard
+function LocalSet:enter() end
+
+---Aborts the tasks of the set; it takes no more. Never waits.
+---
+---Tokio: dropping a `task::LocalSet`.
+function LocalSet:close() end
+
+---To be closed, at the latest by the collector.
+---
+---Tokio: `task::LocalEnterGuard`.
+---@class ebb.LocalEnterGuard
+local LocalEnterGuard = {}
+
+---Leaves the set again. Guards may be closed in any order; a second time does
+---nothing.
+---
+---Tokio: dropping a `task::LocalEnterGuard`.
+function LocalEnterGuard:close() end
+
+-- ---- task-local values ----
+
+---A key for values that each task has for itself. A value is in force while a
+---function runs, waits included, and in the clean-up of its variables. A task
+---that is spawned there does not inherit it. The main chunk has values, too.
+---
+---Tokio: `task::LocalKey`.
+---@class ebb.LocalKey
+local LocalKey = {}
+
+---What `try_get` and `try_with` give outside of any scope; `tostring` says
+---which key was not set.
+---
+---Tokio: `task::AccessError`.
+---@class ebb.AccessError
+
+---Calls `f` with a value in force; before and after it there is what there was.
+---
+---Tokio: `task::LocalKey::scope`.
+---@param value any
+---@param f fun(...): ...
+---@param ... any arguments of f
+---@return any ... results of f
+function LocalKey:scope(value, f, ...) end
+
+---The same as `scope`.
+---
+---Tokio: `task::LocalKey::sync_scope`.
+---@param value any
+---@param f fun(...): ...
+---@param ... any arguments of f
+---@return any ... results of f
+function LocalKey:sync_scope(value, f, ...) end
+
+---The value in force. Raises an error outside of any scope.
+---
+---Tokio: `task::LocalKey::get`.
+---@return any value
+function LocalKey:get() end
+
+---The value in force.
+---
+---Tokio: `task::LocalKey::try_get`.
+---@return any value nil outside of any scope
+---@return ebb.AccessError? err
+function LocalKey:try_get() end
+
+---`f(value)`. Raises an error outside of any scope.
+---
+---Tokio: `task::LocalKey::with`.
+---@param f fun(value: any): ...
+---@return any ... results of f
+function LocalKey:with(f) end
+
+---`f(value)`, or nil and an AccessError outside of any scope.
+---
+---Tokio: `task::LocalKey::try_with`.
+---@param f fun(value: any): ...
+---@return any ... results of f
+function LocalKey:try_with(f) end
+
+-- ---- other runtimes ----
+
+---@class ebb.RuntimeOptions
+---@field name? string for messages
+---@field max_blocking_threads? integer of its pool; 512
+
+---@class ebb.RuntimeClass
+ebb.Runtime = {}
+
+---Starts a scheduler, with a Lua state of its own, on a thread of its own. Raises
+---an error when there is no memory, or no thread.
+---
+---Tokio: `runtime::Builder::build`.
+---@param options? ebb.RuntimeOptions
+---@return ebb.Runtime
+function ebb.Runtime.new(options) end
+
+---At the end of its scope (`<close>`) a Runtime is shut down; collected, it is
+---asked to shut down, and nobody waits for that.
+---
+---Tokio: `runtime::Runtime`.
+---@class ebb.Runtime
+local Runtime = {}
+
+---What others can have of the runtime.
+---
+---Tokio: `runtime::Runtime::handle`.
+---@return ebb.Handle
+function Runtime:handle() end
+
+---Aborts the tasks of the runtime, runs their clean-up, and ends its thread (may
+---wait). Tasks of this state that it has not finished end as cancelled. Blocking
+---work that has started gets `seconds` (`set_shutdown_timeout` when nil) to end,
+---and a task that never waits a second more. May be called again.
+---
+---Tokio: `runtime::Runtime::shutdown_timeout`.
+---@param seconds? number
+---@return true? ok
+---@return string? stuck what is left behind
+function Runtime:shutdown(seconds) end
+
+---@class ebb.HandleClass
+ebb.Handle = {}
+
+---A handle to the runtime that the caller runs in; in blocking work, to the one
+---that it is done for.
+---
+---Tokio: `runtime::Handle::current`.
+---@return ebb.Handle
+function ebb.Handle.current() end
+
+---A way to spawn on a runtime from wherever the handle has been sent. Handles
+---of one runtime are equal. While others have one of this state's, a wait here
+---is never called a deadlock.
+---
+---Tokio: `runtime::Handle`.
+---@class ebb.Handle
+local Handle = {}
+
+---As `ebb.spawn_on`. On the caller's own runtime it is `ebb.spawn`: nothing is
+---copied.
+---
+---Tokio: `runtime::Handle::spawn`.
+---@param body fun(...): ... is copied, with its upvalues
+---@param ... any arguments of the body, copied
+---@return ebb.JoinHandle
+function Handle:spawn(body, ...) end
+
+---As `ebb.spawn_blocking_on`.
+---
+---Tokio: `runtime::Handle::spawn_blocking`.
+---@param body fun(...): ... is copied, with its upvalues
+---@param ... any arguments of the body, copied
+---@return ebb.JoinHandle
+function Handle:spawn_blocking(body, ...) end
+
+---A number that no other runtime of the process has.
+---
+---Tokio: `runtime::Handle::id`.
+---@return integer id
+function Handle:id() end
 
 -- ---- time ----
 

@@ -128,6 +128,12 @@ static int enqueue(ebb_blocking *b, ebb_work *w) {
   return 0;
 }
 
+void ebb_blocking_set_limit(ebb_blocking *b, unsigned limit) {
+  ebb_mutex_lock(&b->lock);
+  b->limit = limit;
+  ebb_mutex_unlock(&b->lock);
+}
+
 int ebb_blocking_submit(ebb_blocking *b, ebb_work *w) {
   ebb_list_init(&w->link);
   w->pool = b;

@@ -54,6 +54,8 @@ typedef struct ebb_blocking {
 int ebb_blocking_init(ebb_blocking *b);
 void ebb_blocking_destroy(ebb_blocking *b);
 
+void ebb_blocking_set_limit(ebb_blocking *b, unsigned limit);
+
 /* Queues work. 0; -ESHUTDOWN (the pool is closed), or what came of starting
    the first thread: then it is not queued. *any thread* */
 int ebb_blocking_submit(ebb_blocking *b, ebb_work *w);

@@ -44,7 +44,10 @@ static void drop_there(void *arg) {
 
 static ebb_task *arrive(ebb_job *job, ebb_runtime *rt) {
   const char *name = ((c_job *)job)->body.name;
-  return ebb_c_task_create(rt, (ebb_body){run_there, job, drop_there, name});
+  ebb_task *t =
+      ebb_c_task_create(rt, (ebb_body){run_there, job, drop_there, name});
+  if (t != NULL) ebb_task_set_id(t, job->id);
+  return t;
 }
 
 static void cancel_job(ebb_job *job) { drop_body((c_job *)job); }

@@ -5,7 +5,7 @@
 
 /* ---- life ---- */
 
-static ebb_job *retain(ebb_job *job) {
+ebb_job *ebb_job_retain(ebb_job *job) {
   atomic_fetch_add(&job->refs, 1);
   return job;
 }
@@ -38,7 +38,6 @@ static void deliver_there(ebb_mail *mail, ebb_runtime *rt) {
     cancel(job);
     return;
   }
-  ebb_task_set_id(job->away, job->id);
   ebb_task_start(job->away);
 }
 
@@ -116,20 +115,26 @@ void ebb_job_start(ebb_job *job, ebb_task *t) {
   t->what = job->blocking ? "a thread of the pool" : "another runtime";
   t->state = EBB_WAITING;
   t->closing = true;
-  retain(job);
+  ebb_job_retain(job);
   if (rt->closing || send(job) < 0) cancel_here(job);
+}
+
+static void stop(ebb_job *job) {
+  job->stopping = true;
+  if (job->blocking) {
+    if (job->ops->stop != NULL) job->ops->stop(job);
+  } else if (ebb_handle_post(job->target, &ebb_job_retain(job)->stop) < 0) {
+    ebb_job_release(job);
+  }
 }
 
 void ebb_job_abort(ebb_job *job) {
   if (job->is_over) return;
-  if (job->blocking) {
-    if (ebb_blocking_withdraw(&job->target->pool, &job->work))
-      cancel_here(job);
-  } else if (!job->stopping) {
-    job->stopping = true;
-    if (ebb_handle_post(job->target, &retain(job)->stop) < 0)
-      ebb_job_release(job);
-  }
+  if (job->blocking &&
+      ebb_blocking_withdraw(&job->target->pool, &job->work))
+    cancel_here(job);
+  else if (!job->stopping)
+    stop(job);
   if (job->task->rt->closing) ebb_task_wake(job->task, 0);
 }
 

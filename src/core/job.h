@@ -24,6 +24,9 @@ typedef struct ebb_job_ops {
   /* Instead of both, on any thread; `outcome` is EBB_CANCELLED. May be NULL. */
   void (*cancel)(ebb_job *job);
 
+  /* Here: asks started work of a pool to end. NULL: it cannot be asked. */
+  void (*stop)(ebb_job *job);
+
   /* The last reference is gone; on any thread. */
   void (*free)(ebb_job *job);
 } ebb_job_ops;
@@ -41,7 +44,7 @@ struct ebb_job {
   bool blocking;      /* for the target's pool */
   bool background;    /* goes on for as long as the runtime: that it is there
                          is no reason to wait for it */
-  bool stopping;      /* `stop` has been sent. here */
+  bool stopping;      /* it has been asked to end. here */
   bool is_over;       /* the word has come, or is not waited for. here */
   uint8_t outcome;    /* ebb_outcome. there, then here */
   ebb_task *task;     /* that waits, while is_over is not set. here */
@@ -51,6 +54,7 @@ struct ebb_job {
 /* A job in place, with the one reference of its task. `target` gets one. */
 void ebb_job_init(ebb_job *job, const ebb_job_ops *ops, ebb_handle *home,
                   ebb_handle *target, bool blocking);
+ebb_job *ebb_job_retain(ebb_job *job);
 void ebb_job_release(ebb_job *job);
 
 /* Starts the task, which waits from now on, and sends the job. If it cannot

@@ -39,6 +39,9 @@ enum {
   STORE_NOOP,       /* a Lua function that does nothing, for pending hooks */
   STORE_EXIT,       /* the os.exit that was there before ours */
   STORE_NAMES,      /* task id -> name */
+  STORE_LOCALS,     /* task id -> table of the task's own values, scope.h */
+  STORE_MODULES,    /* table of the standard library or of ebb -> its name */
+  STORE_LOCAL_SETS, /* weak: the engine's set -> LocalSet */
   STORE_META_FIRST, /* metatables, in the order of ebb_lua_class */
 };
 
@@ -51,10 +54,20 @@ typedef enum ebb_lua_class {
   CLASS_JOIN_MAP,
   CLASS_JOIN_SET,
   CLASS_BUILDER,
+  CLASS_HANDLE,
+  CLASS_CARRIER,
+  CLASS_RUNTIME,
+  CLASS_LOCAL_SET,
+  CLASS_LOCAL_GUARD,
+  CLASS_LOCAL_KEY,
+  CLASS_LOCAL_SCOPE,
+  CLASS_ACCESS_ERROR,
+  CLASS_UNCONSTRAINED,
   CLASS_COUNT
 } ebb_lua_class;
 
 typedef struct ebb_lua ebb_lua;
+typedef void ebb_stuck_fn(void *ctx, struct ebb_work *w);
 
 /* Threads are kept from the collector by an anchor table, which belongs to
    the state, or to the map that the tasks are in: so a map that only its own
@@ -83,6 +96,12 @@ struct ebb_lua {
   bool closing;        /* every task has been aborted, for good */
   const char *no_wait; /* not NULL: where waiting is refused just now */
   const void *sentinel;
+  struct ebb_lua_port *port; /* see handle.h; NULL until it is asked for */
+  struct ebb_lua_port *employer; /* not NULL: the state is a pool thread's, and
+                                    works for this one */
+  int64_t shutdown_timeout; /* ns that the end waits for blocking work */
+  ebb_stuck_fn *stuck; /* told of blocking work that outlasts it */
+  void *stuck_ctx;
   uint32_t live;    /* unfinished Lua tasks */
   ebb_list drained; /* waits for `live` to become 0 */
   ebb_list maps;    /* every JoinMap that has not been finalized */
@@ -101,6 +120,7 @@ typedef struct ebb_lua_task {
   ebb_task task;
   lua_State *L;
   ebb_lua_group *group;
+  struct lua_job *job; /* that another thread does; NULL: it runs here */
   int anchor; /* place in the group's table */
   int count;  /* arguments before the first poll, results when finished */
   uint32_t handles;   /* JoinHandles there are */
@@ -110,11 +130,18 @@ typedef struct ebb_lua_task {
   bool started : 1;
   bool detailed : 1;  /* STORE_DETAILS has an entry */
   bool named : 1;     /* STORE_NAMES has one */
+  bool localized : 1; /* STORE_LOCALS had one */
   bool seen : 1;      /* somebody has joined it */
   bool has_error : 1; /* the JoinError is on top of L */
 } ebb_lua_task;
 
 extern const ebb_task_ops ebb_lua_task_ops;
+extern const ebb_task_ops ebb_lua_proxy_ops;
+
+/* Is it a Lua task, of any state, that runs here or elsewhere? */
+static inline bool ebb_lua_is_task(const ebb_task *t) {
+  return t->ops == &ebb_lua_task_ops || t->ops == &ebb_lua_proxy_ops;
+}
 
 /* ---- state.c ---- */
 
@@ -145,12 +172,16 @@ void *ebb_lua_check(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class);
 /* The integer at `arg`, which must not be negative. */
 lua_Integer ebb_lua_check_count(lua_State *L, int arg);
 
+/* The seconds at `arg`, which must not be negative, in ns. */
+int64_t ebb_lua_check_duration(lua_State *L, int arg);
+
 /* Fills a class's metatable. Its functions get the ebb_lua as upvalue. */
 void ebb_lua_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
                           const char *name, const luaL_Reg *methods,
                           const luaL_Reg *metamethods);
 
-/* The running task, if it is a Lua task of any state; else NULL. */
+/* The running task, if it is a Lua task of any state and runs here; else
+   NULL. */
 static inline ebb_lua_task *ebb_lua_current(const ebb_lua *el) {
   ebb_task *t = el->rt->current;
   return t->ops == &ebb_lua_task_ops ? (ebb_lua_task *)t : NULL;
@@ -230,6 +261,11 @@ void ebb_lua_task_thread(lua_State *L, ebb_lua *el, int body);
 ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua_group *group, int table,
                                int thread, int body);
 
+/* A new task, not started, that has the thread, but nothing to run. */
+ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua_group *group,
+                                  int table, int thread,
+                                  const ebb_task_ops *ops);
+
 /* Makes it ready. */
 void ebb_lua_task_start(ebb_lua_task *lt);
 
@@ -247,6 +283,10 @@ _Noreturn void ebb_lua_task_shut_down_here(ebb_lua_task *lt, lua_State *L);
    first; `L` is the innermost thread, NULL: not known. Sets outcome and
    result. */
 void ebb_lua_task_close(ebb_lua_task *lt, lua_State *L);
+
+/* Pops the value from a stack and keeps it as the task's detail; without
+   memory it is lost. */
+void ebb_lua_keep_detail(ebb_lua_task *lt, lua_State *from);
 
 /* Pushes the detail kept for a task, or nil. */
 void ebb_lua_push_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
@@ -298,6 +338,9 @@ int ebb_lua_yield(lua_State *L, ebb_lua *el, lua_KFunction k);
 
 /* ---- close.c: the end of the state ---- */
 
+/* Aborts every task, and runs their clean-up; new ones can be made after. */
+void ebb_lua_end_tasks(ebb_lua *el);
+
 /* Renews the object whose finalizer aborts the tasks. Raises errors. */
 void ebb_lua_renew_sentinel(lua_State *L, ebb_lua *el);
 
@@ -336,8 +379,12 @@ void ebb_lua_push_name(lua_State *L, ebb_lua *el, ebb_task *t);
 
 /* ---- join_handle.c, builder.c ---- */
 
-/* The module's spawn. */
+/* The module's spawn functions; the place is the second upvalue, see
+   spawn.h. */
 int ebb_lua_spawn(lua_State *L);
+
+/* Pushes a JoinHandle for a task to come. */
+void ebb_lua_new_join_handle(lua_State *L, ebb_lua *el);
 
 /* Pushes an AbortHandle for a task to come; fills the handle at `arg`. */
 void ebb_lua_new_abort_handle(lua_State *L, ebb_lua *el);
@@ -364,6 +411,8 @@ void ebb_lua_define_join_error(lua_State *L, ebb_lua *el);
 void ebb_lua_define_join_map(lua_State *L, ebb_lua *el);
 void ebb_lua_define_join_set(lua_State *L, ebb_lua *el);
 void ebb_lua_define_builder(lua_State *L, ebb_lua *el);
+void ebb_lua_define_handle(lua_State *L, ebb_lua *el);
+void ebb_lua_define_carrier(lua_State *L, ebb_lua *el);
 
 /* Each fills the table at the top of the stack with functions. */
 void ebb_lua_open_task(lua_State *L, ebb_lua *el);
@@ -372,6 +421,11 @@ void ebb_lua_open_join_set(lua_State *L, ebb_lua *el);
 void ebb_lua_open_builder(lua_State *L, ebb_lua *el);
 void ebb_lua_open_time(lua_State *L, ebb_lua *el);
 void ebb_lua_open_inspect(lua_State *L, ebb_lua *el);
+void ebb_lua_open_scope(lua_State *L, ebb_lua *el);
+void ebb_lua_open_task_local(lua_State *L, ebb_lua *el);
+void ebb_lua_open_local_set(lua_State *L, ebb_lua *el);
+void ebb_lua_open_handle(lua_State *L, ebb_lua *el);
+void ebb_lua_open_runtime(lua_State *L, ebb_lua *el);
 
 /* Pushes the key of a task, nil if it has none; and as text for people, the
    string in quotes. */

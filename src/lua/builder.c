@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
    ebb.Builder (Tokio: task::Builder, JoinSet::build_task): gives a task a
    name, which is kept apart by its id, since few tasks have one. */
-#include "binding.h"
+#include "spawn.h"
 
 /* User values of a Builder. */
 enum {
@@ -54,26 +54,11 @@ static ebb_lua_task *spawned(lua_State *L, ebb_lua *el) {
   return (ebb_lua_task *)ebb_task_find(el->rt, id);
 }
 
-/* Calls the spawn of the module, or of the map or set. The task gets its name
-   after that: it cannot have run yet. */
-static int builder_spawn(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
-  ebb_lua_check(L, el, 1, CLASS_BUILDER);
-  int count = lua_gettop(L) - 1;
-  lua_getiuservalue(L, 1, UV_TARGET);
-  check_arguments(L, el, count);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    ebb_lua_stored(L, el, STORE_STATE);
-    lua_pushcclosure(L, ebb_lua_spawn, 1);
-    lua_insert(L, 2);
-  } else {
-    lua_getfield(L, -1, "spawn");
-    lua_insert(L, 2);
-    lua_insert(L, 3);
-    count++;
-  }
-  lua_call(L, count, 1);
+/* stack: builder, what spawn has returned. The task has not run yet, here;
+   elsewhere it has its name with it. */
+static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
   ebb_lua_task *lt = spawned(L, el);
   if (lua_getiuservalue(L, 1, UV_NAME) != LUA_TNIL)
     ebb_lua_set_name(L, el, lt);
@@ -81,12 +66,46 @@ static int builder_spawn(lua_State *L) {
   return 1;
 }
 
+/* Pushes the spawn function of the target at the top, with the name, and the
+   target, if there is one, above it. */
+static void push_spawn(lua_State *L, ebb_lua *el, ebb_lua_where where) {
+  lua_CFunction spawn = ebb_lua_spawn;
+  if (!lua_isnil(L, -1)) {
+    lua_getfield(L, -1, ebb_lua_spawn_names[where]);
+    spawn = lua_tocfunction(L, -1);
+    lua_pop(L, 1);
+  }
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushinteger(L, where);
+  lua_getiuservalue(L, 1, UV_NAME);
+  lua_pushcclosure(L, spawn, 3);
+  lua_insert(L, -2);
+  if (lua_isnil(L, -1)) lua_pop(L, 1);
+}
+
+/* Calls the spawn of the module, or of the map or set, which may wait. */
+static int builder_spawn(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua_check(L, el, 1, CLASS_BUILDER);
+  int count = lua_gettop(L) - 1;
+  lua_getiuservalue(L, 1, UV_TARGET);
+  check_arguments(L, el, count);
+  push_spawn(L, el, ebb_lua_where_of(L));
+  int pushed = lua_gettop(L) - count - 1;
+  lua_rotate(L, 2, pushed);
+  lua_callk(L, count + pushed - 1, 1, (lua_KContext)el, spawn_k);
+  return spawn_k(L, LUA_OK, (lua_KContext)el);
+}
+
 void ebb_lua_define_builder(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"name", builder_name},
-                                     {"spawn", builder_spawn},
                                      {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
   ebb_lua_define_class(L, el, CLASS_BUILDER, "Builder", methods, none);
+  ebb_lua_stored(L, el, STORE_META_FIRST + CLASS_BUILDER);
+  lua_getfield(L, -1, "__index");
+  ebb_lua_set_spawns(L, el, builder_spawn);
+  lua_pop(L, 2);
 }
 
 void ebb_lua_open_builder(lua_State *L, ebb_lua *el) {

@@ -12,11 +12,17 @@
 #include <lualib.h>
 #include <stdlib.h>
 
-#include "binding.h"
+#include "../core/local_set.h"
+#include "job.h"
 
 void ebb_lua_renew_sentinel(lua_State *L, ebb_lua *el) {
   el->sentinel = ebb_lua_new_object(L, el, CLASS_SENTINEL, 0, 0);
   ebb_lua_store(L, el, STORE_SENTINEL);
+}
+
+static const ebb_lua *owner(const ebb_task *t) {
+  return ebb_lua_is_task(t) ? ((const ebb_lua_task *)t)->group->el
+                            : ebb_lua_courier_state(t);
 }
 
 /* The next task of the state, from *slot on, which moves on; or NULL. */
@@ -24,7 +30,7 @@ static ebb_task *next_task(ebb_lua *el, uint32_t *slot) {
   ebb_table *tasks = &el->rt->tasks;
   while ((*slot = ebb_table_scan(tasks, *slot)) != EBB_TABLE_NONE) {
     ebb_task *t = ebb_table_item(tasks, (*slot)++);
-    if (t->ops == &ebb_lua_task_ops && ((ebb_lua_task *)t)->group->el == el)
+    if (owner(t) == el)
       return t;
   }
   return NULL;
@@ -76,19 +82,31 @@ static bool leave_task(ebb_lua *el) {
   return true;
 }
 
+/* A set that nobody drives must not keep a task from its end. */
+static void abort_for_good(ebb_task *t) {
+  if (t->local != NULL) ebb_local_set_remove(t);
+  ebb_task_abort(t);
+}
+
 /* True when it was called in a task, whose thread is closed now. */
 static bool shut_down(ebb_lua *el) {
   if (el->rt == NULL || el->rt->current == NULL) return false;
   el->closing = true;
   el->no_wait = NULL;
   bool left = leave_task(el);
-  for_each_task(el, ebb_task_abort);
+  for_each_task(el, abort_for_good);
   while (el->live > 0) {
     int err = drain_once(el);
     if (err == -EDEADLK) for_each_task(el, break_wait);
     if (err == -ENOMEM) break; /* see kill */
   }
   return left;
+}
+
+void ebb_lua_end_tasks(ebb_lua *el) {
+  bool closing = el->closing;
+  shut_down(el);
+  el->closing = closing;
 }
 
 static int sentinel_gc(lua_State *L) {
@@ -107,11 +125,30 @@ static void kill(ebb_task *t) {
    themselves: what they refer to is let go of here. */
 static void drop_stray(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
+  if (!ebb_lua_is_task(t)) return;
   t->refs = 1;
   if (t->set != NULL) ebb_join_set_remove(t->set, t);
   lt->handles = 0;
   ebb_lua_check_unhandled(lt);
   ebb_task_release(t);
+}
+
+static void report_stuck(void *ctx, ebb_work *w) {
+  const ebb_lua *el = ctx;
+  char text[160];
+  ebb_lua_describe_work(w, text, sizeof text);
+  lua_writestringerror("ebb: %s", text);
+  lua_writestringerror(" still runs after %g s, and is left behind\n",
+                       (double)el->shutdown_timeout / 1e9);
+}
+
+static void free_runtime(ebb_lua *el, ebb_runtime *rt) {
+  ebb_shutdown s = {el->shutdown_timeout, report_stuck, el};
+  if (el->stuck != NULL) {
+    s.stuck = el->stuck;
+    s.ctx = el->stuck_ctx;
+  }
+  (void)ebb_runtime_shutdown(rt, &s);
 }
 
 /* The oldest object of the binding, so the last to be finalized. */
@@ -123,7 +160,8 @@ static int state_gc(lua_State *L) {
   ebb_lua_free_maps(el);
   ebb_runtime *rt = el->rt;
   el->rt = NULL;
-  if (el->owns_runtime) ebb_runtime_free(rt);
+  ebb_lua_port_close(el);
+  if (el->owns_runtime) free_runtime(el, rt);
   return 0;
 }
 

@@ -3,13 +3,13 @@
    and the list in a deadlock's message. */
 #include <stdlib.h>
 
-#include "binding.h"
+#include "job.h"
 
 enum { DEADLOCK_LIST_MAX = 20 };
 
 /* In a JoinSet the key is the id once more. */
 static void push_key(lua_State *L, ebb_lua *el, ebb_task *t) {
-  if (t->ops == &ebb_lua_task_ops && ((ebb_lua_task *)t)->group->keyless)
+  if (ebb_lua_is_task(t) && ((ebb_lua_task *)t)->group->keyless)
     lua_pushnil(L);
   else
     ebb_lua_push_key(L, el, t);
@@ -55,10 +55,14 @@ static void push_task(lua_State *L, ebb_lua *el, ebb_task *t) {
   lua_setfield(L, -2, "name");
 }
 
-/* A task that has finished and been joined is there only for its handle. */
-static bool is_history(const ebb_task *t) {
-  return t->state == EBB_FINISHED && t->ops == &ebb_lua_task_ops &&
-         ((const ebb_lua_task *)t)->seen;
+/* A task that has finished and been joined is there only for its handle; and
+   there are some that only the binding knows of. */
+static bool is_hidden(const ebb_task *t) {
+  if (ebb_lua_courier_state(t) != NULL) return true;
+  if (!ebb_lua_is_task(t)) return false;
+  const ebb_lua_task *lt = (const ebb_lua_task *)t;
+  return (t->state == EBB_FINISHED && lt->seen) ||
+         (lt->job != NULL && lt->job->job.background);
 }
 
 /* Pushing may run finalizers, which may free tasks: each is looked up by
@@ -72,7 +76,7 @@ static int tasks(lua_State *L) {
   for (int n = 0; slot != EBB_TABLE_NONE;
        slot = ebb_table_scan(all, slot + 1)) {
     ebb_task *t = ebb_table_item(all, slot);
-    if (is_history(t)) continue;
+    if (is_hidden(t)) continue;
     ebb_task_retain(t);
     push_task(L, el, t);
     ebb_task_release(t);
@@ -85,7 +89,7 @@ static int traceback(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   ebb_task *t = ebb_task_find(el->rt, (ebb_id)luaL_checkinteger(L, 1));
   ebb_lua_task *lt = (ebb_lua_task *)t;
-  if (t == NULL || t->ops != &ebb_lua_task_ops || lt->group->el != el) {
+  if (t == NULL || !ebb_lua_is_task(t) || lt->group->el != el) {
     luaL_pushfail(L);
     return 1;
   }
@@ -121,7 +125,7 @@ static void key_to_text(lua_State *L) {
    allocated, when a finalizer may have run. */
 static void describe_wait(lua_State *L, ebb_lua *el, ebb_task *t) {
   lua_Integer id = (lua_Integer)t->id;
-  const char *what = t->what;
+  const char *what = t->parked ? "its LocalSet to be driven" : t->what;
   int base = lua_gettop(L);
   ebb_lua_push_name(L, el, t);
   push_key(L, el, t);
@@ -133,6 +137,10 @@ static void describe_wait(lua_State *L, ebb_lua *el, ebb_task *t) {
                   lua_tostring(L, base + 2), what);
   lua_replace(L, base + 1);
   lua_settop(L, base + 1);
+}
+
+static bool is_stuck(const ebb_task *t) {
+  return t->state == EBB_WAITING || (t->state == EBB_READY && t->parked);
 }
 
 void ebb_lua_raise_deadlock(lua_State *L, ebb_lua *el) {
@@ -148,7 +156,7 @@ void ebb_lua_raise_deadlock(lua_State *L, ebb_lua *el) {
   uint32_t slot = ebb_table_scan(all, 0);
   for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(all, slot + 1)) {
     ebb_task *t = ebb_table_item(all, slot);
-    if (t->state != EBB_WAITING || ++listed > DEADLOCK_LIST_MAX) continue;
+    if (!is_stuck(t) || ++listed > DEADLOCK_LIST_MAX) continue;
     describe_wait(L, el, t);
     luaL_addvalue(&b);
   }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
    JoinHandle and AbortHandle (Tokio: task::JoinHandle, task::AbortHandle),
    and the functions of the module that make tasks and run them. */
-#include "binding.h"
+#include "spawn.h"
 
 typedef struct handle {
   ebb_lua_task *lt; /* NULL once collected; the handle has a reference */
@@ -19,6 +19,10 @@ void ebb_lua_fill_handle(lua_State *L, int arg, ebb_lua_task *lt) {
 
 ebb_lua_task *ebb_lua_handle_task(lua_State *L, int arg) {
   return ((handle *)lua_touserdata(L, arg))->lt;
+}
+
+void ebb_lua_new_join_handle(lua_State *L, ebb_lua *el) {
+  ebb_lua_new_object(L, el, CLASS_JOIN_HANDLE, sizeof(handle), 0);
 }
 
 /* ---- methods of both ---- */
@@ -182,22 +186,6 @@ void ebb_lua_define_join_handle(lua_State *L, ebb_lua *el) {
 
 /* ---- functions of the module ---- */
 
-int ebb_lua_spawn(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
-  ebb_lua_check_body(L, el, 1);
-  /* The handle first, since the task must not be left without one. */
-  ebb_lua_new_object(L, el, CLASS_JOIN_HANDLE, sizeof(handle), 0);
-  ebb_lua_stored(L, el, STORE_ANCHORS);
-  ebb_lua_task_thread(L, el, 1);
-  lua_rotate(L, 1, 3); /* handle, anchors, thread, body, arguments... */
-  ebb_lua_task *lt = ebb_lua_task_new(L, &el->own, 2, 3, 4);
-  ebb_lua_fill_handle(L, 1, lt);
-  lt->handles = 1;
-  ebb_lua_task_start(lt);
-  lua_settop(L, 1);
-  return 1;
-}
-
 static int block_on_k(lua_State *L, int status, lua_KContext ctx);
 
 /* stack: handle -> values... */
@@ -216,10 +204,12 @@ static int block_on_k(lua_State *L, int status, lua_KContext ctx) {
   return block_on_on(L, el);
 }
 
-/* The handle is to be closed, and that aborts: so the task goes with
-   whoever waits for it here. */
+/* Also block_in_place. The handle is to be closed, and that aborts: so the
+   task goes with whoever waits for it here. */
 static int block_on(lua_State *L) {
-  ebb_lua_spawn(L);
+  ebb_lua_spawn_at(L, ebb_lua_where_of(L));
+  lua_replace(L, 1);
+  lua_settop(L, 1);
   lua_toclose(L, 1);
   return block_on_on(L, ebb_lua_open(L));
 }
@@ -263,17 +253,26 @@ static int id(lua_State *L) {
   return 1;
 }
 
+static void set_caller(lua_State *L, ebb_lua *el, const char *name,
+                       ebb_lua_where where) {
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushinteger(L, where);
+  lua_pushcclosure(L, block_on, 2);
+  lua_setfield(L, -2, name);
+}
+
 void ebb_lua_open_task(lua_State *L, ebb_lua *el) {
   static const luaL_Reg functions[] = {
-      {"block_on", block_on},
       {"consume_budget", consume_budget},
       {"has_budget_remaining", has_budget_remaining},
       {"id", id},
       {"set_unhandled", ebb_lua_set_unhandled},
-      {"spawn", ebb_lua_spawn},
       {"try_id", try_id},
       {"yield_now", yield_now},
       {NULL, NULL}};
   ebb_lua_stored(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
+  set_caller(L, el, "block_on", EBB_LUA_HERE);
+  set_caller(L, el, "block_in_place", EBB_LUA_BLOCKING);
+  ebb_lua_set_spawns(L, el, ebb_lua_spawn);
 }

@@ -8,6 +8,10 @@
    changes it without running Lua code in between. */
 #include "join_map.h"
 
+#include <string.h>
+
+#include "spawn.h"
+
 /* ---- making one ---- */
 
 static void read_hasher(lua_State *L, lua_map *map, int arg) {
@@ -33,9 +37,46 @@ static int new_map(lua_State *L, lua_Integer capacity, int hasher) {
   return 1;
 }
 
+static void check_options(lua_State *L) {
+  static const char *const known[] = {"max_tasks", "capacity", "hasher", NULL};
+  luaL_checktype(L, 1, LUA_TTABLE);
+  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+    const char *const *name = known;
+    const char *given =
+        lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+    while (*name != NULL && strcmp(*name, given) != 0) name++;
+    if (*name == NULL)
+      luaL_argerror(L, 1, "the options are max_tasks, capacity and hasher");
+  }
+}
+
+/* The count in a field of the options, 0 when it is not there. */
+static lua_Integer count_option(lua_State *L, const char *name,
+                                lua_Integer least) {
+  int is_integer = 1;
+  lua_Integer n = 0;
+  if (lua_getfield(L, 1, name) != LUA_TNIL) {
+    n = lua_tointegerx(L, -1, &is_integer);
+    if (!is_integer || n < least)
+      luaL_argerror(L, 1, lua_pushfstring(L, "%s must be an integer from %I on",
+                                          name, least));
+  }
+  lua_pop(L, 1);
+  return n;
+}
+
+/* stack: [options] */
 static int map_new(lua_State *L) {
-  luaL_argcheck(L, lua_isnoneornil(L, 1), 1, "no options are known");
-  return new_map(L, 0, 0);
+  if (lua_isnoneornil(L, 1)) return new_map(L, 0, 0);
+  lua_settop(L, 1);
+  check_options(L);
+  lua_Integer max_tasks = count_option(L, "max_tasks", 1);
+  lua_Integer capacity = count_option(L, "capacity", 0);
+  int hasher = lua_getfield(L, 1, "hasher") == LUA_TNIL ? 0 : 2;
+  new_map(L, capacity, hasher);
+  lua_map *map = lua_touserdata(L, -1);
+  ebb_join_map_set_max_tasks(map->m, (size_t)max_tasks);
+  return 1;
 }
 
 static int map_with_capacity(lua_State *L) {
@@ -50,37 +91,24 @@ static int map_with_capacity_and_hasher(lua_State *L) {
 
 /* ---- spawning ---- */
 
-/* stack: map, key, body, arguments... -> id, or nil when `replace` is not
-   set and the key is there */
-static int spawn_on(lua_State *L, bool replace) {
-  ebb_lua *el = ebb_lua_open(L);
-  lua_map *map = ebb_lua_check_map(L, el);
-  bool anchored;
-  luaL_checkany(L, 2);
-  (void)ebb_lua_key(L, 2, &anchored);
-  ebb_lua_check_body(L, el, 3);
-  if (anchored || map->hasher)
-    ebb_lua_map_push_keys(L);
-  else
-    lua_pushnil(L);
-  lua_getiuservalue(L, 1, UV_ANCHORS);
-  ebb_lua_task_thread(L, el, 3);
-  lua_rotate(L, 3, 3); /* map, key, keys, anchors, thread, body, ... */
-  ebb_lua_place at = ebb_lua_map_find(L, map, 2);
-  if (at.task != NULL && !replace) {
-    luaL_pushfail(L);
-    return 1;
-  }
-  /* No Lua code runs from here on. */
+/* A task in the place of an unfinished one needs no free place. */
+static bool must_wait(const lua_map *map, const ebb_task *old) {
+  return ebb_join_set_is_full(&map->m->set) &&
+         (old == NULL || old->state == EBB_FINISHED);
+}
+
+/* stack: map, key, carrier, keys, anchors, thread, body, arguments... -> id.
+   Runs no Lua code until the task is in its place. */
+static int spawn_in(lua_State *L, lua_map *map, ebb_lua_place at) {
   int err = ebb_join_map_reserve(map->m, 1);
   if (err < 0) ebb_lua_raise(L, err);
   int anchor = ebb_lua_anchor_next(map->group);
   if (at.anchored) {
     lua_pushvalue(L, 2);
-    lua_rawseti(L, 3, anchor);
+    lua_rawseti(L, 4, anchor);
   }
   if (map->hasher) at.key = ebb_lua_key_by_place(anchor);
-  ebb_lua_task *lt = ebb_lua_task_new(L, map->group, 4, 5, 6);
+  ebb_lua_task *lt = ebb_lua_task_of(L, map->group, 3);
   ebb_task *old = at.task;
   if (old == NULL) {
     ebb_join_map_put(map->m, at.hash, at.key, &lt->task);
@@ -88,8 +116,8 @@ static int spawn_on(lua_State *L, bool replace) {
     ebb_task_abort(old);
     ebb_lua_leave(L, old, ebb_join_map_replace(map->m, old, at.key, &lt->task));
   }
-  ebb_lua_task_start(lt);
   lua_pushinteger(L, (lua_Integer)lt->task.id);
+  ebb_lua_task_start(lt);
   if (old != NULL) {
     ebb_lua_check_unhandled(lua_task(old));
     ebb_task_release(old);
@@ -97,9 +125,53 @@ static int spawn_on(lua_State *L, bool replace) {
   return 1;
 }
 
-static int map_spawn(lua_State *L) { return spawn_on(L, true); }
+static int spawn_k(lua_State *L, int status, lua_KContext ctx);
 
-static int map_spawn_if_absent(lua_State *L) { return spawn_on(L, false); }
+/* The second upvalue says where, or that a task that is there stays. */
+enum { IF_ABSENT = -1 };
+
+static int spawn_on(lua_State *L, ebb_lua *el) {
+  bool if_absent = lua_tointeger(L, lua_upvalueindex(2)) == IF_ABSENT;
+  for (;;) {
+    lua_map *map = ebb_lua_check_map(L, el);
+    ebb_lua_place at = ebb_lua_map_find(L, map, 2);
+    if (at.task != NULL && if_absent) {
+      luaL_pushfail(L);
+      return 1;
+    }
+    if (!must_wait(map, at.task)) return spawn_in(L, map, at);
+    ebb_lua_wait(L, el, &map->m->set.waiters, EBB_NEVER, "a free place",
+                 spawn_k);
+  }
+}
+
+static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, spawn_k);
+  return spawn_on(L, el);
+}
+
+/* stack: map, key, body, [where,] arguments... -> id, or nil when the key is
+   there and its task is to stay */
+static int map_spawn(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  lua_map *map = ebb_lua_check_map(L, el);
+  lua_Integer where = lua_tointeger(L, lua_upvalueindex(2));
+  bool anchored;
+  luaL_checkany(L, 2);
+  (void)ebb_lua_key(L, 2, &anchored);
+  ebb_lua_plan(L, el, where == IF_ABSENT ? EBB_LUA_HERE : (ebb_lua_where)where,
+               3);
+  if (anchored || map->hasher)
+    ebb_lua_map_push_keys(L);
+  else
+    lua_pushnil(L);
+  lua_getiuservalue(L, 1, UV_ANCHORS);
+  ebb_lua_task_thread(L, el, 3);
+  lua_rotate(L, 3, 4);
+  return spawn_on(L, el);
+}
 
 /* ---- joining ---- */
 
@@ -208,12 +280,18 @@ void ebb_lua_define_join_map(lua_State *L, ebb_lua *el) {
       {"detach", map_detach},
       {"join", map_join},
       {"join_next", map_join_next},
-      {"spawn", map_spawn},
-      {"spawn_if_absent", map_spawn_if_absent},
       {"try_join_next", map_try_join_next},
       {NULL, NULL}};
   ebb_lua_define_collection(L, el, CLASS_JOIN_MAP, "JoinMap", methods);
   ebb_lua_define_map_looks(L, el);
+  ebb_lua_stored(L, el, STORE_META_FIRST + CLASS_JOIN_MAP);
+  lua_getfield(L, -1, "__index");
+  ebb_lua_set_spawns(L, el, map_spawn);
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushinteger(L, IF_ABSENT);
+  lua_pushcclosure(L, map_spawn, 2);
+  lua_setfield(L, -2, "spawn_if_absent");
+  lua_pop(L, 2);
 }
 
 void ebb_lua_open_join_map(lua_State *L, ebb_lua *el) {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
    ebb.JoinSet (Tokio: task::JoinSet). collection.c has most of it. */
 #include "join_map.h"
+#include "spawn.h"
 
 static lua_map *check_set(lua_State *L, ebb_lua *el) {
-  (void)ebb_lua_check(L, el, 1, CLASS_JOIN_SET);
-  return ebb_lua_check_collection(L, el);
+  lua_map *set = ebb_lua_check(L, el, 1, CLASS_JOIN_SET);
+  if (set->m == NULL) luaL_error(L, "the JoinSet has been finalized");
+  return set;
 }
 
 static int set_new(lua_State *L) {
@@ -16,24 +18,24 @@ static int set_new(lua_State *L) {
   return 1;
 }
 
-/* stack: set, body, arguments... -> AbortHandle */
+/* stack: set, body, [where,] arguments... -> AbortHandle */
 static int set_spawn(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   lua_map *set = check_set(L, el);
-  ebb_lua_check_body(L, el, 2);
+  ebb_lua_plan(L, el, ebb_lua_where_of(L), 2);
   ebb_lua_new_abort_handle(L, el);
   lua_getiuservalue(L, 1, UV_ANCHORS);
   ebb_lua_task_thread(L, el, 2);
-  lua_rotate(L, 2, 3); /* set, handle, anchors, thread, body, ... */
+  lua_rotate(L, 2, 4); /* set, carrier, handle, anchors, thread, body, ... */
   /* No Lua code runs from here on. */
   int err = ebb_join_map_reserve(set->m, 1);
   if (err < 0) ebb_lua_raise(L, err);
-  ebb_lua_task *lt = ebb_lua_task_new(L, set->group, 3, 4, 5);
-  ebb_lua_fill_handle(L, 2, lt);
+  ebb_lua_task *lt = ebb_lua_task_of(L, set->group, 2);
+  ebb_lua_fill_handle(L, 3, lt);
   ebb_key key = EBB_KEY_INT(lt->task.id);
   ebb_join_map_put(set->m, ebb_lua_key_hash(key), key, &lt->task);
   ebb_lua_task_start(lt);
-  lua_settop(L, 2);
+  lua_settop(L, 3);
   return 1;
 }
 
@@ -135,7 +137,6 @@ void ebb_lua_define_join_set(lua_State *L, ebb_lua *el) {
       {"join_all", set_join_all},
       {"join_next", set_join_next},
       {"join_next_with_id", set_join_next_with_id},
-      {"spawn", set_spawn},
       {"try_join_next", set_try_join_next},
       {"try_join_next_with_id", set_try_join_next_with_id},
       {NULL, NULL}};
@@ -144,7 +145,9 @@ void ebb_lua_define_join_set(lua_State *L, ebb_lua *el) {
   ebb_lua_stored(L, el, STORE_STATE);
   lua_pushcclosure(L, set_tostring, 1);
   lua_setfield(L, -2, "__tostring");
-  lua_pop(L, 1);
+  lua_getfield(L, -1, "__index");
+  ebb_lua_set_spawns(L, el, set_spawn);
+  lua_pop(L, 2);
 }
 
 void ebb_lua_open_join_set(lua_State *L, ebb_lua *el) {

@@ -2,7 +2,7 @@
    The module table of `require "ebb"`. */
 #include <lualib.h>
 
-#include "binding.h"
+#include "parcel.h"
 
 static void replace_running(lua_State *L, ebb_lua *el) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
@@ -26,5 +26,11 @@ int luaopen_ebb(lua_State *L) {
   ebb_lua_open_join_map(L, el);
   ebb_lua_open_join_set(L, el);
   ebb_lua_open_builder(L, el);
+  ebb_lua_open_scope(L, el);
+  ebb_lua_open_task_local(L, el);
+  ebb_lua_open_local_set(L, el);
+  ebb_lua_open_handle(L, el);
+  ebb_lua_open_runtime(L, el);
+  ebb_parcel_note_modules(L, el);
   return 1;
 }

@@ -8,6 +8,8 @@
 
 #include "binding.h"
 
+#define SHUTDOWN_TIMEOUT INT64_C(5000000000)
+
 static const char registry_key;
 
 ebb_lua *ebb_lua_open(lua_State *L) {
@@ -44,6 +46,15 @@ static const char *const class_names[CLASS_COUNT] = {
     [CLASS_JOIN_MAP] = "JoinMap",
     [CLASS_JOIN_SET] = "JoinSet",
     [CLASS_BUILDER] = "Builder",
+    [CLASS_HANDLE] = "Handle",
+    [CLASS_CARRIER] = "ebb.carrier",
+    [CLASS_RUNTIME] = "Runtime",
+    [CLASS_LOCAL_SET] = "LocalSet",
+    [CLASS_LOCAL_GUARD] = "LocalEnterGuard",
+    [CLASS_LOCAL_KEY] = "LocalKey",
+    [CLASS_LOCAL_SCOPE] = "ebb.scope",
+    [CLASS_ACCESS_ERROR] = "AccessError",
+    [CLASS_UNCONSTRAINED] = "ebb.unconstrained",
 };
 
 void *ebb_lua_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class) {
@@ -127,6 +138,9 @@ static void fill_store(lua_State *L, ebb_lua *el) {
   if (luaL_loadstring(L, "") != LUA_OK) lua_error(L); /* STORE_NOOP */
   lua_pushnil(L);                      /* STORE_EXIT */
   lua_newtable(L);                     /* STORE_NAMES */
+  lua_newtable(L);                     /* STORE_LOCALS */
+  lua_newtable(L);                     /* STORE_MODULES */
+  push_weak_table(L, "v");             /* STORE_LOCAL_SETS */
   for (int i = 0; i < CLASS_COUNT; i++) lua_newtable(L);
   lua_xmove(L, el->store, STORE_META_FIRST - 1 + CLASS_COUNT);
   for (int i = 0; i < CLASS_COUNT; i++)
@@ -146,7 +160,9 @@ static lua_State *new_helper(lua_State *L, int uservalue) {
 static ebb_lua *new_state(lua_State *L, ebb_runtime *rt) {
   luaL_checkstack(L, STORE_META_FIRST + CLASS_COUNT + LUA_MINSTACK, NULL);
   ebb_lua *el = lua_newuserdatauv(L, sizeof *el, 3);
-  *el = (ebb_lua){.rt = rt, .owns_runtime = rt == NULL};
+  *el = (ebb_lua){.rt = rt,
+                  .owns_runtime = rt == NULL,
+                  .shutdown_timeout = SHUTDOWN_TIMEOUT};
   el->own.el = el;
   ebb_list_init(&el->drained);
   ebb_list_init(&el->maps);
@@ -173,6 +189,8 @@ static ebb_lua *new_state(lua_State *L, ebb_runtime *rt) {
   ebb_lua_define_join_map(L, el);
   ebb_lua_define_join_set(L, el);
   ebb_lua_define_builder(L, el);
+  ebb_lua_define_handle(L, el);
+  ebb_lua_define_carrier(L, el);
   /* The last step: a state that is only half made is not found again. */
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);

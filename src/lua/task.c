@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
    A task that is a Lua coroutine: polled with lua_resume on the loop's
    stack, shut down by closing its thread. */
-#include "binding.h"
+#include "../core/c_task.h"
+#include "job.h"
 
 #include <errno.h>
 
@@ -79,10 +80,10 @@ void ebb_lua_set_name(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
 
 void ebb_lua_push_name(lua_State *L, ebb_lua *el, ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
-  if (t->ops == &ebb_lua_task_ops && lt->group->el == el && lt->named)
+  if (ebb_lua_is_task(t) && lt->group->el == el && lt->named)
     push_kept(L, el, STORE_NAMES, lt);
   else
-    lua_pushnil(L);
+    lua_pushstring(L, ebb_c_task_name(t));
 }
 
 /* A detail is an abort's reason, or the traceback of a panic. */
@@ -105,13 +106,14 @@ static void forget_detail(ebb_lua *el, ebb_lua_task *lt) {
 
 /* ---- making one, the task ---- */
 
-static ebb_lua_task *create(lua_State *L, ebb_lua_group *group, int table,
-                            int thread) {
+ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua_group *group,
+                                  int table, int thread,
+                                  const ebb_task_ops *ops) {
   lua_pushvalue(L, thread);
   int anchor = ebb_lua_anchor(L, group, table);
   lua_pop(L, 1);
   ebb_lua_task *lt =
-      (ebb_lua_task *)ebb_task_create(group->el->rt, &ebb_lua_task_ops);
+      (ebb_lua_task *)ebb_task_create(group->el->rt, ops);
   if (lt == NULL) {
     ebb_lua_unanchor(group, anchor);
     ebb_lua_raise(L, -ENOMEM);
@@ -120,7 +122,10 @@ static ebb_lua_task *create(lua_State *L, ebb_lua_group *group, int table,
   lt->group = group;
   lt->anchor = anchor;
   lt->held = lt->unclean = lt->on_store = lt->started = false;
-  lt->detailed = lt->named = lt->seen = lt->has_error = false;
+  lt->detailed = lt->named = lt->localized = false;
+  lt->seen = lt->has_error = false;
+  lt->job = NULL;
+  lt->count = 0;
   lt->handles = 0;
   return lt;
 }
@@ -143,7 +148,8 @@ ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua_group *group, int table,
   lua_State *room = waiting_room(L, group->el, thread, body);
   if (!lua_checkstack(room, count + 3))
     luaL_error(L, "too many arguments to a task");
-  ebb_lua_task *lt = create(L, group, table, thread);
+  ebb_lua_task *lt =
+      ebb_lua_task_create(L, group, table, thread, &ebb_lua_task_ops);
   lt->count = count;
   lt->held = given;
   if (given) {
@@ -158,7 +164,10 @@ ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua_group *group, int table,
 void ebb_lua_task_start(ebb_lua_task *lt) {
   ebb_lua *el = lt->group->el;
   el->live++;
-  ebb_task_start(&lt->task);
+  if (lt->job != NULL)
+    ebb_lua_proxy_start(lt);
+  else
+    ebb_task_start(&lt->task);
   if (el->closing) ebb_task_abort(&lt->task);
 }
 
@@ -197,8 +206,7 @@ static int keep_value(lua_State *L) {
   return 0;
 }
 
-/* Keeps the error at the top of a closed thread as the task's detail. */
-static void keep_error(ebb_lua_task *lt, lua_State *from) {
+void ebb_lua_keep_detail(ebb_lua_task *lt, lua_State *from) {
   lua_State *aux = lt->group->el->aux;
   lua_pushcfunction(aux, keep_value);
   lua_pushlightuserdata(aux, lt);
@@ -274,7 +282,7 @@ static int close_failed(ebb_lua_task *lt) {
   /* There the thread forgets the error that ended it. It is kept in the place
      of the traceback. */
   lua_pushvalue(lt->L, -1);
-  keep_error(lt, lt->L);
+  ebb_lua_keep_detail(lt, lt->L);
   int status = ebb_lua_closethread(lt->L);
   if (status != LUA_OK) return status;
   ebb_lua_push_detail(lt->L, lt->group->el, lt);
@@ -348,6 +356,7 @@ static void drop(ebb_task *t) {
   ebb_lua *el = lt->group->el;
   forget_detail(el, lt);
   if (lt->named) forget(el, STORE_NAMES, lt);
+  if (lt->localized) forget(el, STORE_LOCALS, lt);
   if (!lt->held && !lt->unclean) ebb_lua_thread_give(el, lt->L);
   ebb_lua_unanchor(lt->group, lt->anchor);
 }
@@ -389,7 +398,7 @@ static bool close_resumed(ebb_lua_task *lt, lua_State *L,
   if (inner == NULL) return false;
   bool failed_inside = close_resumed(lt, inner, innermost);
   if (ebb_lua_closethread(inner) == LUA_OK) return failed_inside;
-  keep_error(lt, inner);
+  ebb_lua_keep_detail(lt, inner);
   return true;
 }
 

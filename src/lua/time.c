@@ -21,7 +21,7 @@ static lua_Number check_seconds(lua_State *L, int arg) {
   return seconds;
 }
 
-static int64_t check_duration(lua_State *L, int arg) {
+int64_t ebb_lua_check_duration(lua_State *L, int arg) {
   lua_Number seconds = check_seconds(L, arg);
   luaL_argcheck(L, seconds >= 0, arg, "duration is negative");
   return to_ns(seconds);
@@ -50,7 +50,7 @@ static int sleep_to(lua_State *L, ebb_lua *el, int64_t deadline) {
 
 static int time_sleep(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  int64_t ns = check_duration(L, 1);
+  int64_t ns = ebb_lua_check_duration(L, 1);
   return sleep_to(L, el, ebb_time_add(ebb_now(el->rt), ns));
 }
 
@@ -78,7 +78,7 @@ static int time_resume(lua_State *L) {
 /* Sleeping until just now lets everyone whose timer was due go first. */
 static int time_advance(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  int64_t ns = check_duration(L, 1);
+  int64_t ns = ebb_lua_check_duration(L, 1);
   if (ebb_clock_advance(el->rt, ns) < 0)
     return luaL_error(L, "time is not paused");
   return sleep_to(L, el, ebb_now(el->rt));

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT
+   ebb.LocalSet (Tokio: task::LocalSet). */
+#include "local_set.h"
+
+#include "scope.h"
+#include "spawn.h"
+
+typedef struct lua_local_set {
+  ebb_local_set engine;
+  bool open;
+} lua_local_set;
+
+static lua_local_set *check_open(lua_State *L, ebb_lua *el, int arg) {
+  lua_local_set *s = ebb_lua_check(L, el, arg, CLASS_LOCAL_SET);
+  luaL_argcheck(L, s->open, arg, "the LocalSet has been closed");
+  return s;
+}
+
+void ebb_lua_check_local_set(lua_State *L, ebb_lua *el, int arg) {
+  (void)check_open(L, el, arg);
+}
+
+ebb_local_set *ebb_lua_carried_set(lua_State *L, ebb_lua *el, int arg) {
+  lua_local_set *s = ebb_lua_is(L, el, arg, CLASS_LOCAL_SET);
+  if (s != NULL && !s->open) luaL_error(L, "the LocalSet has been closed");
+  return s != NULL ? &s->engine : NULL;
+}
+
+/* For the sets of running tasks; the collector takes a set out before its
+   finalizer runs. */
+static int set_new(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  lua_local_set *s =
+      ebb_lua_new_object(L, el, CLASS_LOCAL_SET, sizeof *s, 0);
+  ebb_local_set_init(&s->engine, el->rt);
+  ebb_lua_stored(L, el, STORE_LOCAL_SETS);
+  lua_pushvalue(L, -2);
+  lua_rawsetp(L, -2, &s->engine);
+  lua_pop(L, 1);
+  s->open = true;
+  return 1;
+}
+
+/* ---- guards: which set is current, which is driven ----
+
+   Among a task's own values there is, under this key, the newest guard that
+   makes a set current; each has the next older one. Without any, the set that
+   the task itself is in counts. */
+static const char guards_key;
+
+typedef struct guard {
+  bool open;
+  bool drives;  /* the set */
+} guard;
+
+/* User values of a guard. */
+enum { UV_SET = 1, UV_OUTER, UV_TABLE, UV_COUNT = UV_TABLE };
+
+/* Pushes the newest guard in force; false, with nil pushed: there is none. */
+static bool push_guard(lua_State *L, ebb_lua *el) {
+  ebb_lua_push_locals(L, el, false);
+  if (lua_isnil(L, -1)) return false;
+  lua_rawgetp(L, -1, &guards_key);
+  lua_remove(L, -2);
+  return !lua_isnil(L, -1);
+}
+
+bool ebb_lua_push_local_set(lua_State *L, ebb_lua *el) {
+  const ebb_local_set *own = el->rt->current->local;
+  if (push_guard(L, el)) {
+    lua_getiuservalue(L, -1, UV_SET);
+    lua_remove(L, -2);
+    return true;
+  }
+  lua_pop(L, 1);
+  if (own == NULL) return false;
+  ebb_lua_stored(L, el, STORE_LOCAL_SETS);
+  int type = lua_rawgetp(L, -1, own);
+  lua_remove(L, -2);
+  if (type == LUA_TNIL) lua_pop(L, 1);
+  return type != LUA_TNIL;
+}
+
+/* Pushes a guard for the set at 1, which is driven or not from now on. */
+static void push_new_guard(lua_State *L, ebb_lua *el, bool drives) {
+  lua_local_set *s = check_open(L, el, 1);
+  guard *g = ebb_lua_new_object(L, el, CLASS_LOCAL_GUARD, sizeof *g, UV_COUNT);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, UV_SET);
+  g->open = true;
+  g->drives = drives;
+  if (drives) ebb_local_set_begin(&s->engine);
+}
+
+/* Makes the set of the guard at the top the current one. */
+static void make_current(lua_State *L, ebb_lua *el) {
+  (void)push_guard(L, el);
+  lua_setiuservalue(L, -2, UV_OUTER);
+  ebb_lua_push_locals(L, el, true);
+  lua_pushvalue(L, -2);
+  lua_rawsetp(L, -2, &guards_key);
+  lua_setiuservalue(L, -2, UV_TABLE);
+}
+
+/* stack: guard, its table; takes the guards that are closed from the head of
+   the chain. Cannot fail. */
+static void unchain(lua_State *L, ebb_lua *el) {
+  guard *g;
+  lua_rawgetp(L, 2, &guards_key);
+  while ((g = lua_touserdata(L, 3)) != NULL && !g->open) {
+    lua_getiuservalue(L, 3, UV_OUTER);
+    lua_replace(L, 3);
+  }
+  lua_rawsetp(L, 2, &guards_key);
+  ebb_lua_trim_locals(L, el, 2);
+}
+
+/* Guards of one task are mostly closed newest first, but need not be. */
+static int guard_close(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  guard *g = ebb_lua_check(L, el, 1, CLASS_LOCAL_GUARD);
+  lua_settop(L, 1);
+  if (!g->open || el->rt == NULL) return 0;
+  g->open = false;
+  if (g->drives) {
+    lua_getiuservalue(L, 1, UV_SET);
+    lua_local_set *s = lua_touserdata(L, 2);
+    ebb_local_set_end(&s->engine);
+    lua_pop(L, 1);
+  }
+  if (lua_getiuservalue(L, 1, UV_TABLE) == LUA_TTABLE) unchain(L, el);
+  return 0;
+}
+
+/* ---- methods ---- */
+
+static int set_enter(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  push_new_guard(L, el, false);
+  make_current(L, el);
+  return 1;
+}
+
+/* stack: set, function, arguments... -> the function's results */
+static int set_run_until(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  (void)check_open(L, el, 1);
+  ebb_lua_check_callable(L, 2);
+  push_new_guard(L, el, true);
+  lua_replace(L, 1);
+  lua_toclose(L, 1);
+  lua_pushvalue(L, 1);
+  make_current(L, el);
+  lua_pop(L, 1);
+  return ebb_lua_call_within(L);
+}
+
+static int await_k(lua_State *L, int status, lua_KContext ctx);
+
+/* stack: guard, set */
+static int await_on(lua_State *L, ebb_lua *el) {
+  lua_local_set *s = lua_touserdata(L, 2);
+  while (!ebb_list_is_empty(&s->engine.members))
+    ebb_lua_wait(L, el, &s->engine.drained, EBB_NEVER,
+                 "the tasks of a LocalSet", await_k);
+  return 0;
+}
+
+static int await_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, await_k);
+  return await_on(L, el);
+}
+
+static int set_await(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  lua_settop(L, 1);
+  push_new_guard(L, el, true);
+  lua_insert(L, 1);
+  lua_toclose(L, 1);
+  return await_on(L, el);
+}
+
+static int set_spawn_local(lua_State *L) {
+  (void)check_open(L, ebb_lua_open(L), 1);
+  return ebb_lua_spawn_by(L, EBB_LUA_LOCAL_ON);
+}
+
+/* Also when the set is collected. */
+static int set_close(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  lua_local_set *s = ebb_lua_check(L, el, 1, CLASS_LOCAL_SET);
+  if (!s->open || el->rt == NULL) return 0;
+  s->open = false;
+  ebb_local_set_disband(&s->engine, ebb_task_abort);
+  return 0;
+}
+
+void ebb_lua_open_local_set(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"await", set_await},
+                                     {"block_on", set_run_until},
+                                     {"close", set_close},
+                                     {"enter", set_enter},
+                                     {"run_until", set_run_until},
+                                     {"spawn_local", set_spawn_local},
+                                     {NULL, NULL}};
+  static const luaL_Reg meta[] = {
+      {"__close", set_close}, {"__gc", set_close}, {NULL, NULL}};
+  static const luaL_Reg guard_methods[] = {{"close", guard_close},
+                                           {NULL, NULL}};
+  static const luaL_Reg guard_meta[] = {
+      {"__close", guard_close}, {"__gc", guard_close}, {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_LOCAL_SET, "LocalSet", methods, meta);
+  ebb_lua_define_class(L, el, CLASS_LOCAL_GUARD, "LocalEnterGuard",
+                       guard_methods, guard_meta);
+  lua_newtable(L);
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushcclosure(L, set_new, 1);
+  lua_setfield(L, -2, "new");
+  lua_setfield(L, -2, "LocalSet");
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT
+   ebb.Runtime (Tokio: runtime::Runtime): a scheduler with a Lua state of its
+   own, on a thread of its own. To the state that has made it, it is a job
+   that goes on until it is asked to stop. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "job.h"
+#include "spawn.h"
+
+typedef struct runtime_job {
+  lua_job base;
+  ebb_mail stop;   /* to the runtime */
+  lua_State *L;    /* its state; there. `base.port` leads to it */
+  ebb_lua *el;     /* the same */
+  bool stopped;    /* there */
+  int64_t timeout; /* of its end, ns; written here, before `stop` is sent */
+  char stuck[160]; /* what outlasted that; there, then here */
+} runtime_job;
+
+/* ---- there ---- */
+
+static void deliver_stop(ebb_mail *mail, ebb_runtime *rt) {
+  runtime_job *r = ebb_container_of(mail, runtime_job, stop);
+  if (rt != NULL) {
+    r->stopped = true;
+    ebb_task_wake(&rt->root, 0);
+  }
+  ebb_job_release(&r->base.job);
+}
+
+static void note_stuck(void *ctx, ebb_work *w) {
+  runtime_job *r = ctx;
+  if (r->stuck[0] == '\0')
+    ebb_lua_describe_work(w, r->stuck, sizeof r->stuck);
+}
+
+/* Word from elsewhere can always come, so it never waits in vain. */
+static void run(ebb_job *job, ebb_worker *worker) {
+  enum { A_WHILE = 1000000 };
+  runtime_job *r = (runtime_job *)job;
+  ebb_runtime *rt = r->el->rt;
+  (void)worker;
+  rt->wakers++;
+  while (!r->stopped) {
+    int err = ebb_wait(rt, NULL, EBB_NEVER, "its shutdown");
+    if (err == -ENOMEM) (void)ebb_reactor_wait(&rt->reactor, A_WHILE);
+  }
+  rt->wakers--;
+  r->el->shutdown_timeout = r->timeout;
+  r->el->stuck = note_stuck;
+  r->el->stuck_ctx = r;
+  lua_close(r->L);
+  job->outcome = EBB_COMPLETED;
+}
+
+/* ---- here ---- */
+
+static void stop(ebb_job *job) {
+  runtime_job *r = (runtime_job *)job;
+  ebb_job_retain(job);
+  if (ebb_handle_post(r->base.port->handle, &r->stop) < 0)
+    ebb_job_release(job);
+}
+
+/* No thread could be had. */
+static void cancel(ebb_job *job) { lua_close(((runtime_job *)job)->L); }
+
+static const ebb_job_ops runtime_ops = {
+    .run = run,
+    .cancel = cancel,
+    .stop = stop,
+    .free = ebb_lua_job_free,
+};
+
+/* The userdata. */
+typedef struct runtime {
+  lua_State *L; /* until the job has it */
+  ebb_lua_task *lt; /* the job's task; a reference; NULL once collected */
+  ebb_lua_port *port; /* of the other state; from outside */
+} runtime;
+
+typedef struct settings {
+  const char *path, *cpath;
+} settings;
+
+/* In the new state. */
+static int configure(lua_State *L) {
+  const settings *s = lua_touserdata(L, 1);
+  lua_pushstring(L, s->path);
+  lua_pushstring(L, s->cpath);
+  ebb_lua_set_paths(L);
+  (void)ebb_lua_get(L);
+  return 1;
+}
+
+/* Makes the other state; returns its ebb_lua. */
+static ebb_lua *new_state(lua_State *L, runtime *r) {
+  ebb_lua_push_paths(L);
+  settings s = {lua_tostring(L, -2), lua_tostring(L, -1)};
+  r->L = ebb_lua_worker_new();
+  if (r->L == NULL) ebb_lua_raise(L, -ENOMEM);
+  lua_pushcfunction(r->L, configure);
+  lua_pushlightuserdata(r->L, &s);
+  if (lua_pcall(r->L, 1, 1, 0) != LUA_OK) ebb_lua_raise(L, -ENOMEM);
+  ebb_lua *el = lua_touserdata(r->L, -1);
+  lua_settop(r->L, 0);
+  lua_pop(L, 2);
+  return el;
+}
+
+/* The job is in the carrier at the top. */
+static runtime_job *new_job(lua_State *L, ebb_lua *el, runtime *r,
+                            ebb_lua *there) {
+  int err = 0;
+  ebb_lua_port *home = ebb_lua_port_get(el, &err);
+  if (home == NULL) ebb_lua_raise(L, err);
+  ebb_lua_port *port = ebb_lua_port_get(there, &err);
+  if (port == NULL) ebb_lua_raise(L, err);
+  runtime_job *job = calloc(1, sizeof *job);
+  if (job == NULL) ebb_lua_raise(L, -ENOMEM);
+  ebb_lua_job_init(&job->base, &runtime_ops, el, home, true);
+  ebb_lua_carry(L, -1, &job->base);
+  ebb_mail_init(&job->stop, deliver_stop);
+  job->base.kind = "runtime";
+  job->base.job.background = true;
+  job->base.job.work.alone = true;
+  job->el = there;
+  job->timeout = el->shutdown_timeout;
+  ebb_lua_port_release_foreign(job->base.port);
+  job->base.port = ebb_lua_port_retain_foreign(port);
+  r->port = ebb_lua_port_retain_foreign(port);
+  return job;
+}
+
+static void name_job(lua_State *L, runtime_job *job, const char *name) {
+  if (name == NULL) return;
+  size_t size = strlen(name) + 1;
+  job->base.name = malloc(size);
+  if (job->base.name == NULL) ebb_lua_raise(L, -ENOMEM);
+  memcpy(job->base.name, name, size);
+}
+
+/* stack: options, two of them, Runtime */
+static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
+                  unsigned threads) {
+  ebb_lua *there = new_state(L, r);
+  there->rt->max_blocking_threads = threads;
+  ebb_lua_push_carrier(L, el);
+  runtime_job *job = new_job(L, el, r, there);
+  name_job(L, job, name);
+  lua_pushnil(L);
+  ebb_lua_stored(L, el, STORE_ANCHORS);
+  ebb_lua_thread_take(L, el);
+  ebb_lua_task *lt = ebb_lua_task_of(L, &el->own, 5);
+  ebb_task_retain(&lt->task);
+  r->lt = lt;
+  job->L = r->L;
+  r->L = NULL;
+  lt->seen = true;
+  ebb_lua_task_start(lt);
+  if (job->base.job.is_over)
+    luaL_error(L, "cannot start a thread for a runtime");
+}
+
+static unsigned check_threads(lua_State *L, int arg) {
+  lua_Integer n = luaL_checkinteger(L, arg);
+  luaL_argcheck(L, n >= 1 && n <= INT_MAX, arg,
+                "number of threads must be positive");
+  return (unsigned)n;
+}
+
+/* Reads an option of the table at 1; it stays on the stack. */
+static int option(lua_State *L, const char *name) {
+  return lua_istable(L, 1) ? lua_getfield(L, 1, name)
+                           : (lua_pushnil(L), LUA_TNIL);
+}
+
+/* stack: options or nil -> Runtime */
+static int runtime_new(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  unsigned threads = 0;
+  lua_settop(L, 1);
+  if (!lua_isnil(L, 1)) luaL_checktype(L, 1, LUA_TTABLE);
+  if (option(L, "max_blocking_threads") != LUA_TNIL)
+    threads = check_threads(L, -1);
+  if (option(L, "name") != LUA_TNIL) luaL_checktype(L, -1, LUA_TSTRING);
+  const char *name = lua_tostring(L, -1);
+  runtime *r = ebb_lua_new_object(L, el, CLASS_RUNTIME, sizeof *r, 0);
+  start(L, el, r, name, threads);
+  lua_settop(L, 4);
+  return 1;
+}
+
+static runtime *check_runtime(lua_State *L, ebb_lua *el) {
+  runtime *r = ebb_lua_check(L, el, 1, CLASS_RUNTIME);
+  if (r->lt == NULL) luaL_error(L, "the Runtime has been finalized");
+  return r;
+}
+
+static int runtime_handle(lua_State *L) {
+  ebb_lua_push_handle(L, check_runtime(L, ebb_lua_open(L))->port);
+  return 1;
+}
+
+/* ---- the end ---- */
+
+static runtime_job *job_of(runtime *r) { return (runtime_job *)r->lt->job; }
+
+/* From here on somebody waits for it. */
+static void ask_to_stop(runtime *r, int64_t timeout) {
+  runtime_job *job = job_of(r);
+  ebb_job *base = &job->base.job;
+  if (base->is_over || base->stopping) return;
+  job->timeout = timeout;
+  base->background = false;
+  r->lt->task.rt->jobs++;
+  ebb_task_abort(&r->lt->task);
+}
+
+static int shutdown_k(lua_State *L, int status, lua_KContext ctx);
+
+/* stack: Runtime, deadline -> true, or nil and what is stuck */
+static int shutdown_on(lua_State *L, ebb_lua *el, int status) {
+  runtime *r = check_runtime(L, el);
+  ebb_task *t = &r->lt->task;
+  while (!ebb_task_is_finished(t) && status != -ETIMEDOUT)
+    status = ebb_lua_wait(L, el, &t->joiners, lua_tointeger(L, 2),
+                          "the end of a runtime", shutdown_k);
+  const char *stuck = job_of(r)->stuck;
+  if (ebb_task_is_finished(t) && stuck[0] == '\0') {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  luaL_pushfail(L);
+  if (ebb_task_is_finished(t))
+    lua_pushfstring(L, "%s still runs", stuck);
+  else
+    lua_pushliteral(L, "a task of the runtime runs on without waiting");
+  return 2;
+}
+
+static int shutdown_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  return shutdown_on(L, el, ebb_lua_wait_over(L, el, shutdown_k));
+}
+
+/* stack: Runtime [, seconds]. The runtime gives its blocking work that time;
+   if it does not come to that, it gets a second more. */
+static int runtime_shutdown(lua_State *L) {
+  enum { GRACE = 1000000000 };
+  ebb_lua *el = ebb_lua_open(L);
+  runtime *r = check_runtime(L, el);
+  int64_t timeout = el->shutdown_timeout;
+  if (!lua_isnoneornil(L, 2)) timeout = ebb_lua_check_duration(L, 2);
+  int64_t until = ebb_time_add(ebb_now(el->rt), ebb_time_add(timeout, GRACE));
+  lua_settop(L, 1);
+  lua_pushinteger(L, until);
+  ask_to_stop(r, timeout);
+  return shutdown_on(L, el, 0);
+}
+
+static int runtime_close(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  runtime *r = ebb_lua_check(L, el, 1, CLASS_RUNTIME);
+  if (el->rt == NULL || r->lt == NULL) return 0;
+  lua_settop(L, 1);
+  return runtime_shutdown(L);
+}
+
+static int runtime_gc(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  runtime *r = ebb_lua_check(L, el, 1, CLASS_RUNTIME);
+  if (r->L != NULL) lua_close(r->L);
+  r->L = NULL;
+  if (r->lt != NULL && el->rt != NULL) {
+    ebb_task_abort(&r->lt->task);
+    ebb_task_release(&r->lt->task);
+  }
+  r->lt = NULL;
+  if (r->port != NULL) ebb_lua_port_release_foreign(r->port);
+  r->port = NULL;
+  return 0;
+}
+
+/* ---- the module's functions about the state's own runtime ---- */
+
+static int set_max_blocking_threads(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  unsigned n = check_threads(L, 1);
+  el->rt->max_blocking_threads = n;
+  if (el->rt->handle != NULL) ebb_blocking_set_limit(&el->rt->handle->pool, n);
+  return 0;
+}
+
+static int set_shutdown_timeout(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  el->shutdown_timeout = ebb_lua_check_duration(L, 1);
+  return 0;
+}
+
+void ebb_lua_open_runtime(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"handle", runtime_handle},
+                                     {"shutdown", runtime_shutdown},
+                                     {NULL, NULL}};
+  static const luaL_Reg meta[] = {
+      {"__close", runtime_close}, {"__gc", runtime_gc}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"set_max_blocking_threads", set_max_blocking_threads},
+      {"set_shutdown_timeout", set_shutdown_timeout},
+      {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_RUNTIME, "Runtime", methods, meta);
+  ebb_lua_stored(L, el, STORE_STATE);
+  luaL_setfuncs(L, functions, 1);
+  lua_newtable(L);
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushcclosure(L, runtime_new, 1);
+  lua_setfield(L, -2, "new");
+  lua_setfield(L, -2, "Runtime");
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT
+   ebb.task_local (Tokio: task_local!, task::LocalKey). */
+#include "scope.h"
+
+/* User values of a LocalKey. */
+enum { UV_NAME = 1 };
+
+/* User values of a scope, which is closed when its function ends. */
+enum {
+  UV_KEY = 1,
+  UV_OUTER, /* what was in force before */
+  UV_TABLE, /* of the task's own values; nil once closed */
+  UV_COUNT = UV_TABLE
+};
+
+/* Stands for a nil that is in force. */
+static const char nil_value;
+
+static int new_key(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  luaL_checktype(L, 1, LUA_TSTRING);
+  ebb_lua_new_object(L, el, CLASS_LOCAL_KEY, 0, 1);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, UV_NAME);
+  return 1;
+}
+
+/* ---- scopes ---- */
+
+/* Only fields that are there are assigned, so it cannot fail. */
+static int scope_close(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  if (ebb_lua_is(L, el, 1, CLASS_LOCAL_SCOPE) == NULL) return 0;
+  lua_settop(L, 1);
+  if (el->rt == NULL || lua_getiuservalue(L, 1, UV_TABLE) == LUA_TNIL)
+    return 0;
+  lua_pushnil(L);
+  lua_setiuservalue(L, 1, UV_TABLE);
+  lua_getiuservalue(L, 1, UV_KEY);
+  lua_getiuservalue(L, 1, UV_OUTER);
+  lua_rawset(L, 2);
+  ebb_lua_trim_locals(L, el, 2);
+  return 0;
+}
+
+/* stack: key, value -> guard; the value is in force */
+static void enter(lua_State *L, ebb_lua *el) {
+  ebb_lua_push_locals(L, el, true);
+  ebb_lua_new_object(L, el, CLASS_LOCAL_SCOPE, 0, UV_COUNT);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, UV_KEY);
+  lua_pushvalue(L, 1);
+  lua_rawget(L, -3);
+  lua_setiuservalue(L, -2, UV_OUTER);
+  lua_pushvalue(L, 1);
+  if (lua_isnil(L, 2))
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&nil_value);
+  else
+    lua_pushvalue(L, 2);
+  lua_rawset(L, -4);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, UV_TABLE);
+}
+
+/* stack: key, value, function, arguments... -> the function's results */
+static int key_scope(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua_check(L, el, 1, CLASS_LOCAL_KEY);
+  luaL_checkany(L, 2);
+  ebb_lua_check_callable(L, 3);
+  enter(L, el);
+  lua_replace(L, 1);
+  lua_toclose(L, 1);
+  lua_remove(L, 2);
+  return ebb_lua_call_within(L);
+}
+
+/* ---- looking ---- */
+
+/* Pushes the value of the key at 1; false, with nil pushed, outside of any
+   scope. */
+static bool push_value(lua_State *L, ebb_lua *el) {
+  ebb_lua_push_locals(L, el, false);
+  if (lua_isnil(L, -1)) return false;
+  lua_pushvalue(L, 1);
+  int type = lua_rawget(L, -2);
+  lua_remove(L, -2);
+  if (type == LUA_TNIL) return false;
+  if (lua_touserdata(L, -1) == &nil_value) {
+    lua_pop(L, 1);
+    lua_pushnil(L);
+  }
+  return true;
+}
+
+static const char *name_of(lua_State *L) {
+  lua_getiuservalue(L, 1, UV_NAME);
+  return lua_tostring(L, -1);
+}
+
+/* Pushes nil and an AccessError. */
+static int fail(lua_State *L, ebb_lua *el) {
+  luaL_pushfail(L);
+  ebb_lua_new_object(L, el, CLASS_ACCESS_ERROR, 0, 1);
+  (void)name_of(L);
+  lua_setiuservalue(L, -2, UV_NAME);
+  return 2;
+}
+
+static void check_value(lua_State *L, ebb_lua *el) {
+  if (!push_value(L, el))
+    luaL_error(L, "task-local '%s' is not set: call this inside its scope",
+               name_of(L));
+}
+
+static ebb_lua *check_key(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua_check(L, el, 1, CLASS_LOCAL_KEY);
+  return el;
+}
+
+static int key_get(lua_State *L) {
+  check_value(L, check_key(L));
+  return 1;
+}
+
+static int key_try_get(lua_State *L) {
+  ebb_lua *el = check_key(L);
+  return push_value(L, el) ? 1 : fail(L, el);
+}
+
+static int with_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return lua_gettop(L) - 1;
+}
+
+/* stack: key, function, ..., value -> the function's results */
+static int call_with(lua_State *L) {
+  lua_replace(L, 3);
+  lua_settop(L, 3);
+  lua_callk(L, 1, LUA_MULTRET, 0, with_k);
+  return with_k(L, LUA_OK, 0);
+}
+
+static int key_with(lua_State *L) {
+  ebb_lua *el = check_key(L);
+  ebb_lua_check_callable(L, 2);
+  lua_settop(L, 3);
+  check_value(L, el);
+  return call_with(L);
+}
+
+static int key_try_with(lua_State *L) {
+  ebb_lua *el = check_key(L);
+  ebb_lua_check_callable(L, 2);
+  lua_settop(L, 3);
+  return push_value(L, el) ? call_with(L) : fail(L, el);
+}
+
+static int key_tostring(lua_State *L) {
+  check_key(L);
+  lua_pushfstring(L, "LocalKey(%s)", name_of(L));
+  return 1;
+}
+
+static int error_tostring(lua_State *L) {
+  ebb_lua_check(L, ebb_lua_self(L), 1, CLASS_ACCESS_ERROR);
+  lua_pushfstring(L, "task-local '%s' is not set", name_of(L));
+  return 1;
+}
+
+void ebb_lua_open_task_local(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"get", key_get},           {"scope", key_scope},
+      {"sync_scope", key_scope},  {"try_get", key_try_get},
+      {"try_with", key_try_with}, {"with", key_with},
+      {NULL, NULL}};
+  static const luaL_Reg key[] = {{"__tostring", key_tostring}, {NULL, NULL}};
+  static const luaL_Reg scope[] = {{"__close", scope_close}, {NULL, NULL}};
+  static const luaL_Reg error[] = {{"__tostring", error_tostring},
+                                   {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_LOCAL_KEY, "LocalKey", methods, key);
+  ebb_lua_define_class(L, el, CLASS_LOCAL_SCOPE, "ebb.scope", none, scope);
+  ebb_lua_define_class(L, el, CLASS_ACCESS_ERROR, "AccessError", none, error);
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushcclosure(L, new_key, 1);
+  lua_setfield(L, -2, "task_local");
+}

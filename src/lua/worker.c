@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+   Lua states for other threads. A thread of a pool makes one when it first
+   has Lua code to run, and keeps it for what comes after. */
+#include <errno.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "job.h"
+
+/* ---- the paths of `require` ---- */
+
+static bool push_package(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, LUA_LOADLIBNAME);
+  lua_remove(L, -2);
+  return lua_istable(L, -1);
+}
+
+void ebb_lua_push_paths(lua_State *L) {
+  bool found = push_package(L);
+  for (int i = 0; i < 2; i++) {
+    if (found)
+      lua_getfield(L, -1 - i, i == 0 ? "path" : "cpath");
+    else
+      lua_pushnil(L);
+  }
+  lua_remove(L, -3);
+}
+
+void ebb_lua_set_paths(lua_State *L) {
+  int path = lua_gettop(L) - 1;
+  if (push_package(L)) {
+    lua_pushvalue(L, path);
+    lua_setfield(L, -2, "path");
+    lua_pushvalue(L, path + 1);
+    lua_setfield(L, -2, "cpath");
+  }
+  lua_settop(L, path - 1);
+}
+
+/* ---- states ---- */
+
+static int open_state(lua_State *L) {
+  luaL_openlibs(L);
+  luaL_requiref(L, "ebb", luaopen_ebb, 0);
+  return 0;
+}
+
+lua_State *ebb_lua_worker_new(void) {
+  lua_State *L = luaL_newstate();
+  if (L == NULL) return NULL;
+  lua_pushcfunction(L, open_state);
+  if (lua_pcall(L, 0, 0, 0) == LUA_OK) return L;
+  lua_close(L);
+  return NULL;
+}
+
+static void drop_local(void *local) { lua_close(local); }
+
+static lua_State *state_of(ebb_worker *worker) {
+  if (worker->local == NULL) {
+    worker->local = ebb_lua_worker_new();
+    worker->drop_local = drop_local;
+  }
+  return worker->local;
+}
+
+/* ---- a job ---- */
+
+/* What the job leaves behind it is aborted, as at the end of a main chunk;
+   and a state that has grown does not keep the garbage. */
+static void tidy_up(lua_State *L, ebb_lua *el) {
+  enum { KEEP_KB = 1024 };
+  ebb_lua_end_tasks(el);
+  if (lua_gc(L, LUA_GCCOUNT) > KEEP_KB) lua_gc(L, LUA_GCCOLLECT);
+}
+
+/* The loop of this thread's runtime runs until the job's task and those it has
+   made are done. When nothing can end their waits, the job is told, as a main
+   chunk would be. */
+static void drive(ebb_lua *el, ebb_task *t) {
+  enum { A_WHILE = 1000000 };
+  while (!ebb_task_is_finished(t)) {
+    int err = ebb_task_join(t, EBB_NEVER, NULL);
+    if (err == -EDEADLK) ebb_break_waits(el->rt);
+    if (err == -ENOMEM) (void)ebb_reactor_wait(&el->rt->reactor, A_WHILE);
+  }
+}
+
+void ebb_lua_worker_run(ebb_job *job, ebb_worker *worker) {
+  lua_job *j = (lua_job *)job;
+  lua_State *L = state_of(worker);
+  job->outcome = EBB_PANICKED; /* for want of memory */
+  if (L == NULL) return;
+  ebb_lua *el = ebb_lua_get(L);
+  lua_pop(L, 1);
+  ebb_task *t = ebb_lua_courier_new(el, j);
+  if (t == NULL) return;
+  job->outcome = EBB_CANCELLED;
+  el->employer = j->port;
+  ebb_task_retain(t);
+  ebb_task_start(t);
+  drive(el, t);
+  ebb_task_release(t);
+  tidy_up(L, el);
+  el->employer = NULL;
+}
