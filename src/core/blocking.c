@@ -68,12 +68,15 @@ static void work(ebb_blocking *b, ebb_work *w, ebb_worker *worker) {
   ebb_mutex_lock(&b->lock);
 }
 
+/* The lock is held. From here on the thread takes no work, and must not be
+   counted among those that do, or work would wait for it in vain. */
 static void leave(ebb_blocking *b, ebb_worker *worker, bool alone) {
+  if (!alone) b->alone++;
   ebb_mutex_unlock(&b->lock);
   if (worker->drop_local != NULL) worker->drop_local(worker->local);
   ebb_mutex_lock(&b->lock);
   b->threads--;
-  b->alone -= alone;
+  b->alone--;
   ebb_cond_broadcast(&b->gone);
   ebb_mutex_unlock(&b->lock);
   b->release(b->owner);

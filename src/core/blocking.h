@@ -40,8 +40,9 @@ typedef struct ebb_blocking {
   ebb_list running;
   unsigned limit;   /* of threads */
   int64_t patience; /* ns after which an idle thread leaves */
-  unsigned threads; /* those that are alone included */
-  unsigned alone;
+  unsigned threads; /* that have not left */
+  unsigned alone;   /* of them, those that take no work from the queue: they
+                       are on their own, or about to leave */
   unsigned idle;
   unsigned queued;
   bool closed;
