@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT
    Wakers: unparking a task from other threads. And interrupts, which end
    the wait outside of tasks. */
-#include <pthread.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <sys/time.h>
 
-#include "test.h"
+#include "threads.h"
 
 enum { THREADS = 4, WAKES = 5000 };
 
@@ -15,23 +12,6 @@ static ebb_waker *new_waker(ebb_runtime *rt) {
   ebb_waker *w;
   CHECK(ebb_waker_new(rt, &w) == 0);
   return w;
-}
-
-static pthread_t start_thread(void *(*run)(void *arg), void *arg) {
-  pthread_t thread;
-  CHECK(pthread_create(&thread, NULL, run, arg) == 0);
-  return thread;
-}
-
-static void join_thread(pthread_t thread) {
-  CHECK(pthread_join(thread, NULL) == 0);
-}
-
-/* No virtual time here: it would jump while a waker is still to come. */
-static ebb_runtime *new_real_runtime(void) {
-  ebb_runtime *rt;
-  CHECK(ebb_runtime_new(NULL, &rt) == 0);
-  return rt;
 }
 
 /* ---- one thread ---- */
