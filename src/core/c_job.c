@@ -95,9 +95,11 @@ static const ebb_task_ops proxy_ops = {
 
 int ebb_c_job_new(ebb_runtime *rt, const ebb_target *target, ebb_body body,
                   ebb_task **out) {
-  ebb_handle *home;
+  ebb_handle *home, *there;
   int err = ebb_handle_get(rt, &home);
   if (err < 0) return err;
+  there = target->handle != NULL ? target->handle : home;
+  ebb_handle_spare_ids(there, rt);
   c_job *c = malloc(sizeof *c);
   if (c == NULL) return -ENOMEM;
   c_proxy *p = (c_proxy *)ebb_task_create(rt, &proxy_ops);
@@ -105,9 +107,7 @@ int ebb_c_job_new(ebb_runtime *rt, const ebb_target *target, ebb_body body,
     free(c);
     return -ENOMEM;
   }
-  ebb_job_init(&c->job, &c_job_ops, home,
-               target->handle != NULL ? target->handle : home,
-               target->blocking);
+  ebb_job_init(&c->job, &c_job_ops, home, there, target->blocking);
   c->body = body;
   c->value = NULL;
   p->c = c;

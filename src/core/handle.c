@@ -20,10 +20,11 @@ static void retain_owner(void *h) { ebb_handle_retain(h); }
 static void release_owner(void *h) { ebb_handle_release(h); }
 
 /* The first runtime of a process that has a handle goes on counting ids as it
-   did before. */
+   did before. The others may have tasks with such ids. */
 static void number(ebb_handle *h, ebb_runtime *rt) {
   static _Atomic uint64_t last;
   h->number = atomic_fetch_add(&last, 1) + 1;
+  h->taken = rt->last_id;
   rt->last_id += (h->number - 1) << ID_BITS;
 }
 
@@ -61,6 +62,10 @@ int ebb_handle_get(ebb_runtime *rt, ebb_handle **out) {
   }
   *out = rt->handle;
   return 0;
+}
+
+void ebb_handle_spare_ids(const ebb_handle *there, ebb_runtime *rt) {
+  if (rt->last_id < there->taken) rt->last_id = there->taken;
 }
 
 void ebb_handle_retain(ebb_handle *h) { atomic_fetch_add(&h->refs, 1); }

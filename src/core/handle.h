@@ -28,6 +28,7 @@ struct ebb_handle {
   atomic_uint foreign; /* of them, those of whom the runtime does not know:
                           while there are any, no wait is a deadlock */
   uint64_t number;     /* of the runtime, in this process, from 1 */
+  ebb_id taken; /* the last id that the runtime gave before it was numbered */
   atomic_bool has_mail;
   ebb_mutex lock;
   ebb_runtime *rt; /* under the lock; NULL once it is gone */
@@ -38,6 +39,10 @@ struct ebb_handle {
 /* The handle of a runtime, made if there is none, in *out; the reference
    remains the runtime's. 0 or a negative errno. */
 int ebb_handle_get(ebb_runtime *rt, ebb_handle **out);
+
+/* To be called before a task is made that is to run there, too: its id will
+   be none that is in use there. */
+void ebb_handle_spare_ids(const ebb_handle *there, ebb_runtime *rt);
 
 void ebb_handle_retain(ebb_handle *h);
 void ebb_handle_release(ebb_handle *h);
