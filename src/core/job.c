@@ -21,6 +21,7 @@ void ebb_job_release(ebb_job *job) {
 /* ---- there ---- */
 
 void ebb_job_done(ebb_job *job) {
+  if (job->away != NULL) job->away->rt->guests--;
   job->away = NULL;
   if (ebb_handle_post(job->home, &job->back) < 0) ebb_job_release(job);
 }
@@ -38,6 +39,7 @@ static void deliver_there(ebb_mail *mail, ebb_runtime *rt) {
     cancel(job);
     return;
   }
+  rt->guests++;
   ebb_task_start(job->away);
 }
 

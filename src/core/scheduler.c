@@ -26,21 +26,26 @@ static void look_at_events(ebb_runtime *rt) {
     ebb_task_wake(ebb_container_of(timer, ebb_task, timer), -ETIMEDOUT);
 }
 
-/* Can a wait be ended from elsewhere? */
+/* Can a wait be ended from elsewhere? When the runtime goes, nothing new
+   comes from there. */
 static bool is_known_elsewhere(const ebb_runtime *rt) {
-  return rt->wakers > 0 || rt->jobs > 0 ||
-         (rt->handle != NULL && atomic_load(&rt->handle->foreign) > 0);
+  if (rt->wakers > 0 || rt->jobs > 0) return true;
+  if (rt->closing || rt->handle == NULL) return false;
+  return rt->guests > 0 || atomic_load(&rt->handle->foreign) > 0;
 }
 
 /* Nothing is ready: sleeps until something may be. The root waits, since no
-   tick runs. Virtual time stands still while a job is being done. */
+   tick runs. Virtual time stands still while a job is being done. The mail
+   is looked at last: whoever has given up the last handle since then may
+   have sent some before. */
 static void idle(ebb_runtime *rt) {
   int64_t next = ebb_heap_next(&rt->timers);
+  bool is_known = is_known_elsewhere(rt);
   if (ebb_has_mail(rt)) return;
   if (rt->clock.paused && rt->jobs > 0) {
     if (ebb_reactor_wait(&rt->reactor, EBB_NEVER) == -EINTR)
       ebb_task_wake(&rt->root, -EINTR);
-  } else if (next == EBB_NEVER && !is_known_elsewhere(rt)) {
+  } else if (next == EBB_NEVER && !is_known) {
     ebb_task_wake(&rt->root, -EDEADLK);
   } else if (rt->clock.paused && next != EBB_NEVER) {
     ebb_clock_jump(&rt->clock, next);

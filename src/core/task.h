@@ -131,6 +131,8 @@ struct ebb_runtime {
   uint32_t unfinished;
   uint32_t wakers; /* that exist */
   uint32_t jobs;   /* that tasks here wait for; see job.h */
+  uint32_t guests; /* tasks here that do a job for another runtime, which may
+                      abort them */
   unsigned max_blocking_threads; /* 0: the default */
   int budget;      /* left in the current turn */
   int countdown;   /* turns until timers and reactor are looked at */
