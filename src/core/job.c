@@ -95,11 +95,18 @@ void ebb_job_init(ebb_job *job, const ebb_job_ops *ops, ebb_handle *home,
   ebb_handle_retain(target);
 }
 
-/* It is not, and will not be, done by anybody else. */
-static void cancel_here(ebb_job *job) {
-  if (job->ops->cancel != NULL) job->ops->cancel(job);
+/* It is not, and will not be, done by anybody else. To be told of that, which
+   may run any code, it waits for the task's turn: an abort runs none. */
+static void take_back(ebb_job *job) {
+  job->taken_back = true;
   end(job);
   ebb_job_release(job);
+}
+
+static void cancel_taken_back(ebb_job *job) {
+  if (!job->taken_back) return;
+  job->taken_back = false;
+  if (job->ops->cancel != NULL) job->ops->cancel(job);
 }
 
 static int send(ebb_job *job) {
@@ -118,7 +125,7 @@ void ebb_job_start(ebb_job *job, ebb_task *t) {
   t->state = EBB_WAITING;
   t->closing = true;
   ebb_job_retain(job);
-  if (rt->closing || send(job) < 0) cancel_here(job);
+  if (rt->closing || send(job) < 0) take_back(job);
 }
 
 static void stop(ebb_job *job) {
@@ -134,18 +141,20 @@ void ebb_job_abort(ebb_job *job) {
   if (job->is_over) return;
   if (job->blocking &&
       ebb_blocking_withdraw(&job->target->pool, &job->work))
-    cancel_here(job);
+    take_back(job);
   else if (!job->stopping)
     stop(job);
   if (job->task->rt->closing) ebb_task_wake(job->task, 0);
 }
 
 ebb_poll ebb_job_poll(ebb_job *job, ebb_task *t) {
+  cancel_taken_back(job);
   t->outcome = job->is_over ? job->outcome : EBB_CANCELLED;
   return EBB_POLL_DONE;
 }
 
 void ebb_job_let_go(ebb_job *job) {
+  cancel_taken_back(job);
   if (job->is_over) return;
   job->is_over = true;
   if (!job->background) job->task->rt->jobs--;

@@ -21,7 +21,8 @@ typedef struct ebb_job_ops {
      it must call ebb_job_done in its end. NULL: no memory. */
   ebb_task *(*arrive)(ebb_job *job, ebb_runtime *rt);
 
-  /* Instead of both, on any thread; `outcome` is EBB_CANCELLED. May be NULL. */
+  /* Instead of both, on any thread, or in the task's turn; `outcome` is
+     EBB_CANCELLED. May be NULL. */
   void (*cancel)(ebb_job *job);
 
   /* Here: asks started work of a pool to end. NULL: it cannot be asked. */
@@ -45,6 +46,7 @@ struct ebb_job {
   bool background;    /* goes on for as long as the runtime: that it is there
                          is no reason to wait for it */
   bool stopping;      /* it has been asked to end. here */
+  bool taken_back;    /* nobody does it, but `cancel` is still due. here */
   bool is_over;       /* the word has come, or is not waited for. here */
   uint8_t outcome;    /* ebb_outcome. there, then here */
   ebb_task *task;     /* that waits, while is_over is not set. here */
