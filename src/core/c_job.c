@@ -135,6 +135,17 @@ static void *run_call(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
+static int start_call(ebb_runtime *rt, call *c, ebb_task **out) {
+  ebb_target target = {.blocking = true};
+  ebb_body body = {.run = run_call, .arg = c, .name = "block_in_place"};
+  int err = ebb_c_job_new(rt, &target, body, out);
+  if (err < 0) return err;
+  job_of(*out)->job.in_place = true;
+  ebb_task_retain(*out);
+  ebb_c_job_start(*out);
+  return 0;
+}
+
 /* There is no stack for the loop to go on on, but the call uses ours: all
    there is to do is to sit it out. */
 static void sit_out(ebb_runtime *rt) {
@@ -170,11 +181,9 @@ static int check_may_block(const ebb_runtime *rt) {
 
 int ebb_block_in_place(ebb_runtime *rt, void (*fn)(void *arg), void *arg) {
   call c = {fn, arg};
-  ebb_target target = {.blocking = true};
   ebb_task *t;
   int err = check_may_block(rt);
-  if (err == 0)
-    err = ebb_spawn_on(rt, &target, (ebb_body){run_call, &c, NULL, NULL}, &t);
+  if (err == 0) err = start_call(rt, &c, &t);
   if (err < 0) return err;
   err = wait_for(rt, t);
   bool called = job_of(t)->job.outcome == EBB_COMPLETED;

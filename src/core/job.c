@@ -67,13 +67,14 @@ static void cancel_work(ebb_work *w) { cancel(of_work(w)); }
 static void end(ebb_job *job) {
   ebb_task *t = job->task;
   job->is_over = true;
+  job->task = NULL;
   if (!job->background) t->rt->jobs--;
   ebb_task_wake(t, 0);
 }
 
 static void deliver_back(ebb_mail *mail, ebb_runtime *rt) {
   ebb_job *job = ebb_container_of(mail, ebb_job, back);
-  if (rt != NULL && !job->is_over) end(job);
+  if (rt != NULL && job->task != NULL) end(job);
   ebb_job_release(job);
 }
 
@@ -144,10 +145,15 @@ void ebb_job_abort(ebb_job *job) {
     take_back(job);
   else if (!job->stopping)
     stop(job);
-  if (job->task->rt->closing) ebb_task_wake(job->task, 0);
+  if (job->task != NULL && job->task->rt->closing && !job->in_place)
+    ebb_task_wake(job->task, 0);
 }
 
 ebb_poll ebb_job_poll(ebb_job *job, ebb_task *t) {
+  if (job->in_place && !job->is_over) {
+    (void)ebb_wait_begin(t->rt, NULL, EBB_NEVER, t->what);
+    return EBB_POLL_PENDING;
+  }
   cancel_taken_back(job);
   t->outcome = job->is_over ? job->outcome : EBB_CANCELLED;
   return EBB_POLL_DONE;
@@ -155,7 +161,7 @@ ebb_poll ebb_job_poll(ebb_job *job, ebb_task *t) {
 
 void ebb_job_let_go(ebb_job *job) {
   cancel_taken_back(job);
-  if (job->is_over) return;
-  job->is_over = true;
+  if (job->task == NULL) return;
   if (!job->background) job->task->rt->jobs--;
+  job->task = NULL;
 }

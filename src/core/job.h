@@ -47,9 +47,13 @@ struct ebb_job {
                          is no reason to wait for it */
   bool stopping;      /* it has been asked to end. here */
   bool taken_back;    /* nobody does it, but `cancel` is still due. here */
-  bool is_over;       /* the word has come, or is not waited for. here */
+  bool in_place;      /* uses memory of the task that made it: nothing but
+                         its end ends the wait for it */
+  bool is_over;       /* the word has come: what was done there can be looked
+                         at. here */
   uint8_t outcome;    /* ebb_outcome. there, then here */
-  ebb_task *task;     /* that waits, while is_over is not set. here */
+  ebb_task *task;     /* that waits for the word; NULL once it has come, or
+                         nobody waits. here */
   ebb_task *away;     /* that does it, in another runtime. there */
 };
 

@@ -65,6 +65,12 @@ static void abort_all(ebb_runtime *rt) {
     ebb_task_abort(ebb_table_item(&rt->tasks, slot));
 }
 
+/* The only jobs that are still waited for are calls in place, which nobody
+   can leave alone. */
+static void await_word(ebb_runtime *rt) {
+  if (!ebb_has_mail(rt)) (void)ebb_reactor_wait(&rt->reactor, EBB_NEVER);
+}
+
 /* Runs the clean-up of aborted tasks to its end. A clean-up that cannot go
    on, or would block where blocking is forbidden, has its wait fail. Stacks
    may be out: then no task can run, and the tasks are lost. */
@@ -72,7 +78,10 @@ static int drain(ebb_runtime *rt) {
   while (rt->unfinished > 0) {
     int err = rt->never_block ? ebb_tick(rt, EBB_NEVER, NULL) : ebb_run(rt);
     if (err == -ENOMEM) return err;
-    if (err == -EDEADLK || rt->never_block) ebb_break_waits(rt);
+    if (rt->never_block && rt->jobs > 0)
+      await_word(rt);
+    else if (err == -EDEADLK || rt->never_block)
+      ebb_break_waits(rt);
   }
   return 0;
 }
