@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: MIT
+   Blocking work: tasks on the threads of a runtime's pool, and calls that a
+   task makes there in place. */
+#include "core/handle.h"
+#include "threads.h"
+
+static ebb_runtime *new_narrow_runtime(bool never_block) {
+  ebb_options options = {.max_blocking_threads = 1,
+                         .never_block = never_block};
+  ebb_runtime *rt;
+  CHECK(ebb_runtime_new(&options, &rt) == 0);
+  return rt;
+}
+
+static const ebb_target on_pool = {.blocking = true};
+
+/* ---- work that is held until the test lets it go ---- */
+
+typedef struct held {
+  gate started, may_end, ended;
+  pthread_t thread;
+  atomic_int drops;
+} held;
+
+#define HELD \
+  { GATE, GATE, GATE, 0, 0 }
+
+static void hold(held *h) {
+  h->thread = pthread_self();
+  gate_pass(&h->started);
+  gate_wait(&h->may_end, 1);
+  gate_pass(&h->ended);
+}
+
+static void *run_held(ebb_runtime *rt, void *arg) {
+  CHECK(rt == NULL);
+  hold(arg);
+  return arg;
+}
+
+static void drop_held(void *arg) { atomic_fetch_add(&((held *)arg)->drops, 1); }
+
+static ebb_body held_body(held *h) {
+  return (ebb_body){.run = run_held, .arg = h, .drop = drop_held};
+}
+
+static ebb_task *start_held(ebb_runtime *rt, held *h) {
+  return start_on(rt, on_pool, held_body(h));
+}
+
+static bool came_to(held *h, int runs, int drops) {
+  return gate_count(&h->started) == runs && gate_count(&h->ended) == runs &&
+         atomic_load(&h->drops) == drops;
+}
+
+static bool is(ebb_result result, ebb_outcome outcome, void *value) {
+  return result.outcome == outcome && result.value == value;
+}
+
+static void tick(ebb_runtime *rt) {
+  CHECK(ebb_tick(rt, EBB_NEVER, NULL) == 0);
+}
+
+static void tick_until_finished(ebb_runtime *rt, const ebb_task *t) {
+  while (!ebb_task_is_finished(t)) {
+    tick(rt);
+    sched_yield();
+  }
+}
+
+/* ---- tasks ---- */
+
+static void work_runs_on_another_thread_without_a_runtime(void) {
+  ebb_runtime *rt = new_real_runtime();
+  held h = HELD;
+  ebb_task *t = start_held(rt, &h);
+  gate_wait(&h.started, 1);
+  CHECK(!pthread_equal(h.thread, pthread_self()));
+  CHECK(!ebb_task_is_finished(t));
+  gate_pass(&h.may_end);
+  CHECK(is(join(t), EBB_COMPLETED, &h) && came_to(&h, 1, 0));
+  free_runtime(rt);
+}
+
+static void *let_go(ebb_runtime *rt, void *arg) {
+  (void)rt;
+  gate_pass(&((held *)arg)->may_end);
+  return NULL;
+}
+
+static void tasks_run_while_work_is_done(void) {
+  ebb_runtime *rt = new_real_runtime();
+  held h = HELD;
+  ebb_task *t = start_held(rt, &h);
+  start_detached(rt, let_go, &h);
+  CHECK(is(join(t), EBB_COMPLETED, &h));
+  free_runtime(rt);
+}
+
+static void work_that_nobody_joins_is_done_all_the_same(void) {
+  ebb_runtime *rt = new_real_runtime();
+  held h = HELD;
+  gate_pass(&h.may_end);
+  CHECK(ebb_spawn_on(rt, &on_pool, held_body(&h), NULL) == 0);
+  CHECK(ebb_run(rt) == 0);
+  CHECK(came_to(&h, 1, 0));
+  free_runtime(rt);
+}
+
+static void a_runtime_has_as_many_threads_as_it_was_given(void) {
+  ebb_runtime *rt = new_narrow_runtime(false);
+  held a = HELD, b = HELD;
+  ebb_task *t = start_held(rt, &a), *u = start_held(rt, &b);
+  gate_wait(&a.started, 1);
+  CHECK(gate_count(&b.started) == 0);
+  CHECK(rt->handle->pool.limit == 1 && rt->handle->pool.threads == 1);
+  gate_pass(&a.may_end);
+  gate_pass(&b.may_end);
+  CHECK(is(join(u), EBB_COMPLETED, &b) && is(join(t), EBB_COMPLETED, &a));
+  free_runtime(rt);
+}
+
+static void work_is_no_deadlock_but_what_comes_after_may_be_one(void) {
+  ebb_runtime *rt = new_real_runtime();
+  held h = HELD;
+  ebb_task *t = start_held(rt, &h);
+  gate_wait(&h.started, 1);
+  gate_pass(&h.may_end);
+  CHECK(is(join(t), EBB_COMPLETED, &h));
+  CHECK(ebb_park(rt, EBB_NEVER) == -EDEADLK);
+  free_runtime(rt);
+}
+
+static void *sleep_then_look(ebb_runtime *rt, void *arg) {
+  CHECK(ebb_sleep(rt, SECOND) == 0);
+  CHECK(gate_count(&((held *)arg)->ended) == 1);
+  note("slept");
+  return NULL;
+}
+
+static void *yield_then_pass(void *arg) {
+  held *h = arg;
+  for (int i = 0; i < 10000; i++) sched_yield();
+  gate_pass(&h->may_end);
+  return NULL;
+}
+
+static void virtual_time_stands_still_while_work_is_done(void) {
+  ebb_runtime *rt = new_runtime();
+  held h = HELD;
+  ebb_task_release(start_held(rt, &h));
+  start_detached(rt, sleep_then_look, &h);
+  pthread_t thread = start_thread(yield_then_pass, &h);
+  CHECK(ebb_run(rt) == 0);
+  CHECK(noted("slept"));
+  join_thread(thread);
+  free_runtime(rt);
+}
+
+static void sets_and_maps_hold_blocking_work(void) {
+  ebb_runtime *rt = new_narrow_runtime(false);
+  held first = HELD, second = HELD, third = HELD;
+  ebb_join_map *m;
+  ebb_join_set *s;
+  ebb_key key;
+  ebb_result result;
+  CHECK(ebb_join_map_new(rt, NULL, &m) == 0);
+  CHECK(ebb_join_set_new(rt, &s) == 0);
+  CHECK(ebb_join_map_spawn_on(m, EBB_KEY_INT(1), &on_pool,
+                              held_body(&first), NULL) == 0);
+  gate_wait(&first.started, 1);
+  CHECK(ebb_join_set_spawn_on(s, &on_pool, held_body(&second), NULL) == 0);
+  CHECK(ebb_join_map_spawn_on(m, EBB_KEY_INT(1), &on_pool,
+                              held_body(&third), NULL) == 0);
+  ebb_join_set_abort_all(s);
+  CHECK(ebb_join_set_join_next(s, EBB_NEVER, &result) == 1);
+  CHECK(is(result, EBB_CANCELLED, NULL) && came_to(&second, 0, 1));
+  gate_pass(&first.may_end);
+  gate_pass(&third.may_end);
+  CHECK(ebb_join_map_join_next(m, EBB_NEVER, &key, &result) == 1);
+  CHECK(is(result, EBB_COMPLETED, &third) && came_to(&first, 1, 0));
+  CHECK(ebb_join_map_join_next(m, EBB_NEVER, &key, &result) == 0);
+  ebb_join_set_free(s);
+  ebb_join_map_free(m);
+  free_runtime(rt);
+}
+
+static void a_host_with_a_loop_of_its_own_gets_results(void) {
+  ebb_runtime *rt = new_narrow_runtime(true);
+  held h = HELD;
+  ebb_task *t = start_held(rt, &h);
+  for (int i = 0; i < 10; i++) tick(rt);
+  CHECK(!ebb_task_is_finished(t));
+  gate_pass(&h.may_end);
+  tick_until_finished(rt, t);
+  CHECK(is(finish(t), EBB_COMPLETED, &h));
+  free_runtime(rt);
+}
+
+/* ---- aborts ---- */
+
+static void work_that_has_not_started_is_aborted(void) {
+  ebb_runtime *rt = new_narrow_runtime(false);
+  held h = HELD, waiting = HELD;
+  ebb_task *t = start_held(rt, &h), *u = start_held(rt, &waiting);
+  gate_wait(&h.started, 1);
+  ebb_task_abort(u);
+  ebb_task_abort(u);
+  CHECK(atomic_load(&waiting.drops) == 0 && !ebb_task_is_finished(u));
+  CHECK(is(join(u), EBB_CANCELLED, NULL) && came_to(&waiting, 0, 1));
+  gate_pass(&h.may_end);
+  CHECK(is(join(t), EBB_COMPLETED, &h) && came_to(&h, 1, 0));
+  free_runtime(rt);
+  CHECK(came_to(&waiting, 0, 1));
+}
+
+static void work_that_has_started_runs_to_its_end(void) {
+  ebb_runtime *rt = new_real_runtime();
+  held h = HELD;
+  ebb_task *t = start_held(rt, &h);
+  gate_wait(&h.started, 1);
+  ebb_task_abort(t);
+  tick(rt);
+  CHECK(!ebb_task_is_finished(t));
+  gate_pass(&h.may_end);
+  CHECK(is(join(t), EBB_COMPLETED, &h) && came_to(&h, 1, 0));
+  free_runtime(rt);
+}
+
+/* ---- runtimes that go ---- */
+
+static void *pass_when_asked(void *arg) {
+  held *h = arg;
+  gate_wait(&h->started, 1);
+  for (int i = 0; i < 1000; i++) sched_yield();
+  gate_pass(&h->may_end);
+  return NULL;
+}
+
+static void a_runtime_that_goes_waits_for_what_has_started(void) {
+  for (int never_block = 0; never_block < 2; never_block++) {
+    ebb_runtime *rt = new_narrow_runtime(never_block);
+    held h = HELD, waiting = HELD;
+    ebb_task_release(start_held(rt, &h));
+    ebb_task_release(start_held(rt, &waiting));
+    gate_wait(&h.started, 1);
+    pthread_t thread = start_thread(pass_when_asked, &h);
+    free_runtime(rt);
+    CHECK(came_to(&h, 1, 0) && came_to(&waiting, 0, 1));
+    join_thread(thread);
+  }
+}
+
+static void *abort_then_join(ebb_runtime *rt, void *arg) {
+  held *h = arg;
+  ebb_task *t = start_held(rt, h);
+  CHECK(ebb_park(rt, EBB_NEVER) == -ECANCELED);
+  ebb_begin_cleanup(rt);
+  gate_pass(&h->may_end);
+  /* It may be heard of in time, or not. */
+  ebb_result result = join(t);
+  CHECK(is(result, EBB_CANCELLED, NULL) || is(result, EBB_COMPLETED, h));
+  note("let go");
+  return NULL;
+}
+
+static void a_clean_up_at_the_end_is_not_kept_by_work(void) {
+  for (int i = 0; i < 20; i++) {
+    ebb_runtime *rt = new_real_runtime();
+    held h = HELD;
+    start_detached(rt, abort_then_join, &h);
+    tick(rt);
+    gate_wait(&h.started, 1);
+    free_runtime(rt);
+    CHECK(noted("let go"));
+    CHECK(came_to(&h, 1, 0));
+  }
+}
+
+static void a_runtime_need_not_wait_for_long(void) {
+  int threads = count_threads();
+  ebb_runtime *rt = new_narrow_runtime(false);
+  held h = HELD, waiting = HELD;
+  ebb_task_release(start_held(rt, &h));
+  ebb_task_release(start_held(rt, &waiting));
+  gate_wait(&h.started, 1);
+  CHECK(ebb_runtime_shutdown_timeout(rt, 1) == 1);
+  CHECK(atomic_load(&waiting.drops) == 1 && gate_count(&waiting.started) == 0);
+  gate_pass(&h.may_end);
+  gate_wait(&h.ended, 1);
+  CHECK(becomes(are_no_more_threads, &threads));
+  CHECK(came_to(&h, 1, 0) && came_to(&waiting, 0, 1));
+}
+
+static void a_time_below_zero_is_none(void) {
+  ebb_runtime *rt = new_real_runtime();
+  held h = HELD;
+  ebb_task_release(start_held(rt, &h));
+  gate_wait(&h.started, 1);
+  CHECK(ebb_runtime_shutdown_timeout(rt, INT64_MIN) == 1);
+  gate_pass(&h.may_end);
+  gate_wait(&h.ended, 1);
+}
+
+static void a_runtime_without_work_goes_at_once(void) {
+  ebb_runtime *rt = new_real_runtime();
+  CHECK(ebb_runtime_shutdown_timeout(rt, EBB_NEVER) == 0);
+  rt = new_real_runtime();
+  ebb_handle_free(handle_of(rt));
+  CHECK(ebb_runtime_shutdown_timeout(rt, 0) == 0);
+}
+
+static void *shut_down(ebb_runtime *rt, void *arg) {
+  CHECK(ebb_runtime_shutdown_timeout(rt, 0) == -EBUSY);
+  return arg;
+}
+
+static void a_task_cannot_shut_its_runtime_down(void) {
+  ebb_runtime *rt = new_real_runtime();
+  start_detached(rt, shut_down, NULL);
+  CHECK(ebb_run(rt) == 0);
+  free_runtime(rt);
+}
+
+/* ---- the pool of another runtime ---- */
+
+static void work_can_be_done_by_the_pool_of_another_runtime(void) {
+  ebb_runtime *here = new_real_runtime(), *there = new_narrow_runtime(false);
+  ebb_handle *h = handle_of(there);
+  ebb_target target = {.handle = h, .blocking = true};
+  held a = HELD, b = HELD;
+  ebb_task *t = start_on(here, target, held_body(&a));
+  ebb_task *u = start_on(here, target, held_body(&b));
+  gate_wait(&a.started, 1);
+  CHECK(here->handle->pool.threads == 0 && there->handle->pool.threads == 1);
+  ebb_task_abort(u);
+  gate_pass(&a.may_end);
+  CHECK(is(join(t), EBB_COMPLETED, &a)); /* nobody drives the other one */
+  CHECK(is(join(u), EBB_CANCELLED, NULL) && came_to(&b, 0, 1));
+  ebb_handle_free(h);
+  free_runtime(here);
+  free_runtime(there);
+}
+
+/* The one whose pool it is, and the one that waits, go in either order. */
+static void either_runtime_may_go_while_work_is_done(void) {
+  for (int order = 0; order < 2; order++) {
+    ebb_runtime *rts[2] = {new_real_runtime(), new_narrow_runtime(false)};
+    ebb_handle *handle = handle_of(rts[1]);
+    ebb_target target = {.handle = handle, .blocking = true};
+    held h = HELD, waiting = HELD;
+    ebb_task_release(start_on(rts[0], target, held_body(&h)));
+    ebb_task_release(start_on(rts[0], target, held_body(&waiting)));
+    gate_wait(&h.started, 1);
+    CHECK(ebb_runtime_shutdown_timeout(rts[order], 0) == order);
+    CHECK(atomic_load(&waiting.drops) == 1);
+    if (order == 1) tick(rts[0]);
+    gate_pass(&h.may_end);
+    if (order == 1) CHECK(ebb_run(rts[0]) == 0);
+    free_runtime(rts[!order]);
+    ebb_handle_free(handle);
+    gate_wait(&h.ended, 1);
+    CHECK(came_to(&h, 1, 0) && came_to(&waiting, 0, 1));
+  }
+}
+
+/* ---- in place ---- */
+
+typedef struct visit {
+  held held; /* lies on the stack of the task */
+  int answer;
+} visit;
+
+static void answer(void *arg) {
+  visit *v = arg;
+  hold(&v->held);
+  v->answer = 42;
+}
+
+/* What a task that makes such a call is told, and tells. */
+typedef struct caller {
+  visit *visit;   /* while the call is made */
+  gate called;    /* it is about to be made */
+  bool cleaning;  /* it is made in a clean-up */
+  int got, then;  /* what it returned, and a wait after that */
+  int answer;
+} caller;
+
+#define CALLER \
+  { NULL, GATE, false, 1, 1, 0 }
+
+static void *call_in_place(ebb_runtime *rt, void *arg) {
+  caller *c = arg;
+  visit v = {HELD, 0};
+  if (c->cleaning) {
+    CHECK(ebb_park(rt, EBB_NEVER) == -ECANCELED);
+    ebb_begin_cleanup(rt);
+  }
+  c->visit = &v;
+  gate_pass(&c->called);
+  c->got = ebb_block_in_place(rt, answer, &v);
+  c->visit = NULL;
+  c->answer = v.answer;
+  c->then = ebb_yield_now(rt);
+  return arg;
+}
+
+static ebb_task *start_caller(ebb_runtime *rt, caller *c) {
+  ebb_task *t = start(rt, call_in_place, c);
+  tick(rt);
+  return t;
+}
+
+static bool got(const caller *c, int result, int answer, int then) {
+  return c->got == result && c->answer == answer && c->then == then;
+}
+
+static void *let_visit_end(ebb_runtime *rt, void *arg) {
+  caller *c = arg;
+  (void)rt;
+  CHECK(c->visit != NULL && c->visit->answer == 0);
+  gate_pass(&c->visit->held.may_end);
+  return NULL;
+}
+
+static void a_call_in_place_lets_other_tasks_run(void) {
+  ebb_runtime *rt = new_real_runtime();
+  caller c = CALLER;
+  ebb_task *t = start_caller(rt, &c);
+  start_detached(rt, let_visit_end, &c);
+  CHECK(is(join(t), EBB_COMPLETED, &c) && got(&c, 0, 42, 0));
+  CHECK(ebb_run(rt) == 0);
+  free_runtime(rt);
+}
+
+static void a_call_in_place_that_has_not_begun_is_aborted(void) {
+  ebb_runtime *rt = new_narrow_runtime(false);
+  held h = HELD;
+  caller c = CALLER;
+  ebb_task *u = start_held(rt, &h);
+  gate_wait(&h.started, 1);
+  ebb_task *t = start_caller(rt, &c);
+  CHECK(c.visit != NULL);
+  ebb_task_abort(t);
+  CHECK(is(join(t), EBB_CANCELLED, &c) && got(&c, -ECANCELED, 0, -ECANCELED));
+  gate_pass(&h.may_end);
+  CHECK(is(join(u), EBB_COMPLETED, &h));
+  free_runtime(rt);
+}
+
+static void a_call_in_place_that_has_begun_is_waited_for(void) {
+  ebb_runtime *rt = new_real_runtime();
+  caller c = CALLER;
+  ebb_task *t = start_caller(rt, &c);
+  gate_wait(&c.visit->held.started, 1);
+  for (int i = 0; i < 3; i++) {
+    ebb_task_abort(t);
+    tick(rt);
+    CHECK(c.visit != NULL);
+  }
+  gate_pass(&c.visit->held.may_end);
+  CHECK(is(join(t), EBB_CANCELLED, &c) && got(&c, 0, 42, -ECANCELED));
+  free_runtime(rt);
+}
+
+static void *call_too_late(ebb_runtime *rt, void *arg) {
+  CHECK(ebb_park(rt, EBB_NEVER) == -ECANCELED);
+  CHECK(ebb_block_in_place(rt, answer, NULL) == -ECANCELED);
+  return arg;
+}
+
+static void a_task_that_was_aborted_begins_no_call(void) {
+  ebb_runtime *rt = new_real_runtime();
+  ebb_task *t = start(rt, call_too_late, NULL);
+  tick(rt);
+  ebb_task_abort(t);
+  CHECK(join(t).outcome == EBB_CANCELLED);
+  free_runtime(rt);
+}
+
+static void a_clean_up_may_make_a_call_in_place(void) {
+  ebb_runtime *rt = new_real_runtime();
+  caller c = CALLER;
+  c.cleaning = true;
+  ebb_task *t = start_caller(rt, &c);
+  ebb_task_abort(t);
+  tick(rt);
+  CHECK(c.visit != NULL);
+  ebb_task_abort(t);
+  gate_pass(&c.visit->held.may_end);
+  CHECK(is(join(t), EBB_CANCELLED, &c) && got(&c, 0, 42, 0));
+  free_runtime(rt);
+}
+
+static void a_call_in_place_can_be_made_outside_of_tasks(void) {
+  ebb_runtime *rt = new_real_runtime();
+  visit v = {HELD, 0};
+  gate_pass(&v.held.may_end);
+  CHECK(ebb_block_in_place(rt, answer, &v) == 0);
+  CHECK(v.answer == 42 && !pthread_equal(v.held.thread, pthread_self()));
+  CHECK(ebb_run(rt) == 0);
+  free_runtime(rt);
+}
+
+static void an_interrupt_ends_the_wait_for_a_call_that_has_not_begun(void) {
+  ebb_runtime *rt = new_narrow_runtime(false);
+  held h = HELD;
+  visit v = {HELD, 0};
+  ebb_task *t = start_held(rt, &h);
+  gate_wait(&h.started, 1);
+  ebb_interrupt(rt);
+  CHECK(ebb_block_in_place(rt, answer, &v) == -EINTR);
+  CHECK(v.answer == 0 && gate_count(&v.held.started) == 0);
+  gate_pass(&h.may_end);
+  CHECK(is(join(t), EBB_COMPLETED, &h));
+  free_runtime(rt);
+}
+
+typedef struct interrupter {
+  ebb_runtime *rt;
+  held *held;
+} interrupter;
+
+static void *interrupt_it(void *arg) {
+  interrupter *i = arg;
+  gate_wait(&i->held->started, 1);
+  ebb_interrupt(i->rt);
+  gate_pass(&i->held->may_end);
+  return NULL;
+}
+
+static void an_interrupt_does_not_end_a_call_that_has_begun(void) {
+  ebb_runtime *rt = new_real_runtime();
+  visit v = {HELD, 0};
+  interrupter i = {rt, &v.held};
+  pthread_t thread = start_thread(interrupt_it, &i);
+  CHECK(ebb_block_in_place(rt, answer, &v) == 0);
+  CHECK(v.answer == 42);
+  join_thread(thread);
+  free_runtime(rt);
+}
+
+static void a_host_with_a_loop_of_its_own_may_not_call_in_place(void) {
+  ebb_runtime *rt = new_narrow_runtime(true);
+  caller c = CALLER;
+  CHECK(ebb_block_in_place(rt, answer, NULL) == -EPERM);
+  ebb_task *t = start_caller(rt, &c);
+  gate_pass(&c.visit->held.may_end);
+  tick_until_finished(rt, t);
+  CHECK(is(finish(t), EBB_COMPLETED, &c) && got(&c, 0, 42, 0));
+  free_runtime(rt);
+}
+
+/* The call uses the stack of the task, and what is there. */
+static void a_runtime_that_goes_waits_for_calls_in_place(void) {
+  for (int never_block = 0; never_block < 2; never_block++) {
+    ebb_runtime *rt = new_narrow_runtime(never_block);
+    caller c = CALLER, late = CALLER;
+    ebb_task_release(start_caller(rt, &c));
+    gate_wait(&c.visit->held.started, 1);
+    ebb_task_release(start_caller(rt, &late));
+    pthread_t thread = start_thread(pass_when_asked, &c.visit->held);
+    CHECK(ebb_runtime_shutdown_timeout(rt, 0) == 0);
+    CHECK(got(&c, 0, 42, -ECANCELED));
+    CHECK(got(&late, -ECANCELED, 0, -ECANCELED));
+    join_thread(thread);
+  }
+}
+
+static void a_clean_up_at_the_end_can_begin_no_call(void) {
+  ebb_runtime *rt = new_real_runtime();
+  caller c = CALLER;
+  c.cleaning = true;
+  ebb_task_release(start_caller(rt, &c));
+  free_runtime(rt);
+  CHECK(got(&c, -EAGAIN, 0, 0));
+}
+
+int main(void) {
+  int fds = count_fds();
+  RUN(work_runs_on_another_thread_without_a_runtime);
+  RUN(tasks_run_while_work_is_done);
+  RUN(work_that_nobody_joins_is_done_all_the_same);
+  RUN(a_runtime_has_as_many_threads_as_it_was_given);
+  RUN(work_is_no_deadlock_but_what_comes_after_may_be_one);
+  RUN(virtual_time_stands_still_while_work_is_done);
+  RUN(sets_and_maps_hold_blocking_work);
+  RUN(a_host_with_a_loop_of_its_own_gets_results);
+  RUN(work_that_has_not_started_is_aborted);
+  RUN(work_that_has_started_runs_to_its_end);
+  RUN(a_runtime_that_goes_waits_for_what_has_started);
+  RUN(a_clean_up_at_the_end_is_not_kept_by_work);
+  RUN(a_runtime_need_not_wait_for_long);
+  RUN(a_time_below_zero_is_none);
+  RUN(a_runtime_without_work_goes_at_once);
+  RUN(a_task_cannot_shut_its_runtime_down);
+  RUN(work_can_be_done_by_the_pool_of_another_runtime);
+  RUN(either_runtime_may_go_while_work_is_done);
+  RUN(a_call_in_place_lets_other_tasks_run);
+  RUN(a_call_in_place_that_has_not_begun_is_aborted);
+  RUN(a_call_in_place_that_has_begun_is_waited_for);
+  RUN(a_task_that_was_aborted_begins_no_call);
+  RUN(a_clean_up_may_make_a_call_in_place);
+  RUN(a_call_in_place_can_be_made_outside_of_tasks);
+  RUN(an_interrupt_ends_the_wait_for_a_call_that_has_not_begun);
+  RUN(an_interrupt_does_not_end_a_call_that_has_begun);
+  RUN(a_host_with_a_loop_of_its_own_may_not_call_in_place);
+  RUN(a_runtime_that_goes_waits_for_calls_in_place);
+  RUN(a_clean_up_at_the_end_can_begin_no_call);
+  CHECK(count_fds() == fds);
+  return test_summary();
+}
