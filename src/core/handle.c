@@ -19,13 +19,14 @@ static void retain_owner(void *h) { ebb_handle_retain(h); }
 
 static void release_owner(void *h) { ebb_handle_release(h); }
 
-/* The first runtime of a process that has a handle goes on counting ids as it
+/* The first runtime of a process that is numbered goes on counting ids as it
    did before. The others may have tasks with such ids. */
-static void number(ebb_handle *h, ebb_runtime *rt) {
+void ebb_handle_number(ebb_runtime *rt) {
   static _Atomic uint64_t last;
-  h->number = atomic_fetch_add(&last, 1) + 1;
-  h->taken = rt->last_id;
-  rt->last_id += (h->number - 1) << ID_BITS;
+  if (rt->number != 0) return;
+  rt->number = atomic_fetch_add(&last, 1) + 1;
+  rt->numbered_at = rt->last_id;
+  rt->last_id += (rt->number - 1) << ID_BITS;
 }
 
 static int init(ebb_handle *h, ebb_runtime *rt) {
@@ -57,7 +58,9 @@ int ebb_handle_get(ebb_runtime *rt, ebb_handle **out) {
       free(h);
       return err;
     }
-    number(h, rt);
+    ebb_handle_number(rt);
+    h->number = rt->number;
+    h->taken = rt->numbered_at;
     rt->handle = h;
   }
   *out = rt->handle;

@@ -125,6 +125,8 @@ struct ebb_runtime {
   ebb_task *current;  /* NULL only inside the loop itself */
   ebb_stack *stack;   /* the pool stack that runs; NULL: the native one */
 
+  uint64_t number;    /* see handle.c; 0: none yet */
+  ebb_id numbered_at; /* last_id at that time */
   ebb_id last_id;
   int64_t now; /* when the loop last looked at the clock */
   uint32_t ready_count;

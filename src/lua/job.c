@@ -91,6 +91,7 @@ static lua_job *new_job(lua_State *L, ebb_lua *el, ebb_lua_port *port,
   if (ebb_lua_port_get(el, &err) == NULL) ebb_lua_raise(L, err);
   lua_job *j = malloc(sizeof *j);
   if (j == NULL) ebb_lua_raise(L, -ENOMEM);
+  ebb_handle_spare_ids(port->handle, el->rt);
   ebb_lua_job_init(j, &job_ops, el, port, blocking);
   return j;
 }
