@@ -65,7 +65,9 @@ typedef uint64_t ebb_id;
 
 /* ---- runtime ---------------------------------------------------------- */
 
-/* The same contract as lua_Alloc: `size` 0 frees, NULL means no memory. */
+/* The same contract as lua_Alloc: `size` 0 frees, NULL means no memory. It is
+   called on the runtime's thread only: what several threads share, and Lua
+   states on other threads, come from malloc. */
 typedef void *(*ebb_alloc_fn)(void *ctx, void *block, size_t old_size,
                               size_t size);
 

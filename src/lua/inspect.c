@@ -140,6 +140,7 @@ static void describe_wait(lua_State *L, ebb_lua *el, ebb_task *t) {
 }
 
 static bool is_stuck(const ebb_task *t) {
+  if (is_hidden(t)) return false;
   return t->state == EBB_WAITING || (t->state == EBB_READY && t->parked);
 }
 
