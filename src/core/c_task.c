@@ -62,10 +62,11 @@ int ebb_c_task_new(ebb_runtime *rt, const ebb_target *target, ebb_body body,
     return target->local_set != NULL
                ? -EINVAL
                : ebb_c_job_new(rt, target, body, out);
+  ebb_local_set *set = target != NULL ? target->local_set : NULL;
+  if (set != NULL && ebb_local_set_reserve(set) < 0) return -ENOMEM;
   *out = ebb_c_task_create(rt, body);
   if (*out == NULL) return -ENOMEM;
-  if (target != NULL && target->local_set != NULL)
-    ebb_local_set_put(target->local_set, *out);
+  if (set != NULL) ebb_local_set_put(set, *out);
   return 0;
 }
 

@@ -15,10 +15,24 @@ void ebb_local_set_init(ebb_local_set *s, ebb_runtime *rt) {
 
 /* ---- members ---- */
 
+int ebb_local_set_reserve(ebb_local_set *s) {
+  if (s->spare == NULL)
+    s->spare = ebb_alloc_new(&s->rt->alloc, sizeof *s->spare);
+  return s->spare != NULL ? 0 : -ENOMEM;
+}
+
 void ebb_local_set_put(ebb_local_set *s, ebb_task *t) {
-  assert(t->state == EBB_NEW && t->local == NULL);
-  t->local = s;
-  ebb_list_push(&s->members, &t->local_link);
+  ebb_member *m = s->spare;
+  assert(t->state == EBB_NEW && t->local == NULL && m != NULL);
+  s->spare = NULL;
+  m->set = s;
+  m->task = t;
+  t->local = m;
+  ebb_list_push(&s->members, &m->link);
+}
+
+static void free_member(ebb_local_set *s, ebb_member *m) {
+  ebb_alloc_free(&s->rt->alloc, m, sizeof *m);
 }
 
 /* Puts a task that is ready in its set into the run queue. */
@@ -28,19 +42,27 @@ static void unpark(ebb_task *t) {
 }
 
 void ebb_local_set_remove(ebb_task *t) {
-  ebb_local_set *s = t->local;
-  ebb_list_remove(&t->local_link);
+  ebb_member *m = t->local;
+  ebb_local_set *s = m->set;
+  ebb_list_remove(&m->link);
   t->local = NULL;
+  if (s->spare == NULL)
+    s->spare = m;
+  else
+    free_member(s, m);
   if (t->parked && t->state == EBB_READY) unpark(t);
   if (ebb_list_is_empty(&s->members)) ebb_wake_all(&s->drained);
 }
 
-void ebb_local_set_disband(ebb_local_set *s, void (*with)(ebb_task *t)) {
+void ebb_local_set_destroy(ebb_local_set *s, void (*with)(ebb_task *t)) {
   while (!ebb_list_is_empty(&s->members)) {
-    ebb_task *t = ebb_container_of(s->members.next, ebb_task, local_link);
+    ebb_task *t =
+        ebb_container_of(s->members.next, ebb_member, link)->task;
     ebb_local_set_remove(t);
     with(t);
   }
+  free_member(s, s->spare);
+  s->spare = NULL;
 }
 
 /* ---- driving ---- */
@@ -68,12 +90,13 @@ int ebb_local_set_new(ebb_runtime *rt, ebb_local_set **out) {
 
 void ebb_local_set_free(ebb_local_set *s) {
   assert(s->drivers == 0);
-  ebb_local_set_disband(s, ebb_task_abort);
+  ebb_local_set_destroy(s, ebb_task_abort);
   ebb_alloc_free(&s->rt->alloc, s, sizeof *s);
 }
 
 ebb_local_set *ebb_local_set_current(const ebb_runtime *rt) {
-  return rt->current == NULL ? NULL : rt->current->local;
+  const ebb_task *t = rt->current;
+  return t == NULL || t->local == NULL ? NULL : t->local->set;
 }
 
 void *ebb_local_set_run_until(ebb_local_set *s,

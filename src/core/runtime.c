@@ -27,7 +27,6 @@ static void init_root(ebb_runtime *rt) {
   rt->root.refs = 1;
   rt->root.timer.place = EBB_HEAP_NONE;
   ebb_list_init(&rt->root.link);
-  ebb_list_init(&rt->root.local_link);
   ebb_list_init(&rt->root.joiners);
   rt->current = &rt->root;
   rt->budget = EBB_BUDGET;

@@ -67,7 +67,7 @@ static ebb_task *pop_ready(ebb_runtime *rt) {
     if (rt->ready_count > EBB_CROWD) ebb_task_prefetch(t, &rt->ready);
     ebb_list_remove(&t->link);
     rt->ready_count--;
-    if (t->local == NULL || t->local->drivers > 0) return t;
+    if (ebb_is_driven(t)) return t;
     ebb_task_make_ready(t);
   }
   return NULL;

@@ -22,7 +22,6 @@ ebb_task *ebb_task_create(ebb_runtime *rt, const ebb_task_ops *ops) {
                   .timer = {EBB_HEAP_NONE},
                   .state = EBB_NEW};
   ebb_list_init(&t->link);
-  ebb_list_init(&t->local_link);
   ebb_list_init(&t->joiners);
   t->id_slot =
       ebb_table_insert(&rt->tasks, (uint32_t)t->id, EBB_KEY_INT(t->id), t);
@@ -45,9 +44,9 @@ static void free_task(ebb_task *t) {
 
 void ebb_task_make_ready(ebb_task *t) {
   t->state = EBB_READY;
-  t->parked = t->local != NULL && t->local->drivers == 0;
+  t->parked = !ebb_is_driven(t);
   if (t->parked) {
-    ebb_list_push(&t->local->ready, &t->link);
+    ebb_list_push(&t->local->set->ready, &t->link);
     return;
   }
   ebb_list_push(&t->rt->ready, &t->link);

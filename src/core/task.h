@@ -84,14 +84,14 @@ struct ebb_task {
   uint32_t refs;     /* scheduler until finished, set, handles (R7) */
   uint32_t set_slot; /* place in the set; meaningful while set != NULL */
   uint32_t polls;
-  ebb_list local_link; /* in local->members while local != NULL */
 
   ebb_list link;
   ebb_runtime *rt;
   const ebb_task_ops *ops;
   ebb_stack *stack; /* the stack it is suspended on, or NULL (R8) */
   ebb_join_set *set;
-  ebb_local_set *local; /* that it runs in; not NULL only until finished */
+  struct ebb_member *local; /* its place in a LocalSet; not NULL only until
+                               finished */
   int status;       /* how the last wait ended: 0 or negative errno */
   ebb_timer timer;  /* in rt->timers while a deadline is waited for */
   uint8_t state;    /* ebb_state */
@@ -100,7 +100,7 @@ struct ebb_task {
   bool closing : 1; /* its clean-up runs: no abort cuts its waits (R5) */
   bool parking : 1; /* waits in ebb_park */
   bool token : 1;   /* an unpark that came before */
-  bool parked : 1; /* it is ready in local->ready, not in the run queue */
+  bool parked : 1; /* it is ready in its LocalSet, not in the run queue */
   bool unconstrained : 1; /* has no budget: never forced to yield */
 };
 

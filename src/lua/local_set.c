@@ -66,7 +66,7 @@ static bool push_guard(lua_State *L, ebb_lua *el) {
 }
 
 bool ebb_lua_push_local_set(lua_State *L, ebb_lua *el) {
-  const ebb_local_set *own = el->rt->current->local;
+  const ebb_local_set *own = ebb_local_set_current(el->rt);
   if (push_guard(L, el)) {
     lua_getiuservalue(L, -1, UV_SET);
     lua_remove(L, -2);
@@ -193,7 +193,7 @@ static int set_close(lua_State *L) {
   lua_local_set *s = ebb_lua_check(L, el, 1, CLASS_LOCAL_SET);
   if (!s->open || el->rt == NULL) return 0;
   s->open = false;
-  ebb_local_set_disband(&s->engine, ebb_task_abort);
+  ebb_local_set_destroy(&s->engine, ebb_task_abort);
   return 0;
 }
 

@@ -88,6 +88,7 @@ ebb_lua_task *ebb_lua_task_of(lua_State *L, ebb_lua_group *group,
     lt->job = ebb_lua_carried_job(L, el, carrier);
     return lt;
   }
+  if (ebb_local_set_reserve(set) < 0) ebb_lua_raise(L, -ENOMEM);
   ebb_lua_task *lt = ebb_lua_task_new(L, group, anchors, thread, body);
   if (!el->closing) ebb_local_set_put(set, &lt->task);
   return lt;
