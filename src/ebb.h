@@ -29,7 +29,9 @@
        call. Any other waiting task costs its own memory alone.
    R9  A call that fails has changed nothing. Failure is a negative errno.
    R10 Times are int64_t nanoseconds of the runtime's clock; waits take
-       deadlines, EBB_NEVER being one that does not come. */
+       deadlines, EBB_NEVER being one that does not come.
+   R11 What is given to a waiting task is its own from that moment; if the
+       task is aborted before it runs, the next in line has it at once. */
 #ifndef EBB_H
 #define EBB_H
 
@@ -56,6 +58,9 @@ typedef struct ebb_join_map ebb_join_map;
 typedef struct ebb_waker ebb_waker;
 typedef struct ebb_handle ebb_handle;
 typedef struct ebb_local_set ebb_local_set;
+typedef struct ebb_semaphore ebb_semaphore;
+typedef struct ebb_notify ebb_notify;
+typedef struct ebb_channel ebb_channel;
 
 /* Counted from 1, never used again. Unique within a runtime, and among all
    runtimes that tasks are spawned on from another. */
@@ -318,6 +323,83 @@ EBB_API void *ebb_local_set_run_until(ebb_local_set *s,
 /* Tokio: awaiting a LocalSet. Drives the set until it has no unfinished
    task. Returns what a wait returns. */
 EBB_API int ebb_local_set_await(ebb_local_set *s, int64_t deadline);
+
+/* ---- synchronisation ---------------------------------------------------
+
+   Any number of tasks may wait in one of these, and are served in the order
+   of their coming (R11). To wait in them allocates nothing. They belong to
+   one runtime and must have been freed before it is. Nobody may be in a call
+   that waits in one when it is freed.
+
+   Besides what a wait returns, the waits return -EPIPE when the semaphore
+   or channel is closed. A try_ call never waits, and returns -EAGAIN where
+   the other one would. */
+
+/* No semaphore has more permits than that. */
+#define EBB_PERMITS_MAX UINT32_MAX
+
+/* Tokio: sync::Semaphore. Returns 0 or -ENOMEM. */
+EBB_API int ebb_semaphore_new(ebb_runtime *rt, uint32_t permits,
+                              ebb_semaphore **out);
+EBB_API void ebb_semaphore_free(ebb_semaphore *s);
+
+/* Takes n permits at once, for good: who wants to give them back calls
+   ebb_semaphore_add_permits. While somebody waits, nobody who comes later
+   gets a permit, even if he wants fewer. */
+EBB_API int ebb_semaphore_acquire(ebb_semaphore *s, uint32_t n,
+                                  int64_t deadline);
+EBB_API int ebb_semaphore_try_acquire(ebb_semaphore *s, uint32_t n);
+
+/* Returns 0 or -EOVERFLOW, beyond EBB_PERMITS_MAX. Also when closed. */
+EBB_API int ebb_semaphore_add_permits(ebb_semaphore *s, uint32_t n);
+
+/* How many one who comes now could have: 0 while somebody waits. */
+EBB_API uint32_t ebb_semaphore_available_permits(const ebb_semaphore *s);
+
+/* Who waits, and who comes later, gets -EPIPE. */
+EBB_API void ebb_semaphore_close(ebb_semaphore *s);
+EBB_API bool ebb_semaphore_is_closed(const ebb_semaphore *s);
+
+/* Tokio: sync::Notify. Returns 0 or -ENOMEM. */
+EBB_API int ebb_notify_new(ebb_runtime *rt, ebb_notify **out);
+EBB_API void ebb_notify_free(ebb_notify *n);
+
+/* Tokio: Notify::notified. Waits for a notification, or takes the one that
+   was kept. */
+EBB_API int ebb_notify_wait(ebb_notify *n, int64_t deadline);
+
+/* Notifies the first that waits; if nobody does, one notification is kept
+   for the next that comes, however often this is called. */
+EBB_API void ebb_notify_one(ebb_notify *n);
+
+/* Notifies all that wait now, and keeps nothing. */
+EBB_API void ebb_notify_waiters(ebb_notify *n);
+
+/* Tokio: sync::mpsc::channel, with any number of receivers. Holds up to
+   `limit` values beyond those that waiting receivers have been given; 0 is
+   no limit. Returns 0 or -ENOMEM. The values are pointers that the channel
+   does not look at; those that are in it when it is freed are forgotten, so
+   take them out before. */
+EBB_API int ebb_channel_new(ebb_runtime *rt, size_t limit,
+                            ebb_channel **out);
+EBB_API void ebb_channel_free(ebb_channel *c);
+
+/* Returns 0 when the value is in the channel, or a receiver's own; -ENOMEM
+   also when the channel could not grow. After any failure the value is still
+   the caller's. */
+EBB_API int ebb_channel_send(ebb_channel *c, void *value, int64_t deadline);
+EBB_API int ebb_channel_try_send(ebb_channel *c, void *value);
+
+/* Takes the oldest value out. Returns 1, 0 when the channel is closed and
+   empty, or as above; never -EPIPE. */
+EBB_API int ebb_channel_recv(ebb_channel *c, int64_t deadline, void **value);
+EBB_API int ebb_channel_try_recv(ebb_channel *c, void **value);
+
+/* Ends all sends, those that wait with -EPIPE. What is in the channel can
+   still be received. */
+EBB_API void ebb_channel_close(ebb_channel *c);
+EBB_API bool ebb_channel_is_closed(const ebb_channel *c);
+EBB_API size_t ebb_channel_len(const ebb_channel *c);
 
 /* ---- JoinSet ---------------------------------------------------------- */
 

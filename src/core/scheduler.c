@@ -216,6 +216,7 @@ void ebb_root_move_here(ebb_runtime *rt) {
   if (root->state == EBB_READY) rt->ready_count--;
   ebb_list_remove(&root->link);
   ebb_heap_remove(&rt->timers, &root->timer);
+  ebb_task_leave_line(root);
   root->state = EBB_RUNNING;
   rt->ticking = false;
   if (t->state == EBB_RUNNING) ebb_task_finish(t);

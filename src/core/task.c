@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "join_set.h"
+#include "line.h"
 #include "local_set.h"
 
 /* ---- life ---- */
@@ -63,6 +64,7 @@ void ebb_task_start(ebb_task *t) {
 void ebb_task_finish(ebb_task *t) {
   assert(t->state == EBB_RUNNING && t->stack == NULL);
   t->state = EBB_FINISHED;
+  ebb_task_leave_line(t);
   ebb_wake_all(&t->joiners);
   if (t->set != NULL) ebb_join_set_finished(t->set, t);
   if (t->local != NULL) ebb_local_set_remove(t);
@@ -118,10 +120,12 @@ void ebb_task_result(ebb_task *t, ebb_result *result) {
 void ebb_task_abort(ebb_task *t) {
   if (t->state == EBB_FINISHED) return;
   t->aborted = true;
-  if (t->ops->abort != NULL)
+  if (t->ops->abort != NULL) {
     t->ops->abort(t);
-  else if (!t->closing)
+  } else if (!t->closing) {
     ebb_task_wake(t, -ECANCELED);
+    ebb_task_leave_line(t);
+  }
 }
 
 /* ---- waiting ---- */
@@ -158,6 +162,15 @@ void ebb_task_wake(ebb_task *t, int status) {
   ebb_heap_remove(&t->rt->timers, &t->timer);
   t->status = status;
   ebb_task_make_ready(t);
+}
+
+void ebb_task_leave_line(ebb_task *t) {
+  ebb_line *line = t->line;
+  bool granted = t->granted;
+  if (line == NULL) return;
+  t->line = NULL;
+  t->granted = false;
+  line->left(line, t->want, granted);
 }
 
 void ebb_wake_all(ebb_list *list) {

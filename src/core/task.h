@@ -92,6 +92,7 @@ struct ebb_task {
   ebb_join_set *set;
   struct ebb_member *local; /* its place in a LocalSet; not NULL only until
                                finished */
+  struct ebb_line *line; /* waits there, or has a grant of it; see line.h */
   int status;       /* how the last wait ended: 0 or negative errno */
   ebb_timer timer;  /* in rt->timers while a deadline is waited for */
   uint8_t state;    /* ebb_state */
@@ -100,8 +101,10 @@ struct ebb_task {
   bool closing : 1; /* its clean-up runs: no abort cuts its waits (R5) */
   bool parking : 1; /* waits in ebb_park */
   bool token : 1;   /* an unpark that came before */
-  bool parked : 1; /* it is ready in its LocalSet, not in the run queue */
+  bool granted : 1; /* meaningful while line != NULL */
+  bool parked : 1;  /* it is ready in its LocalSet, not in the run queue */
   bool unconstrained : 1; /* has no budget: never forced to yield */
+  uint32_t want;    /* how much of it; meaningful while line != NULL */
 };
 
 /* No kind of task is larger: they all come from one pool. */
@@ -197,6 +200,10 @@ void ebb_wait_yield(ebb_runtime *rt, const char *what);
 
 /* Ends the wait of a waiting task with a status; else does nothing. */
 void ebb_task_wake(ebb_task *t, int status);
+
+/* A task in a line, or with a grant that it has not taken, is out of it:
+   what it was granted goes back. Does nothing for another. */
+void ebb_task_leave_line(ebb_task *t);
 
 /* Ends the wait of every task in the list. */
 void ebb_wake_all(ebb_list *list);
