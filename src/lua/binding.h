@@ -14,6 +14,7 @@
 #include <lua.h>
 
 #include "../core/join_map.h"
+#include "../core/line.h"
 #include "../core/scheduler.h"
 
 #if LUA_VERSION_NUM != 504
@@ -63,6 +64,20 @@ typedef enum ebb_lua_class {
   CLASS_LOCAL_SCOPE,
   CLASS_ACCESS_ERROR,
   CLASS_UNCONSTRAINED,
+  CLASS_SEMAPHORE,
+  CLASS_MUTEX,
+  CLASS_RW_LOCK,
+  CLASS_PERMIT,
+  CLASS_NOTIFY,
+  CLASS_BARRIER,
+  CLASS_SENDER,
+  CLASS_RECEIVER,
+  CLASS_ONESHOT_SENDER,
+  CLASS_ONESHOT_RECEIVER,
+  CLASS_WATCH_SENDER,
+  CLASS_WATCH_RECEIVER,
+  CLASS_BROADCAST_SENDER,
+  CLASS_BROADCAST_RECEIVER,
   CLASS_COUNT
 } ebb_lua_class;
 
@@ -185,6 +200,17 @@ void ebb_lua_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
 static inline ebb_lua_task *ebb_lua_current(const ebb_lua *el) {
   ebb_task *t = el->rt->current;
   return t->ops == &ebb_lua_task_ops ? (ebb_lua_task *)t : NULL;
+}
+
+/* The same for a class that shares functions with others: they get the class
+   as their second upvalue. */
+void ebb_lua_define_kin(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                        const char *name, const luaL_Reg *methods,
+                        const luaL_Reg *metamethods);
+
+/* The class that the running function of those is of. */
+static inline ebb_lua_class ebb_lua_class_of(lua_State *L) {
+  return (ebb_lua_class)lua_tointeger(L, lua_upvalueindex(2));
 }
 
 /* Raises the Lua error for a negative errno of the engine. */
@@ -333,8 +359,17 @@ int ebb_lua_wait(lua_State *L, ebb_lua *el, ebb_list *list, int64_t deadline,
                  const char *what, lua_KFunction k);
 int ebb_lua_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k);
 
+/* The same in a line. ebb_line_take, called before anything else when the
+   wait is over, tells whether something was granted. If not, callers look
+   again: all who waited have been dismissed, or a signal has come. */
+int ebb_lua_wait_in(lua_State *L, ebb_lua *el, ebb_line *line, uint32_t want,
+                    const char *what, lua_KFunction k);
+
 /* The same to the back of the run queue. */
 int ebb_lua_yield(lua_State *L, ebb_lua *el, lua_KFunction k);
+
+/* Raises an error where waiting is refused. The waits do it themselves. */
+void ebb_lua_check_may_wait(lua_State *L, ebb_lua *el);
 
 /* ---- close.c: the end of the state ---- */
 
@@ -413,6 +448,7 @@ void ebb_lua_define_join_set(lua_State *L, ebb_lua *el);
 void ebb_lua_define_builder(lua_State *L, ebb_lua *el);
 void ebb_lua_define_handle(lua_State *L, ebb_lua *el);
 void ebb_lua_define_carrier(lua_State *L, ebb_lua *el);
+void ebb_lua_define_sync(lua_State *L, ebb_lua *el);
 
 /* Each fills the table at the top of the stack with functions. */
 void ebb_lua_open_task(lua_State *L, ebb_lua *el);
@@ -426,6 +462,7 @@ void ebb_lua_open_task_local(lua_State *L, ebb_lua *el);
 void ebb_lua_open_local_set(lua_State *L, ebb_lua *el);
 void ebb_lua_open_handle(lua_State *L, ebb_lua *el);
 void ebb_lua_open_runtime(lua_State *L, ebb_lua *el);
+void ebb_lua_open_sync(lua_State *L, ebb_lua *el);
 
 /* Pushes the key of a task, nil if it has none; and as text for people, the
    string in quotes. */

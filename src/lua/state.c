@@ -55,6 +55,20 @@ static const char *const class_names[CLASS_COUNT] = {
     [CLASS_LOCAL_SCOPE] = "ebb.scope",
     [CLASS_ACCESS_ERROR] = "AccessError",
     [CLASS_UNCONSTRAINED] = "ebb.unconstrained",
+    [CLASS_SEMAPHORE] = "Semaphore",
+    [CLASS_MUTEX] = "Mutex",
+    [CLASS_RW_LOCK] = "RwLock",
+    [CLASS_PERMIT] = "Permit",
+    [CLASS_NOTIFY] = "Notify",
+    [CLASS_BARRIER] = "Barrier",
+    [CLASS_SENDER] = "Sender",
+    [CLASS_RECEIVER] = "Receiver",
+    [CLASS_ONESHOT_SENDER] = "OneshotSender",
+    [CLASS_ONESHOT_RECEIVER] = "OneshotReceiver",
+    [CLASS_WATCH_SENDER] = "WatchSender",
+    [CLASS_WATCH_RECEIVER] = "WatchReceiver",
+    [CLASS_BROADCAST_SENDER] = "BroadcastSender",
+    [CLASS_BROADCAST_RECEIVER] = "BroadcastReceiver",
 };
 
 void *ebb_lua_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class) {
@@ -85,6 +99,26 @@ void ebb_lua_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
   luaL_setfuncs(L, methods, 1);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
+}
+
+/* Fills the table at the top of the stack, and pops it. */
+static void set_kin(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                    const luaL_Reg *functions) {
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushinteger(L, class);
+  luaL_setfuncs(L, functions, 2);
+  lua_pop(L, 1);
+}
+
+void ebb_lua_define_kin(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                        const char *name, const luaL_Reg *methods,
+                        const luaL_Reg *metamethods) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  ebb_lua_define_class(L, el, class, name, none, none);
+  ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
+  lua_getfield(L, -1, "__index");
+  set_kin(L, el, class, methods);
+  set_kin(L, el, class, metamethods);
 }
 
 void ebb_lua_error(lua_State *L, const char *format, ...) {
@@ -191,6 +225,7 @@ static ebb_lua *new_state(lua_State *L, ebb_runtime *rt) {
   ebb_lua_define_builder(L, el);
   ebb_lua_define_handle(L, el);
   ebb_lua_define_carrier(L, el);
+  ebb_lua_define_sync(L, el);
   /* The last step: a state that is only half made is not found again. */
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);

@@ -32,7 +32,7 @@ static bool in_finalizer(lua_State *L) {
   return false;
 }
 
-static void check_may_wait(lua_State *L, ebb_lua *el) {
+void ebb_lua_check_may_wait(lua_State *L, ebb_lua *el) {
   if (el->no_wait != NULL)
     luaL_error(L, "cannot wait inside %s", el->no_wait);
   if (!el->closing && in_finalizer(L))
@@ -46,10 +46,31 @@ static void run_pending_hook(lua_State *L, ebb_lua *el) {
   lua_call(L, 0, 0);
 }
 
+static int renew_sentinel(lua_State *L) {
+  ebb_lua_renew_sentinel(L, lua_touserdata(L, 1));
+  return 0;
+}
+
+/* The main chunk has waited. If there is no memory, what it was granted goes
+   back before the error is raised. */
+static void root_has_waited(lua_State *L, ebb_lua *el) {
+  ebb_task *root = el->rt->current;
+  if (root->line == NULL) {
+    ebb_lua_renew_sentinel(L, el);
+    return;
+  }
+  lua_pushcfunction(L, renew_sentinel);
+  lua_pushlightuserdata(L, el);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
+  ebb_task_leave_line(root);
+  lua_error(L);
+}
+
 /* Deals with the ends of a wait that no caller wants to see. */
 static int settle(lua_State *L, ebb_lua *el, int status) {
+  if (status < 0) ebb_task_leave_line(el->rt->current);
   if (ebb_task_is_root(el->rt->current) && !el->closing)
-    ebb_lua_renew_sentinel(L, el);
+    root_has_waited(L, el);
   switch (status) {
     case 0:
     case -ETIMEDOUT:
@@ -75,7 +96,7 @@ static int settle(lua_State *L, ebb_lua *el, int status) {
 
 /* Around the suspension of the stack. */
 static ebb_lua_task *before(lua_State *L, ebb_lua *el) {
-  check_may_wait(L, el);
+  ebb_lua_check_may_wait(L, el);
   ebb_lua_task *lt = ebb_lua_current(el);
   if (lt != NULL) ebb_lua_run_end(lt);
   return lt;
@@ -95,6 +116,18 @@ int ebb_lua_wait(lua_State *L, ebb_lua *el, ebb_list *list, int64_t deadline,
   }
   ebb_lua_task *lt = before(L, el);
   return after(L, el, lt, ebb_wait(el->rt, list, deadline, what));
+}
+
+int ebb_lua_wait_in(lua_State *L, ebb_lua *el, ebb_line *line, uint32_t want,
+                    const char *what, lua_KFunction k) {
+  if (may_yield(L, el)) {
+    int err = ebb_line_wait_begin(line, el->rt, want, what);
+    if (err < 0) ebb_lua_raise(L, err);
+    return lua_yieldk(L, 0, (lua_KContext)el, k);
+  }
+  ebb_lua_task *lt = before(L, el);
+  int status = ebb_line_wait(line, el->rt, want, EBB_NEVER, what);
+  return after(L, el, lt, status);
 }
 
 int ebb_lua_yield(lua_State *L, ebb_lua *el, lua_KFunction k) {

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT
+   ebb.sync.broadcast (Tokio: sync::broadcast): each receiver gets each value
+   that is sent from its making on. The last n values are kept; a receiver
+   that is further behind is told how many it has missed. Each keeps the
+   number of the value that it wants next, so a waiter that is aborted loses
+   nothing. */
+#include "sync.h"
+
+/* User values of both ends. */
+enum { UV_VALUES = 1, UV_BROADCAST, UV_COUNT = UV_BROADCAST };
+
+typedef struct broadcast {
+  ebb_list waiters; /* in recv(); all are woken, and look again */
+  uint64_t next;    /* the number of the next value, from 0 */
+  uint64_t limit;   /* of the values that are kept */
+  lua_Integer receivers; /* that are not closed */
+  bool closed;           /* the sender is */
+} broadcast;
+
+typedef struct end {
+  broadcast *b;
+  uint64_t next; /* meaningful in a receiver: what it gets next */
+  bool closed;
+} end;
+
+static end *check(lua_State *L, ebb_lua *el) {
+  return ebb_lua_check_kin(L, el);
+}
+
+/* Pushes one; the values are at index `arg`, the broadcast behind them. */
+static void new_end(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                    int arg) {
+  end *e = ebb_lua_new_object(L, el, class, sizeof *e, UV_COUNT);
+  lua_pushvalue(L, arg);
+  lua_setiuservalue(L, -2, UV_VALUES);
+  lua_pushvalue(L, arg + 1);
+  lua_setiuservalue(L, -2, UV_BROADCAST);
+  e->b = lua_touserdata(L, arg + 1);
+  e->next = e->b->next;
+  if (class == CLASS_BROADCAST_RECEIVER) e->b->receivers++;
+}
+
+static int new_broadcast(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  lua_Integer n = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, n >= 1, 1, "capacity is below 1");
+  lua_settop(L, 0);
+  lua_newtable(L);
+  broadcast *b = lua_newuserdatauv(L, sizeof *b, 0);
+  *b = (broadcast){.limit = (uint64_t)n};
+  ebb_list_init(&b->waiters);
+  new_end(L, el, CLASS_BROADCAST_SENDER, 1);
+  new_end(L, el, CLASS_BROADCAST_RECEIVER, 1);
+  return 2;
+}
+
+/* Of either end. Also called by the clean-up of a task that was collected,
+   and when the state is closed. */
+static int close(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  end *e = check(L, el);
+  if (e->b == NULL || e->closed || el->rt == NULL) return 0;
+  e->closed = true;
+  if (ebb_lua_class_of(L) == CLASS_BROADCAST_SENDER)
+    e->b->closed = true;
+  else
+    e->b->receivers--;
+  ebb_wake_all(&e->b->waiters);
+  return 0;
+}
+
+/* A new receiver, of what is sent from now on. */
+static int subscribe(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  check(L, el);
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, UV_VALUES);
+  lua_getiuservalue(L, 1, UV_BROADCAST);
+  new_end(L, el, CLASS_BROADCAST_RECEIVER, 2);
+  return 1;
+}
+
+/* ---- sender ---- */
+
+static lua_Integer place_of(const broadcast *b, uint64_t number) {
+  return (lua_Integer)(number % b->limit) + 1;
+}
+
+static int send(lua_State *L) {
+  end *e = check(L, ebb_lua_open(L));
+  broadcast *b = e->b;
+  ebb_lua_check_value(L);
+  if (e->closed || b->receivers == 0) return ebb_lua_push_fail(L, "closed");
+  lua_getiuservalue(L, 1, UV_VALUES);
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, -2, place_of(b, b->next));
+  b->next++;
+  ebb_wake_all(&b->waiters);
+  lua_pushinteger(L, b->receivers);
+  return 1;
+}
+
+static int receiver_count(lua_State *L) {
+  lua_pushinteger(L, check(L, ebb_lua_open(L))->b->receivers);
+  return 1;
+}
+
+/* ---- receiver ---- */
+
+/* Is there anything to tell? */
+static bool has_news(const end *e) {
+  return e->closed || e->b->closed || e->next != e->b->next;
+}
+
+static int push_news(lua_State *L, end *e, const char *none) {
+  broadcast *b = e->b;
+  uint64_t behind = b->next - e->next;
+  if (e->closed || behind == 0)
+    return ebb_lua_push_fail(L, e->closed || b->closed ? "closed" : none);
+  if (behind > b->limit) {
+    e->next = b->next - b->limit;
+    ebb_lua_push_fail(L, "lagged");
+    lua_pushinteger(L, (lua_Integer)(behind - b->limit));
+    return 3;
+  }
+  lua_getiuservalue(L, 1, UV_VALUES);
+  lua_rawgeti(L, -1, place_of(b, e->next++));
+  return 1;
+}
+
+static int recv_k(lua_State *L, int status, lua_KContext ctx);
+
+static int recv_on(lua_State *L, ebb_lua *el) {
+  end *e = lua_touserdata(L, 1);
+  for (;;) {
+    if (!has_news(e))
+      ebb_lua_wait(L, el, &e->b->waiters, EBB_NEVER, "recv", recv_k);
+    else if (!ebb_budget_take(el->rt))
+      ebb_lua_yield(L, el, recv_k);
+    else
+      return push_news(L, e, NULL);
+  }
+}
+
+static int recv_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, recv_k);
+  return recv_on(L, el);
+}
+
+static int recv(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  check(L, el);
+  return recv_on(L, el);
+}
+
+static int try_recv(lua_State *L) {
+  return push_news(L, check(L, ebb_lua_open(L)), "empty");
+}
+
+void ebb_lua_define_broadcast(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg sender[] = {{"close", close},
+                                    {"receiver_count", receiver_count},
+                                    {"send", send},
+                                    {"subscribe", subscribe},
+                                    {NULL, NULL}};
+  static const luaL_Reg receiver[] = {{"close", close},
+                                      {"recv", recv},
+                                      {"resubscribe", subscribe},
+                                      {"try_recv", try_recv},
+                                      {NULL, NULL}};
+  static const luaL_Reg meta[] = {
+      {"__close", close}, {"__gc", close}, {NULL, NULL}};
+  ebb_lua_define_kin(L, el, CLASS_BROADCAST_SENDER, "BroadcastSender",
+                     sender, meta);
+  ebb_lua_define_kin(L, el, CLASS_BROADCAST_RECEIVER, "BroadcastReceiver",
+                     receiver, meta);
+}
+
+void ebb_lua_open_broadcast(lua_State *L, ebb_lua *el) {
+  ebb_lua_add_function(L, el, "broadcast", new_broadcast);
+}
