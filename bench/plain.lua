@@ -108,6 +108,84 @@ function plain.park()
   return yield()
 end
 
+-- ---- channels: bounded, closable, any number of tasks at both ends
+
+local Queue = {}
+Queue.__index = Queue
+
+local function new_queue()
+  return setmetatable({first = 1, last = 0}, Queue)
+end
+
+function Queue:push(value)
+  self.last = self.last + 1
+  self[self.last] = value
+end
+
+function Queue:pop()
+  local first = self.first
+  local value = self[first]
+  if value == nil then return nil end
+  self[first] = nil
+  self.first = first + 1
+  return value
+end
+
+function Queue:is_empty() return self.first > self.last end
+
+local Channel = {}
+Channel.__index = Channel
+
+function plain.channel(limit)
+  return setmetatable({limit = limit, values = new_queue(), closed = false,
+    senders = new_queue(), receivers = new_queue()}, Channel)
+end
+
+local function wake_first(queue)
+  local task = queue:pop()
+  if task and task.state == "waiting" then
+    task.state = "ready"
+    push(task)
+  end
+end
+
+local function wait_in(waiting)
+  if current then
+    waiting:push(current)
+    plain.park()
+  else
+    run_one()
+  end
+end
+
+function Channel:send(value)
+  local values = self.values
+  while not self.closed and values.last - values.first + 1 >= self.limit do
+    wait_in(self.senders)
+  end
+  if self.closed then return nil, "closed" end
+  values:push(value)
+  wake_first(self.receivers)
+  return true
+end
+
+function Channel:recv()
+  local values = self.values
+  while values:is_empty() do
+    if self.closed then return nil end
+    wait_in(self.receivers)
+  end
+  local value = values:pop()
+  wake_first(self.senders)
+  return value
+end
+
+function Channel:close()
+  self.closed = true
+  while not self.senders:is_empty() do wake_first(self.senders) end
+  while not self.receivers:is_empty() do wake_first(self.receivers) end
+end
+
 -- ---- maps
 
 local Map = {}
