@@ -1,0 +1,239 @@
+-- broadcast: each receiver gets each value.
+
+local ebb = require "ebb"
+local common = require "common"
+local sync = ebb.sync
+
+local settle, error_of = ebb.yield_now, common.error_of
+
+local function pack(...) return {n = select("#", ...), ...} end
+
+describe("a broadcast", function()
+  it("gives each value to each receiver, in order", function()
+    local tx, rx = sync.broadcast(4)
+    local other = tx:subscribe()
+    for i = 1, 3 do assert.equal(2, tx:send(i)) end
+    for i = 1, 3 do
+      assert.equal(i, rx:recv())
+      assert.equal(i, other:recv())
+    end
+    assert.same(pack(nil, "empty"), pack(rx:try_recv()))
+  end)
+
+  it("gives a receiver what is sent from its making on", function()
+    local tx, rx = sync.broadcast(4)
+    tx:send(1)
+    local late = tx:subscribe()
+    local again = rx:resubscribe()
+    tx:send(2)
+    assert.equal(2, late:recv())
+    assert.equal(2, again:recv())
+    assert.equal(1, rx:recv())
+    assert.equal(3, tx:receiver_count())
+  end)
+
+  it("wakes all who wait, in the order of coming", function()
+    local tx, rx = sync.broadcast(1)
+    local log = {}
+    for i = 1, 3 do
+      local mine = i == 1 and rx or tx:subscribe()
+      ebb.spawn(function()
+        local value = mine:recv()
+        log[#log + 1] = i .. value
+      end)
+    end
+    settle()
+    tx:send "x"
+    settle()
+    assert.same({"1x", "2x", "3x"}, log)
+  end)
+
+  it("gives each value to one of the tasks that share a receiver, the one " ..
+     "that has waited longest", function()
+    local tx, rx = sync.broadcast(4)
+    local log = {}
+    for i = 1, 3 do
+      ebb.spawn(function()
+        local value = rx:recv()
+        log[#log + 1] = i .. value
+      end)
+    end
+    settle()
+    for _, value in ipairs {"a", "b", "c"} do
+      tx:send(value)
+      settle()
+    end
+    assert.same({"1a", "2b", "3c"}, log)
+  end)
+
+  it("tells a slow receiver how much it has missed, and goes on with the " ..
+     "oldest that there is", function()
+    local tx, rx = sync.broadcast(3)
+    for i = 1, 10 do tx:send(i) end
+    assert.same(pack(nil, "lagged", 7), pack(rx:recv()))
+    for i = 8, 10 do assert.equal(i, rx:recv()) end
+    assert.same(pack(nil, "empty"), pack(rx:try_recv()))
+    for i = 11, 14 do tx:send(i) end
+    assert.same(pack(nil, "lagged", 1), pack(rx:try_recv()))
+    assert.equal(12, rx:try_recv())
+  end)
+
+  it("is closed by the sender, after what was sent", function()
+    local tx, rx = sync.broadcast(2)
+    local waiter = tx:subscribe()
+    tx:send(1)
+    waiter:recv()
+    local task = ebb.spawn(function() return waiter:recv() end)
+    settle()
+    tx:close()
+    tx:close()
+    assert.equal(1, rx:recv())
+    assert.same(pack(nil, "closed"), pack(rx:recv()))
+    assert.same(pack(nil, "closed"), pack(rx:try_recv()))
+    assert.same(pack(true, nil, "closed"), pack(task:join()))
+    assert.same(pack(nil, "closed"), pack(tx:send(2)))
+  end)
+
+  it("is closed when the sender is collected", function()
+    local tx, rx = sync.broadcast(2)
+    local task = ebb.spawn(function() return rx:recv() end)
+    settle()
+    tx = nil
+    common.collect()
+    assert.same(pack(true, nil, "closed"), pack(task:join()))
+  end)
+
+  it("tells the sender when nobody listens", function()
+    local tx, rx = sync.broadcast(2)
+    do local receiver <close> = rx end
+    assert.same(pack(nil, "closed"), pack(tx:send(1)))
+    assert.equal(0, tx:receiver_count())
+    local late = tx:subscribe()
+    assert.equal(1, tx:send(2))
+    assert.equal(2, late:recv())
+    late = nil
+    common.collect()
+    assert.equal(0, tx:receiver_count())
+  end)
+
+  it("ends the wait of a receiver that another task closes", function()
+    local tx, rx = sync.broadcast(2)
+    local task = ebb.spawn(function() return rx:recv() end)
+    settle()
+    rx:close()
+    rx:close()
+    assert.same(pack(true, nil, "closed"), pack(task:join()))
+    assert.equal(0, tx:receiver_count())
+  end)
+
+  it("has lost nothing when a receiver's task is aborted, at any moment",
+     function()
+    for _, sent in ipairs {"before", "after"} do
+      for victim = 1, 3 do
+        local tx, rx = sync.broadcast(2)
+        local ends, tasks, log = {rx, tx:subscribe(), tx:subscribe()}, {}, {}
+        for i = 1, 3 do
+          tasks[i] = ebb.spawn(function()
+            local value = ends[i]:recv()
+            log[#log + 1] = value
+          end)
+        end
+        settle()
+        if sent == "before" then tx:send(1) end
+        tasks[victim]:abort()
+        if sent == "after" then tx:send(1) end
+        settle()
+        assert.same({1, 1}, log)
+        assert.equal(1, ends[victim]:recv())
+      end
+    end
+  end)
+
+  it("leaves the value to the next of those who share a receiver", function()
+    for victim = 1, 3 do
+      local tx, rx = sync.broadcast(4)
+      local tasks, log = {}, {}
+      for i = 1, 3 do
+        tasks[i] = ebb.spawn(function()
+          local value = rx:recv()
+          log[#log + 1] = i .. value
+        end)
+      end
+      settle()
+      for i = 1, 3 do tx:send(i) end
+      tasks[victim]:abort()
+      settle()
+      assert.equal(2, #log)
+      assert.equal(3, rx:recv())
+    end
+  end)
+
+  it("can be waited for in the clean-up of an aborted task", function()
+    local tx, rx = sync.broadcast(2)
+    local got
+    local task = ebb.spawn(function()
+      local cleanup <close> = common.closer(function() got = rx:recv() end)
+      rx:recv()
+    end)
+    settle()
+    tx:send(1)
+    task:abort()
+    settle()
+    assert.equal(1, got)
+  end)
+
+  it("can be waited for inside a comparator and a generator", function()
+    local tx, rx = sync.broadcast(8)
+    local other = tx:subscribe()
+    local sorter = ebb.spawn(function()
+      table.sort({2, 1}, function(a, b)
+        rx:recv()
+        return a < b
+      end)
+    end)
+    local walker = ebb.spawn(function()
+      return coroutine.wrap(function() return other:recv() end)()
+    end)
+    for i = 1, 4 do
+      settle()
+      tx:send(i)
+    end
+    sorter:await()
+    assert.equal(1, walker:await())
+  end)
+
+  it("lets others run although there is always something", function()
+    local tx, rx = sync.broadcast(1)
+    local turns = 0
+    local other = ebb.spawn(function()
+      while true do
+        turns = turns + 1
+        ebb.yield_now()
+      end
+    end)
+    for i = 1, 1000 do
+      tx:send(i)
+      rx:recv()
+    end
+    assert.is_true(turns >= 1000 // 128)
+    other:abort()
+  end)
+
+  it("is named in the message of a deadlock", function()
+    local tx, rx = sync.broadcast(1)
+    assert.matches("the main chunk waits for recv", error_of(rx.recv, rx))
+    assert.equal(1, tx:send(1))
+  end)
+
+  it("names the argument that is wrong", function()
+    local tx = sync.broadcast(1)
+    assert.matches("bad argument #1", error_of(function()
+      sync.broadcast(0)
+    end))
+    assert.matches("bad argument #1", error_of(function()
+      sync.broadcast()
+    end))
+    assert.matches("bad argument #1 to 'send'.*other than nil",
+      error_of(function() tx:send(nil) end))
+  end)
+end)
