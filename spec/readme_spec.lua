@@ -193,6 +193,9 @@ describe("README.md", function()
     for name in readme:gmatch "[^/%w<]time%.([%l_]+)" do
       assert.is_function(ebb.time[name], name)
     end
+    for name in readme:gmatch "[^/%w<]sync%.([%a_]+)" do
+      assert.is_truthy(ebb.sync[name], name)
+    end
     for name in readme:gmatch "map:([%l_]+)" do
       assert.is_function(ebb.JoinMap.new()[name], name)
     end
@@ -227,12 +230,31 @@ local SAMPLES <const> = {
   LocalKey = function() return ebb.task_local "name" end,
   Runtime = ebb.Runtime.new,
   JoinMapBuilder = function() return ebb.JoinMap.new():build_task() end,
-  JoinSetBuilder = function() return ebb.JoinSet.new():build_task() end
+  JoinSetBuilder = function() return ebb.JoinSet.new():build_task() end,
+  Sender = function() return (ebb.sync.channel()) end,
+  Receiver = function() return select(2, ebb.sync.channel()) end,
+  OneshotSender = function() return (ebb.sync.oneshot()) end,
+  OneshotReceiver = function() return select(2, ebb.sync.oneshot()) end,
+  WatchSender = function() return (ebb.sync.watch(1)) end,
+  WatchReceiver = function() return select(2, ebb.sync.watch(1)) end,
+  BroadcastSender = function() return (ebb.sync.broadcast(1)) end,
+  BroadcastReceiver = function() return select(2, ebb.sync.broadcast(1)) end,
+  Notify = ebb.sync.Notify.new,
+  Semaphore = function() return ebb.sync.Semaphore.new(1) end,
+  Permit = function() return ebb.sync.Semaphore.new(1):acquire() end,
+  Mutex = ebb.sync.Mutex.new,
+  RwLock = ebb.sync.RwLock.new,
+  Barrier = function() return ebb.sync.Barrier.new(1) end
 }
 
+-- Those of the tables in it, too.
 local function add_functions(names, prefix, functions)
   for name, value in pairs(functions) do
-    if type(value) == "function" then names[prefix .. name] = true end
+    if type(value) == "function" then
+      names[prefix .. name] = true
+    elseif type(value) == "table" then
+      add_functions(names, prefix .. name .. ".", value)
+    end
   end
 end
 
@@ -240,11 +262,6 @@ end
 local function functions_at_run_time()
   local names = {}
   add_functions(names, "ebb.", ebb)
-  for name, value in pairs(ebb) do
-    if type(value) == "table" then
-      add_functions(names, "ebb." .. name .. ".", value)
-    end
-  end
   for class, sample in pairs(SAMPLES) do
     add_functions(names, class .. ":", getmetatable(sample()).__index)
   end
@@ -283,9 +300,11 @@ describe("lua/meta/ebb.lua", function()
   end)
 
   it("is held against every class that can be made", function()
-    for name, value in pairs(ebb) do
-      if type(value) == "table" and value.new then
-        assert.is_function(SAMPLES[name], "no sample of " .. name)
+    for _, classes in ipairs {ebb, ebb.sync} do
+      for name, value in pairs(classes) do
+        if type(value) == "table" and value.new then
+          assert.is_function(SAMPLES[name], "no sample of " .. name)
+        end
       end
     end
   end)

@@ -1274,4 +1274,485 @@ function ebb.time.resume() end
 ---@param seconds number at least 0
 function ebb.time.advance(seconds) end
 
+-- ---- sync ----
+
+---What tasks tell each other, and how they share. Who waits for any of it is
+---served in the order of coming, and is given what he waits for when it is
+---there: from then on nobody else can have it. A task that is aborted
+---meanwhile loses nothing: it goes to the next in line.
+---
+---Tokio: `tokio::sync`.
+---@class ebb.sync
+ebb.sync = {}
+
+---A channel: values go from any number of tasks to any number of tasks, each
+---value to one of them. A value sent while a receiver waits is that one's,
+---and takes no place in the channel.
+---
+---Either end can be closed; an end that is collected is closed.
+---
+---Tokio: `sync::mpsc::channel`, `sync::mpsc::unbounded_channel`, but with any
+---number of receivers.
+---@param capacity? integer values that it holds, at least 1; default: no limit
+---@return ebb.sync.Sender
+---@return ebb.sync.Receiver
+function ebb.sync.channel(capacity) end
+
+---Tokio: `sync::mpsc::Sender`.
+---@class ebb.sync.Sender
+local Sender = {}
+
+---Sends, and waits while the channel is full (may wait).
+---
+---Tokio: `mpsc::Sender::send`.
+---@param value any but nil
+---@return true? sent nil: the value was not sent
+---@return "closed"? why
+function Sender:send(value) end
+
+---As `send`, but never waits.
+---
+---Tokio: `mpsc::Sender::try_send`.
+---@param value any but nil
+---@return true? sent nil: the value was not sent
+---@return "full"|"closed"|nil why
+function Sender:try_send(value) end
+
+---Ends all sends; what is in the channel can still be received. As a
+---to-be-closed variable, the end is closed at the end of the scope.
+---
+---Tokio: dropping the last `mpsc::Sender`.
+function Sender:close() end
+
+---Has either end been closed?
+---
+---Tokio: `mpsc::Sender::is_closed`.
+---@return boolean
+function Sender:is_closed() end
+
+---Tokio: `sync::mpsc::Receiver`.
+---@class ebb.sync.Receiver
+local Receiver = {}
+
+---The oldest value, which it waits for (may wait); nil when the channel is
+---closed and empty. So `for value in rx.recv, rx do` takes all.
+---
+---Tokio: `mpsc::Receiver::recv`.
+---@return any? value
+function Receiver:recv() end
+
+---As `recv`, but never waits.
+---
+---Tokio: `mpsc::Receiver::try_recv`.
+---@return any? value
+---@return "empty"|"closed"|nil why there is none
+function Receiver:try_recv() end
+
+---Ends all sends; what is in the channel can still be received. As a
+---to-be-closed variable, the end is closed at the end of the scope.
+---
+---Tokio: `mpsc::Receiver::close`.
+function Receiver:close() end
+
+---A channel for one value.
+---
+---Tokio: `sync::oneshot::channel`.
+---@return ebb.sync.OneshotSender
+---@return ebb.sync.OneshotReceiver
+function ebb.sync.oneshot() end
+
+---Tokio: `sync::oneshot::Sender`.
+---@class ebb.sync.OneshotSender
+local OneshotSender = {}
+
+---Sends the value; never waits.
+---
+---Tokio: `oneshot::Sender::send`.
+---@param value any but nil
+---@return boolean sent false: there was one already, or an end is closed
+function OneshotSender:send(value) end
+
+---Nothing will be sent.
+---
+---Tokio: dropping the `oneshot::Sender`.
+function OneshotSender:close() end
+
+---Can nothing be sent (any more)?
+---
+---Tokio: `oneshot::Sender::is_closed`.
+---@return boolean
+function OneshotSender:is_closed() end
+
+---Tokio: `sync::oneshot::Receiver`.
+---@class ebb.sync.OneshotReceiver
+local OneshotReceiver = {}
+
+---The value, which it waits for (may wait). It can be had once.
+---
+---Tokio: awaiting the `oneshot::Receiver`.
+---@return any? value
+---@return "closed"? why there is none and will be none
+function OneshotReceiver:recv() end
+
+---As `recv`, but never waits.
+---
+---Tokio: `oneshot::Receiver::try_recv`.
+---@return any? value
+---@return "empty"|"closed"|nil why there is none
+function OneshotReceiver:try_recv() end
+
+---Nothing can be sent any more; what was sent can still be received.
+---
+---Tokio: `oneshot::Receiver::close`.
+function OneshotReceiver:close() end
+
+---One value that can be changed, and receivers that learn when it has been.
+---Between two looks of a receiver there may have been several changes: only
+---the last can be seen.
+---
+---Tokio: `sync::watch::channel`.
+---@param value any the first value
+---@return ebb.sync.WatchSender
+---@return ebb.sync.WatchReceiver
+function ebb.sync.watch(value) end
+
+---Tokio: `sync::watch::Sender`.
+---@class ebb.sync.WatchSender
+local WatchSender = {}
+
+---Changes the value, unless there is no receiver.
+---
+---Tokio: `watch::Sender::send`.
+---@param value any
+---@return true? sent nil: the value is the old one
+---@return "closed"? why: no receiver, or the sender is closed
+function WatchSender:send(value) end
+
+---Changes the value, also without receivers. Raises an error when the sender
+---is closed.
+---
+---Tokio: `watch::Sender::send_replace`.
+---@param value any
+---@return any old
+function WatchSender:send_replace(value) end
+
+---A new receiver, which has seen the value as it is now.
+---
+---Tokio: `watch::Sender::subscribe`.
+---@return ebb.sync.WatchReceiver
+function WatchSender:subscribe() end
+
+---Tokio: `watch::Sender::borrow`.
+---@return any value
+function WatchSender:borrow() end
+
+---How many receivers are there, not counting those closed or collected?
+---
+---Tokio: `watch::Sender::receiver_count`.
+---@return integer
+function WatchSender:receiver_count() end
+
+---Is there no receiver, or is the sender closed?
+---
+---Tokio: `watch::Sender::is_closed`.
+---@return boolean
+function WatchSender:is_closed() end
+
+---There will be no change any more.
+---
+---Tokio: dropping the `watch::Sender`.
+function WatchSender:close() end
+
+---Each task that waits for changes should have a receiver of its own: it is the
+---receiver that has seen a value or not.
+---
+---Tokio: `sync::watch::Receiver`.
+---@class ebb.sync.WatchReceiver
+local WatchReceiver = {}
+
+---The value; it does not count as seen.
+---
+---Tokio: `watch::Receiver::borrow`.
+---@return any value
+function WatchReceiver:borrow() end
+
+---The value, which counts as seen.
+---
+---Tokio: `watch::Receiver::borrow_and_update`.
+---@return any value
+function WatchReceiver:borrow_and_update() end
+
+---Waits until the value is one that this receiver has not seen, which counts as
+---seen then (may wait).
+---
+---Tokio: `watch::Receiver::changed`.
+---@return true? changed nil: it will not change any more
+---@return "closed"? why
+function WatchReceiver:changed() end
+
+---Is the value one that this receiver has not seen?
+---
+---Tokio: `watch::Receiver::has_changed`.
+---@return boolean? changed nil: the sender or the receiver is closed
+---@return "closed"? why
+function WatchReceiver:has_changed() end
+
+---Does not count as a receiver any more.
+---
+---Tokio: dropping the `watch::Receiver`.
+function WatchReceiver:close() end
+
+---A channel that gives each value to each receiver. It keeps the last
+---`capacity` values; a receiver that is further behind misses some.
+---
+---Tokio: `sync::broadcast::channel`, whose capacity is rounded up.
+---@param capacity integer at least 1
+---@return ebb.sync.BroadcastSender
+---@return ebb.sync.BroadcastReceiver
+function ebb.sync.broadcast(capacity) end
+
+---Tokio: `sync::broadcast::Sender`.
+---@class ebb.sync.BroadcastSender
+local BroadcastSender = {}
+
+---Sends to all receivers there are; never waits.
+---
+---Tokio: `broadcast::Sender::send`.
+---@param value any but nil
+---@return integer? receivers how many there are
+---@return "closed"? why: no receiver, or the sender is closed
+function BroadcastSender:send(value) end
+
+---A new receiver, of what is sent from now on.
+---
+---Tokio: `broadcast::Sender::subscribe`.
+---@return ebb.sync.BroadcastReceiver
+function BroadcastSender:subscribe() end
+
+---How many receivers are there, not counting those closed or collected?
+---
+---Tokio: `broadcast::Sender::receiver_count`.
+---@return integer
+function BroadcastSender:receiver_count() end
+
+---Nothing more will be sent.
+---
+---Tokio: dropping the last `broadcast::Sender`.
+function BroadcastSender:close() end
+
+---Tokio: `sync::broadcast::Receiver`.
+---@class ebb.sync.BroadcastReceiver
+local BroadcastReceiver = {}
+
+---The next value, which it waits for (may wait). A receiver that has missed
+---values gets nil, "lagged" and their number once, and then the oldest that
+---there is.
+---
+---Tokio: `broadcast::Receiver::recv`.
+---@return any? value
+---@return "closed"|"lagged"|nil why there is none
+---@return integer? missed how many, if lagged
+function BroadcastReceiver:recv() end
+
+---As `recv`, but never waits.
+---
+---Tokio: `broadcast::Receiver::try_recv`.
+---@return any? value
+---@return "empty"|"closed"|"lagged"|nil why there is none
+---@return integer? missed how many, if lagged
+function BroadcastReceiver:try_recv() end
+
+---A new receiver, of what is sent from now on.
+---
+---Tokio: `broadcast::Receiver::resubscribe`.
+---@return ebb.sync.BroadcastReceiver
+function BroadcastReceiver:resubscribe() end
+
+---Does not count as a receiver any more.
+---
+---Tokio: dropping the `broadcast::Receiver`.
+function BroadcastReceiver:close() end
+
+---@class ebb.sync.NotifyClass
+ebb.sync.Notify = {}
+
+---Tokio: `sync::Notify::new`.
+---@return ebb.sync.Notify
+function ebb.sync.Notify.new() end
+
+---Tells tasks that something has happened.
+---
+---Tokio: `sync::Notify`.
+---@class ebb.sync.Notify
+local Notify = {}
+
+---Waits for a notification, or takes the one that was kept (may wait).
+---
+---Tokio: `Notify::notified`.
+function Notify:notified() end
+
+---Notifies the task that has waited longest; if nobody waits, one notification
+---is kept for the next, however often this is called.
+---
+---Tokio: `Notify::notify_one`.
+function Notify:notify_one() end
+
+---Notifies all who wait now, and keeps nothing.
+---
+---Tokio: `Notify::notify_waiters`.
+function Notify:notify_waiters() end
+
+---@class ebb.sync.SemaphoreClass
+ebb.sync.Semaphore = {}
+
+---Tokio: `sync::Semaphore::new`.
+---@param permits integer from 0 to 2^32 - 1
+---@return ebb.sync.Semaphore
+function ebb.sync.Semaphore.new(permits) end
+
+---A number of permits, which tasks take and give back. Fair: while a task
+---waits, nobody who comes later gets a permit, even if he wants fewer.
+---
+---Tokio: `sync::Semaphore`.
+---@class ebb.sync.Semaphore
+local Semaphore = {}
+
+---Takes permits, which it waits for (may wait).
+---
+---Tokio: `Semaphore::acquire`, `Semaphore::acquire_many`.
+---@param permits? integer default: 1
+---@return ebb.sync.Permit? permit for all of them
+---@return "closed"? why there is none
+function Semaphore:acquire(permits) end
+
+---As `acquire`, but never waits.
+---
+---Tokio: `Semaphore::try_acquire`, `Semaphore::try_acquire_many`.
+---@param permits? integer default: 1
+---@return ebb.sync.Permit? permit for all of them
+---@return "no permits"|"closed"|nil why there is none
+function Semaphore:try_acquire(permits) end
+
+---Tokio: `Semaphore::add_permits`.
+---@param permits integer
+function Semaphore:add_permits(permits) end
+
+---How many permits who comes now could have: 0 while somebody waits.
+---
+---Tokio: `Semaphore::available_permits`.
+---@return integer
+function Semaphore:available_permits() end
+
+---Who waits, and who comes later, gets nil, "closed".
+---
+---Tokio: `Semaphore::close`.
+function Semaphore:close() end
+
+---Tokio: `Semaphore::is_closed`.
+---@return boolean
+function Semaphore:is_closed() end
+
+---What one has of a Semaphore, or the guard of a lock. It is released at the
+---end of the scope of a to-be-closed variable, and when it is collected, too.
+---Any task may release it.
+---
+---Tokio: `sync::SemaphorePermit`, `sync::MutexGuard`,
+---`sync::RwLockReadGuard`, `sync::RwLockWriteGuard`.
+---@class ebb.sync.Permit
+local Permit = {}
+
+---Gives it back, to the next in line. The second time it does nothing.
+---
+---Tokio: dropping the permit or guard.
+function Permit:release() end
+
+---@class ebb.sync.MutexClass
+ebb.sync.Mutex = {}
+
+---Tokio: `sync::Mutex::new`.
+---@return ebb.sync.Mutex
+function ebb.sync.Mutex.new() end
+
+---A lock that one has at a time: `local guard <close> = mutex:lock()`. It is
+---needed only where the task waits while it has it. A task that locks it twice
+---waits for itself.
+---
+---Tokio: `sync::Mutex`.
+---@class ebb.sync.Mutex
+local Mutex = {}
+
+---Waits until it is free (may wait), in the order of coming.
+---
+---Tokio: `Mutex::lock`.
+---@return ebb.sync.Permit guard
+function Mutex:lock() end
+
+---As `lock`, but never waits.
+---
+---Tokio: `Mutex::try_lock`.
+---@return ebb.sync.Permit? guard
+---@return "locked"? why there is none
+function Mutex:try_lock() end
+
+---@class ebb.sync.RwLockClass
+ebb.sync.RwLock = {}
+
+---Tokio: `sync::RwLock::new`.
+---@return ebb.sync.RwLock
+function ebb.sync.RwLock.new() end
+
+---A lock that many have to read, or one to write, in the order of coming: a
+---writer that waits holds up the readers that come after it.
+---
+---Tokio: `sync::RwLock`.
+---@class ebb.sync.RwLock
+local RwLock = {}
+
+---Waits until nobody writes (may wait).
+---
+---Tokio: `RwLock::read`.
+---@return ebb.sync.Permit guard
+function RwLock:read() end
+
+---Waits until nobody reads or writes (may wait).
+---
+---Tokio: `RwLock::write`.
+---@return ebb.sync.Permit guard
+function RwLock:write() end
+
+---As `read`, but never waits.
+---
+---Tokio: `RwLock::try_read`.
+---@return ebb.sync.Permit? guard
+---@return "locked"? why there is none
+function RwLock:try_read() end
+
+---As `write`, but never waits.
+---
+---Tokio: `RwLock::try_write`.
+---@return ebb.sync.Permit? guard
+---@return "locked"? why there is none
+function RwLock:try_write() end
+
+---@class ebb.sync.BarrierClass
+ebb.sync.Barrier = {}
+
+---Tokio: `sync::Barrier::new`.
+---@param size integer how many wait for each other; 0 is as 1
+---@return ebb.sync.Barrier
+function ebb.sync.Barrier.new(size) end
+
+---Where tasks wait until so many have come. Then it begins anew.
+---
+---Tokio: `sync::Barrier`.
+---@class ebb.sync.Barrier
+local Barrier = {}
+
+---Waits until all have come (may wait). Other than in Tokio, a task that is
+---aborted before that does not count.
+---
+---Tokio: `Barrier::wait`.
+---@return boolean is_leader true for one of them, the last
+function Barrier:wait() end
+
 return ebb
