@@ -9,64 +9,74 @@
 
 #include "sync.h"
 
-enum { UV_PLACES = 1, UV_RING, UV_COUNT = UV_RING };
+enum { UV_PLACES = 1, UV_CHANNEL, UV_COUNT = UV_CHANNEL };
 enum { PLACES_MIN = 4 };
 
-/* An end. User values: the table, and the userdata that the ring is in. */
+typedef struct channel {
+  ebb_ring ring;
+  bool is_oneshot;
+} channel;
+
+/* User values: the table, and the userdata that the channel is. */
 typedef struct end {
-  ebb_ring *ring;
+  channel *c; /* NULL: not made to its end */
 } end;
 
-static end *check(lua_State *L, ebb_lua *el) {
-  return ebb_lua_check_kin(L, el);
+static channel *check(lua_State *L, ebb_lua *el) {
+  return ((end *)ebb_lua_check_kin(L, el))->c;
 }
 
-static bool is_oneshot(lua_State *L) {
-  ebb_lua_class class = ebb_lua_class_of(L);
-  return class == CLASS_ONESHOT_SENDER || class == CLASS_ONESHOT_RECEIVER;
+/* The same of an end that has been checked, when a wait is over. */
+static channel *of_end(lua_State *L) {
+  return ((end *)lua_touserdata(L, 1))->c;
 }
 
 /* ---- making one ---- */
 
-/* Pushes one; the table is at index 1, the ring's userdata at 2. */
+/* Pushes one; the table is at index 1, the channel at 2. */
 static void new_end(lua_State *L, ebb_lua *el, ebb_lua_class class) {
   end *e = ebb_lua_new_object(L, el, class, sizeof *e, UV_COUNT);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, UV_PLACES);
   lua_pushvalue(L, 2);
-  lua_setiuservalue(L, -2, UV_RING);
-  e->ring = lua_touserdata(L, 2);
+  lua_setiuservalue(L, -2, UV_CHANNEL);
+  e->c = lua_touserdata(L, 2);
 }
 
-static int new_channel(lua_State *L, ebb_lua *el, size_t limit,
-                       ebb_lua_class sender, ebb_lua_class receiver) {
+static channel *push_channel(lua_State *L, size_t limit) {
   lua_settop(L, 0);
   lua_createtable(L, PLACES_MIN, 0);
   for (int i = 1; i <= PLACES_MIN; i++) {
     lua_pushboolean(L, false);
     lua_rawseti(L, 1, i);
   }
-  ebb_ring *r = lua_newuserdatauv(L, sizeof *r, 0);
-  ebb_ring_init(r, limit);
-  r->size = PLACES_MIN;
-  new_end(L, el, sender);
-  new_end(L, el, receiver);
-  return 2;
+  channel *c = lua_newuserdatauv(L, sizeof *c, 0);
+  ebb_ring_init(&c->ring, limit);
+  c->ring.size = PLACES_MIN;
+  c->is_oneshot = false;
+  return c;
 }
 
-static int channel(lua_State *L) {
+static int new_channel(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
   size_t limit = EBB_RING_UNLIMITED;
   if (!lua_isnoneornil(L, 1)) {
     lua_Integer n = luaL_checkinteger(L, 1);
     luaL_argcheck(L, n >= 1, 1, "capacity is below 1");
     limit = (size_t)n;
   }
-  return new_channel(L, ebb_lua_open(L), limit, CLASS_SENDER, CLASS_RECEIVER);
+  push_channel(L, limit);
+  new_end(L, el, CLASS_SENDER);
+  new_end(L, el, CLASS_RECEIVER);
+  return 2;
 }
 
-static int oneshot(lua_State *L) {
-  return new_channel(L, ebb_lua_open(L), 1, CLASS_ONESHOT_SENDER,
-                     CLASS_ONESHOT_RECEIVER);
+static int new_oneshot(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  push_channel(L, 1)->is_oneshot = true;
+  new_end(L, el, CLASS_ONESHOT_SENDER);
+  new_end(L, el, CLASS_ONESHOT_RECEIVER);
+  return 2;
 }
 
 /* ---- sending ---- */
@@ -91,84 +101,79 @@ static void grow(lua_State *L, ebb_ring *r) {
   r->size *= 2;
 }
 
-static void put(lua_State *L, ebb_ring *r, bool granted) {
-  lua_Integer place = (lua_Integer)ebb_ring_put(r, granted);
+static int put(lua_State *L, channel *c, bool granted) {
+  lua_Integer place = (lua_Integer)ebb_ring_put(&c->ring, granted);
   lua_getiuservalue(L, 1, UV_PLACES);
   lua_pushvalue(L, 2);
   lua_rawseti(L, -2, place + 1);
-  if (is_oneshot(L)) ebb_ring_close(r);
-}
-
-static int sent(lua_State *L) {
+  if (c->is_oneshot) ebb_ring_close(&c->ring);
   lua_pushboolean(L, true);
   return 1;
 }
 
-static int not_sent(lua_State *L, const char *message) {
-  if (!is_oneshot(L)) return ebb_lua_push_fail(L, message);
+static int not_sent(lua_State *L, const channel *c, const char *message) {
+  if (!c->is_oneshot) return ebb_lua_push_fail(L, message);
   lua_pushboolean(L, false);
   return 1;
 }
 
-static int send_granted(lua_State *L, ebb_ring *r) {
-  if (r->closed) {
-    ebb_ring_forgo(r);
-    return not_sent(L, "closed");
-  }
-  put(L, r, true);
-  return sent(L);
+static int send_granted(lua_State *L, channel *c) {
+  if (!c->ring.closed) return put(L, c, true);
+  ebb_ring_forgo(&c->ring);
+  return not_sent(L, c, "closed");
 }
 
 /* There is a place, or the channel is closed. */
-static int send_now(lua_State *L, ebb_ring *r) {
-  if (r->closed) return not_sent(L, "closed");
-  if (ebb_ring_is_crowded(r)) grow(L, r);
-  put(L, r, false);
-  return sent(L);
+static int send_now(lua_State *L, channel *c) {
+  if (c->ring.closed) return not_sent(L, c, "closed");
+  if (ebb_ring_is_crowded(&c->ring)) grow(L, &c->ring);
+  return put(L, c, false);
 }
 
 static int send_k(lua_State *L, int status, lua_KContext ctx);
 
 /* stack: sender, value */
-static int send_on(lua_State *L, ebb_lua *el) {
-  ebb_ring *r = ((end *)lua_touserdata(L, 1))->ring;
+static int send_on(lua_State *L, ebb_lua *el, channel *c) {
+  ebb_ring *r = &c->ring;
   for (;;) {
-    if (ebb_line_take(el->rt)) return send_granted(L, r);
     if (!r->closed && !ebb_ring_has_place(r))
       ebb_lua_wait_in(L, el, &r->senders, 1, "send", send_k);
     else if (!ebb_budget_take(el->rt))
       ebb_lua_yield(L, el, send_k);
     else
-      return send_now(L, r);
+      return send_now(L, c);
+    if (ebb_line_take(el->rt)) return send_granted(L, c);
   }
 }
 
 static int send_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   ebb_lua *el = (ebb_lua *)ctx;
+  channel *c = of_end(L);
   ebb_lua_wait_over(L, el, send_k);
-  return send_on(L, el);
+  return ebb_line_take(el->rt) ? send_granted(L, c) : send_on(L, el, c);
 }
 
 static int send(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  check(L, el);
+  channel *c = check(L, el);
   ebb_lua_check_value(L);
-  return send_on(L, el);
+  return send_on(L, el, c);
 }
 
 /* Also send of a oneshot, which never waits. */
 static int try_send(lua_State *L) {
-  ebb_ring *r = check(L, ebb_lua_open(L))->ring;
+  channel *c = check(L, ebb_lua_open(L));
   ebb_lua_check_value(L);
-  if (!r->closed && !ebb_ring_has_place(r)) return not_sent(L, "full");
-  return send_now(L, r);
+  if (!c->ring.closed && !ebb_ring_has_place(&c->ring))
+    return not_sent(L, c, "full");
+  return send_now(L, c);
 }
 
 /* ---- receiving ---- */
 
-static int take(lua_State *L, ebb_ring *r, bool granted) {
-  lua_Integer place = (lua_Integer)ebb_ring_take(r, granted) + 1;
+static int take(lua_State *L, channel *c, bool granted) {
+  lua_Integer place = (lua_Integer)ebb_ring_take(&c->ring, granted) + 1;
   lua_getiuservalue(L, 1, UV_PLACES);
   lua_rawgeti(L, -1, place);
   lua_pushboolean(L, false);
@@ -176,46 +181,46 @@ static int take(lua_State *L, ebb_ring *r, bool granted) {
   return 1;
 }
 
-/* Closed and empty. */
-static int recv_end(lua_State *L) {
-  if (is_oneshot(L)) return ebb_lua_push_fail(L, "closed");
+/* There is a value, or the channel is closed. */
+static int recv_now(lua_State *L, channel *c) {
+  if (ebb_ring_has_value(&c->ring)) return take(L, c, false);
+  if (c->is_oneshot) return ebb_lua_push_fail(L, "closed");
   lua_pushnil(L);
   return 1;
 }
 
 static int recv_k(lua_State *L, int status, lua_KContext ctx);
 
-static int recv_on(lua_State *L, ebb_lua *el) {
-  ebb_ring *r = ((end *)lua_touserdata(L, 1))->ring;
+static int recv_on(lua_State *L, ebb_lua *el, channel *c) {
+  ebb_ring *r = &c->ring;
   for (;;) {
-    if (ebb_line_take(el->rt)) return take(L, r, true);
-    bool has_value = ebb_ring_has_value(r);
-    if (!has_value && !r->closed)
+    if (!r->closed && !ebb_ring_has_value(r))
       ebb_lua_wait_in(L, el, &r->receivers, 1, "recv", recv_k);
     else if (!ebb_budget_take(el->rt))
       ebb_lua_yield(L, el, recv_k);
     else
-      return has_value ? take(L, r, false) : recv_end(L);
+      return recv_now(L, c);
+    if (ebb_line_take(el->rt)) return take(L, c, true);
   }
 }
 
 static int recv_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   ebb_lua *el = (ebb_lua *)ctx;
+  channel *c = of_end(L);
   ebb_lua_wait_over(L, el, recv_k);
-  return recv_on(L, el);
+  return ebb_line_take(el->rt) ? take(L, c, true) : recv_on(L, el, c);
 }
 
 static int recv(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  check(L, el);
-  return recv_on(L, el);
+  return recv_on(L, el, check(L, el));
 }
 
 static int try_recv(lua_State *L) {
-  ebb_ring *r = check(L, ebb_lua_open(L))->ring;
-  if (ebb_ring_has_value(r)) return take(L, r, false);
-  return ebb_lua_push_fail(L, r->closed ? "closed" : "empty");
+  channel *c = check(L, ebb_lua_open(L));
+  if (ebb_ring_has_value(&c->ring)) return take(L, c, false);
+  return ebb_lua_push_fail(L, c->ring.closed ? "closed" : "empty");
 }
 
 /* ---- closing ---- */
@@ -224,22 +229,22 @@ static int try_recv(lua_State *L) {
    and when the state is closed. */
 static int close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  ebb_ring *r = check(L, el)->ring;
-  if (r != NULL && el->rt != NULL) ebb_ring_close(r);
+  channel *c = check(L, el);
+  if (c != NULL && el->rt != NULL) ebb_ring_close(&c->ring);
   return 0;
 }
 
 static int is_closed(lua_State *L) {
-  lua_pushboolean(L, check(L, ebb_lua_open(L))->ring->closed);
+  lua_pushboolean(L, check(L, ebb_lua_open(L))->ring.closed);
   return 1;
 }
 
 /* Nobody can receive what is left. */
 static int collect_receiver(lua_State *L) {
   close(L);
-  ebb_ring *r = check(L, ebb_lua_self(L))->ring;
-  while (r != NULL && ebb_ring_has_value(r)) {
-    take(L, r, false);
+  channel *c = check(L, ebb_lua_self(L));
+  while (c != NULL && ebb_ring_has_value(&c->ring)) {
+    take(L, c, false);
     lua_settop(L, 1);
   }
   return 0;
@@ -273,6 +278,6 @@ void ebb_lua_define_channel(lua_State *L, ebb_lua *el) {
 }
 
 void ebb_lua_open_channel(lua_State *L, ebb_lua *el) {
-  ebb_lua_add_function(L, el, "channel", channel);
-  ebb_lua_add_function(L, el, "oneshot", oneshot);
+  ebb_lua_add_function(L, el, "channel", new_channel);
+  ebb_lua_add_function(L, el, "oneshot", new_oneshot);
 }
