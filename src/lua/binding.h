@@ -109,6 +109,7 @@ struct ebb_lua {
   int idle_count;
   bool owns_runtime;
   bool closing;        /* every task has been aborted, for good */
+  uint32_t deadlock_turn; /* of the root: see is_deadlock in wait.c */
   const char *no_wait; /* not NULL: where waiting is refused just now */
   const void *sentinel;
   struct ebb_lua_port *port; /* see handle.h; NULL until it is asked for */
@@ -346,8 +347,8 @@ int ebb_lua_set_unhandled(lua_State *L);
 /* Waits in `list` until `deadline`. Where Lua may yield this does not
    return: `k` is called instead when the wait is over, and must begin with
    ebb_lua_wait_over. Elsewhere it returns. Both give how the wait ended: 0,
-   -ETIMEDOUT, or -EINTR for a signal, which callers treat like 0: they look
-   at what they wait for, and wait again. The idiom:
+   -ETIMEDOUT, or -EINTR, for a signal or so, which callers treat like 0: they
+   look at what they wait for, and wait again. The idiom:
 
      static int f_k(lua_State *L, int status, lua_KContext ctx) {
        ebb_lua *el = (ebb_lua *)ctx;

@@ -66,6 +66,17 @@ static void root_has_waited(lua_State *L, ebb_lua *el) {
   lua_error(L);
 }
 
+/* Every task waits; but the last sender of a channel, or a permit, may be
+   garbage that has not been collected yet. So the main chunk looks again once
+   that is done, and only if it comes back here at once it is a deadlock. */
+static bool is_deadlock(lua_State *L, ebb_lua *el) {
+  uint32_t turn = el->rt->root.polls;
+  if (turn == el->deadlock_turn) return true;
+  el->deadlock_turn = turn + 1;
+  lua_gc(L, LUA_GCCOLLECT);
+  return false;
+}
+
 /* Deals with the ends of a wait that no caller wants to see. */
 static int settle(lua_State *L, ebb_lua *el, int status) {
   if (status < 0) ebb_task_leave_line(el->rt->current);
@@ -88,6 +99,7 @@ static int settle(lua_State *L, ebb_lua *el, int status) {
       if (el->closing)
         ebb_lua_error(L, "the state is being closed, and nothing can end "
                          "this wait");
+      if (!is_deadlock(L, el)) return -EINTR;
       ebb_lua_raise_deadlock(L, el);
     default:
       ebb_lua_raise(L, status);
