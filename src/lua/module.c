@@ -31,7 +31,7 @@ int luaopen_ebb(lua_State *L) {
   ebb_lua_open_local_set(L, el);
   ebb_lua_open_handle(L, el);
   ebb_lua_open_runtime(L, el);
-  ebb_parcel_note_modules(L, el);
   ebb_lua_open_sync(L, el);
+  ebb_parcel_note_modules(L, el);
   return 1;
 }
