@@ -1,0 +1,549 @@
+-- The budget: 128 for each turn of a task, and what takes from it. The first
+-- part follows Tokio's tests in coop_budget.rs and task_yield_now.rs, under
+-- their names.
+
+local ebb = require "ebb"
+local common = require "common"
+
+local settle = ebb.yield_now
+
+local forever, nothing = common.forever, common.nothing
+local error_of = common.error_of
+
+local BUDGET = 128
+
+local function spend(n)
+  for _ = 1, n do ebb.consume_budget() end
+end
+
+-- Runs f as a task, and gives what it returns.
+local function in_task(f, ...)
+  return ebb.spawn(f, ...):await()
+end
+
+-- How many calls of f one turn of a task has room for; `limit` is how many
+-- are tried. The other task says when the turn was over.
+local function calls_in_a_turn(limit, f)
+  local calls, over = 0, false
+  local task = ebb.spawn(function()
+    ebb.spawn(function() over = true end)
+    while not over and calls < limit do
+      f()
+      if not over then calls = calls + 1 end
+    end
+  end)
+  task:await()
+  settle()
+  return calls
+end
+
+before_each(function() ebb.time.pause() end)
+after_each(function() ebb.time.resume() end)
+
+describe("as in Tokio, the budget", function()
+  it("is there, and can be used up (test_has_budget_remaining)", function()
+    in_task(function()
+      assert.is_true(ebb.has_budget_remaining())
+      spend(BUDGET)
+      assert.is_false(ebb.has_budget_remaining())
+    end)
+  end)
+
+  it("is no matter of yield_now (yield_now_outside_of_runtime)", function()
+    local others = 0
+    local other = ebb.spawn(function()
+      while true do
+        others = others + 1
+        settle()
+      end
+    end)
+    settle()
+    local before = others
+    settle()
+    assert.equal(before + 1, others)
+    other:abort()
+    other:join()
+  end)
+end)
+
+-- Each makes, in the task that asks, something that is satisfied at once,
+-- `n` times.
+local WAITS = {
+  ["consume_budget"] = function() return ebb.consume_budget end,
+  ["JoinHandle.join"] = function()
+    local task = ebb.spawn(nothing)
+    task:join()
+    return function() task:join() end
+  end,
+  ["JoinHandle.await"] = function()
+    local task = ebb.spawn(nothing)
+    task:join()
+    return function() task:await() end
+  end,
+  ["JoinHandle.join of a panic"] = function()
+    local task = ebb.spawn(error, "boom")
+    task:join()
+    return function() task:join() end
+  end,
+  ["JoinMap.join_next"] = function(n)
+    local map = ebb.JoinMap.new()
+    for i = 1, n do map:spawn(i, nothing) end
+    settle()
+    return function() assert(map:join_next()) end
+  end,
+  ["JoinMap.join"] = function(n)
+    local map, last = ebb.JoinMap.new(), 0
+    for i = 1, n do map:spawn(i, nothing) end
+    settle()
+    return function()
+      last = last + 1
+      assert(map:join(last))
+    end
+  end,
+  ["JoinSet.join_next"] = function(n)
+    local set = ebb.JoinSet.new()
+    for _ = 1, n do set:spawn(nothing) end
+    settle()
+    return function() assert(set:join_next()) end
+  end,
+  ["JoinSet.join_next_with_id"] = function(n)
+    local set = ebb.JoinSet.new()
+    for _ = 1, n do set:spawn(nothing) end
+    settle()
+    return function() assert(set:join_next_with_id()) end
+  end,
+}
+
+for name, make in pairs(WAITS) do
+  describe(name .. ", satisfied at once,", function()
+    local LIMIT = 4 * BUDGET
+
+    it("takes 1 of the budget", function()
+      in_task(function()
+        local wait = make(BUDGET + 1)
+        settle()
+        for _ = 1, BUDGET - 1 do wait() end
+        assert.is_true(ebb.has_budget_remaining())
+        wait()
+        assert.is_false(ebb.has_budget_remaining())
+      end)
+    end)
+
+    it("lets others run when none is left", function()
+      local calls
+      in_task(function()
+        local wait = make(LIMIT)
+        settle()
+        local over = false
+        ebb.spawn(function() over = true end)
+        calls = 0
+        while not over do
+          wait()
+          if not over then calls = calls + 1 end
+        end
+      end)
+      assert.equal(BUDGET, calls)
+    end)
+
+    it("starts a new budget then", function()
+      in_task(function()
+        local wait = make(LIMIT)
+        settle()
+        for _ = 1, BUDGET + 1 do wait() end
+        assert.is_true(ebb.has_budget_remaining())
+        for _ = 1, BUDGET - 1 do wait() end
+        assert.is_false(ebb.has_budget_remaining())
+      end)
+    end)
+
+    it("lets nobody run before its end when unconstrained", function()
+      in_task(function()
+        local wait = make(LIMIT)
+        settle()
+        local over = false
+        ebb.spawn(function() over = true end)
+        ebb.unconstrained(function()
+          for _ = 1, LIMIT do wait() end
+        end)
+        assert.is_false(over)
+      end)
+    end)
+
+    it("takes its share in a sort comparator, too", function()
+      in_task(function()
+        local wait = make(2 * BUDGET)
+        settle()
+        local over, seen = false, nil
+        ebb.spawn(function() over = true end)
+        table.sort({2, 1}, function()
+          for i = 1, 2 * BUDGET - 1 do
+            wait()
+            if over then seen = seen or i end
+          end
+          return false
+        end)
+        assert.equal(BUDGET + 1, seen)
+      end)
+    end)
+  end)
+end
+
+describe("the budget is not taken by", function()
+  for name, make in pairs {
+    ["try_join_next"] = function()
+      local map = ebb.JoinMap.new()
+      for i = 1, 4 * BUDGET do map:spawn(i, nothing) end
+      settle()
+      return function() assert(map:try_join_next()) end
+    end,
+    ["spawn"] = function() return function() ebb.spawn(nothing) end end,
+    ["has_budget_remaining"] = function()
+      return ebb.has_budget_remaining
+    end,
+    ["scope of a task_local"] = function()
+      local key = ebb.task_local "key"
+      return function() key:scope(1, nothing) end
+    end,
+    ["run_until"] = function()
+      local set = ebb.LocalSet.new()
+      return function() set:run_until(nothing) end
+    end,
+  } do
+    it(name, function()
+      in_task(function()
+        local call = make()
+        settle()
+        for _ = 1, 2 * BUDGET do call() end
+        assert.is_true(ebb.has_budget_remaining())
+      end)
+    end)
+  end
+end)
+
+describe("the budget of a turn", function()
+  it("is the same after any wait that has let others run", function()
+    local sleeper = ebb.spawn(ebb.sleep, 1)
+    local map = ebb.JoinMap.new()
+    map:spawn("key", ebb.sleep, 2)
+    for name, wait in pairs {
+      yield_now = ebb.yield_now,
+      ["coroutine.yield"] = coroutine.yield,
+      sleep = function() ebb.sleep(0.1) end,
+      join = function() sleeper:join() end,
+      join_next = function() map:join_next() end,
+    } do
+      in_task(function()
+        spend(BUDGET)
+        assert.is_false(ebb.has_budget_remaining(), name)
+        wait()
+        assert.is_true(ebb.has_budget_remaining(), name)
+      end)
+    end
+  end)
+
+  it("is the main chunk's, too", function()
+    settle()
+    local over = false
+    ebb.spawn(function() over = true end)
+    spend(BUDGET)
+    assert.is_false(over)
+    assert.is_false(ebb.has_budget_remaining())
+    ebb.consume_budget()
+    assert.is_true(over)
+  end)
+
+  it("is shared with generators, and callbacks", function()
+    in_task(function()
+      coroutine.wrap(spend)(BUDGET // 2)
+      table.sort({2, 1}, function() spend(1) return false end)
+      coroutine.wrap(spend)(BUDGET // 2 - 1)
+      assert.is_false(ebb.has_budget_remaining())
+    end)
+  end)
+
+  it("is shared with run_until and scopes", function()
+    local set, key = ebb.LocalSet.new(), ebb.task_local "key"
+    in_task(function()
+      set:run_until(spend, BUDGET // 2)
+      key:scope(1, spend, BUDGET // 2)
+      assert.is_false(ebb.has_budget_remaining())
+    end)
+  end)
+
+  it("is each task's own, in a LocalSet, too", function()
+    local set = ebb.LocalSet.new()
+    set:spawn_local(spend, BUDGET)
+    local task = set:spawn_local(ebb.has_budget_remaining)
+    set:await()
+    assert.is_true(task:await())
+  end)
+
+  it("keeps a greedy task of a LocalSet from starving others", function()
+    local set = ebb.LocalSet.new()
+    local stop, turns = false, 0
+    set:spawn_local(function()
+      while not stop do ebb.consume_budget() end
+    end)
+    ebb.spawn(function()
+      for _ = 1, 5 do
+        turns = turns + 1
+        settle()
+      end
+      stop = true
+    end)
+    set:await()
+    assert.equal(5, turns)
+  end)
+
+  it("is cut by an abort when it has been used up", function()
+    local calls = 0
+    local task
+    task = ebb.spawn(function()
+      task:abort()
+      while true do
+        ebb.consume_budget()
+        calls = calls + 1
+      end
+    end)
+    assert.is_true(select(2, task:join()):is_cancelled())
+    assert.equal(BUDGET, calls)
+  end)
+end)
+
+describe("consume_budget", function()
+  it("returns nothing", function()
+    assert.equal(0, in_task(function()
+      return select("#", ebb.consume_budget())
+    end))
+  end)
+
+  it("may be called in a generator when none is left", function()
+    in_task(function()
+      local got = {}
+      for i in coroutine.wrap(function()
+        for i = 1, 3 do
+          spend(BUDGET)
+          coroutine.yield(i)
+        end
+      end) do got[i] = true end
+      assert.same({true, true, true}, got)
+    end)
+  end)
+
+  it("has 128 in each turn", function()
+    assert.equal(BUDGET, calls_in_a_turn(1000, ebb.consume_budget))
+  end)
+end)
+
+describe("unconstrained", function()
+  it("gives the results of its function, nils included", function()
+    local got = table.pack(ebb.unconstrained(function(...)
+      settle()
+      return ...
+    end, nil, 2, nil))
+    assert.same({n = 3, nil, 2, nil}, got)
+  end)
+
+  it("runs its function in the calling task, at once", function()
+    local ran = false
+    ebb.spawn(function() ran = true end)
+    ebb.unconstrained(nothing)
+    assert.is_false(ran)
+    settle()
+    local task = ebb.spawn(function() return ebb.unconstrained(ebb.id) end)
+    assert.equal(task:id(), task:await())
+  end)
+
+  it("raises the very error of its function", function()
+    local value = {}
+    assert.equal(value, error_of(ebb.unconstrained, function()
+      error(value)
+    end))
+    assert.equal(value, error_of(ebb.unconstrained, function()
+      settle()
+      error(value)
+    end))
+  end)
+
+  it("names the argument when its function cannot be called", function()
+    for _, f in ipairs {42, "text", {}} do
+      assert.matches("bad argument #1 to 'unconstrained'", error_of(function()
+        ebb.unconstrained(f)
+      end), 1, true)
+    end
+  end)
+
+  it("always has budget remaining", function()
+    in_task(function()
+      ebb.unconstrained(function()
+        spend(3 * BUDGET)
+        assert.is_true(ebb.has_budget_remaining())
+      end)
+    end)
+  end)
+
+  it("leaves the rest of the budget as it was", function()
+    in_task(function()
+      spend(BUDGET - 1)
+      ebb.unconstrained(spend, 3 * BUDGET)
+      assert.is_true(ebb.has_budget_remaining())
+      ebb.consume_budget()
+      assert.is_false(ebb.has_budget_remaining())
+    end)
+  end)
+
+  it("is over when its function has returned, or failed", function()
+    for _, f in ipairs {nothing, error, settle, function()
+      settle()
+      error "boom"
+    end} do
+      in_task(function()
+        pcall(ebb.unconstrained, f)
+        settle()
+        spend(BUDGET)
+        assert.is_false(ebb.has_budget_remaining())
+      end)
+    end
+  end)
+
+  it("lasts over a wait", function()
+    in_task(function()
+      ebb.unconstrained(function()
+        settle()
+        local over = false
+        ebb.spawn(function() over = true end)
+        spend(3 * BUDGET)
+        assert.is_false(over)
+      end)
+    end)
+  end)
+
+  it("still waits when it has to", function()
+    local ran = false
+    ebb.spawn(function() ran = true end)
+    ebb.unconstrained(ebb.sleep, 1)
+    assert.is_true(ran)
+  end)
+
+  it("may be nested, and ends with the outermost", function()
+    in_task(function()
+      ebb.unconstrained(function()
+        ebb.unconstrained(settle)
+        spend(3 * BUDGET)
+        assert.is_true(ebb.has_budget_remaining())
+      end)
+      settle()
+      spend(BUDGET)
+      assert.is_false(ebb.has_budget_remaining())
+    end)
+  end)
+
+  it("is not inherited by a spawned task", function()
+    in_task(function()
+      ebb.unconstrained(function()
+        assert.is_false(ebb.spawn(function()
+          spend(BUDGET)
+          return ebb.has_budget_remaining()
+        end):await())
+      end)
+    end)
+  end)
+
+  it("is not for other tasks that run meanwhile", function()
+    local constrained = ebb.spawn(function()
+      settle()
+      spend(BUDGET)
+      return ebb.has_budget_remaining()
+    end)
+    in_task(ebb.unconstrained, function()
+      for _ = 1, 5 do settle() end
+    end)
+    assert.is_false(constrained:await())
+  end)
+
+  it("lasts in the clean-up of its function, and not beyond", function()
+    local inside, outside
+    local task = ebb.spawn(function()
+      local _ <close> = common.closer(function()
+        settle()
+        spend(BUDGET)
+        outside = ebb.has_budget_remaining()
+      end)
+      ebb.unconstrained(function()
+        local _ <close> = common.closer(function()
+          spend(3 * BUDGET)
+          inside = ebb.has_budget_remaining()
+        end)
+        forever()
+      end)
+    end)
+    settle()
+    task:abort()
+    task:join()
+    assert.same({true, false}, {inside, outside})
+  end)
+
+  it("is not left to the next task on a recycled thread", function()
+    local task = ebb.spawn(ebb.unconstrained, forever)
+    settle()
+    task:abort()
+    task:join()
+    in_task(function()
+      spend(BUDGET)
+      assert.is_false(ebb.has_budget_remaining())
+    end)
+  end)
+
+  for place, call in pairs {
+    ["a generator"] = function(f) coroutine.wrap(f)() end,
+    ["a sort comparator"] = function(f)
+      table.sort({2, 1}, function() f() return false end)
+    end,
+    ["pcall"] = function(f) assert(pcall(f)) end,
+  } do
+    it("holds inside " .. place .. ", and may be called there", function()
+      in_task(function()
+        ebb.unconstrained(call, function()
+          settle()
+          spend(3 * BUDGET)
+          assert.is_true(ebb.has_budget_remaining())
+        end)
+        settle()
+        call(function()
+          ebb.unconstrained(function()
+            settle()
+            spend(3 * BUDGET)
+            assert.is_true(ebb.has_budget_remaining())
+          end)
+        end)
+        settle()
+        spend(BUDGET)
+        assert.is_false(ebb.has_budget_remaining())
+      end)
+    end)
+  end
+
+  it("of the main chunk lets no task run", function()
+    local over = false
+    ebb.spawn(function() over = true end)
+    ebb.unconstrained(spend, 3 * BUDGET)
+    assert.is_false(over)
+    settle()
+  end)
+end)
+
+-- The budget in blocking work, which is like a main chunk of its own
+-- (coop_disabled_in_block_in_place).
+describe("blocking work", function()
+  it("may take more than a budget", function()
+    assert.equal(1000, ebb.block_in_place(function()
+      local inside = require "ebb"
+      local n = 0
+      for _ = 1, 1000 do
+        inside.consume_budget()
+        n = n + 1
+      end
+      return n
+    end))
+  end)
+end)
