@@ -7,6 +7,9 @@ local gate = require "gate"
 local run = require "run"
 local Runtime, Handle = ebb.Runtime, ebb.Handle
 
+-- Bodies for the other side set globals there, and call its module `ebb`.
+-- luacheck: ignore 11 431
+
 local settle = ebb.yield_now
 
 local nothing = common.nothing
@@ -32,25 +35,25 @@ local function forever() require "ebb".sleep(1e6) end
 
 -- Waits for good; its clean-up waits too, and then sets closed[key].
 local function guarded(key)
-  local ebb = require "ebb" -- luacheck: ignore
-  closed = closed or {} -- luacheck: ignore
+  local ebb = require "ebb"
+  closed = closed or {}
   local _ <close> = setmetatable({}, {__close = function()
     ebb.yield_now()
-    closed[key] = true -- luacheck: ignore
+    closed[key] = true
   end})
-  started = (started or 0) + 1 -- luacheck: ignore
+  started = (started or 0) + 1
   ebb.sleep(1e6)
 end
 
 -- Waits until n calls of `guarded` have started in its runtime.
 local function until_started(n)
-  while (started or 0) < n do -- luacheck: ignore
+  while (started or 0) < n do
     require "ebb".yield_now()
   end
 end
 
 local function is_closed(key)
-  return closed ~= nil and closed[key] == true -- luacheck: ignore
+  return closed ~= nil and closed[key] == true
 end
 
 local function entry(id)
@@ -101,26 +104,26 @@ describe("a task on another runtime", function()
   it("has globals of its own, which its runtime keeps", function()
     _G.runtime_mark = "here"
     assert.is_nil(ask(function()
-      local before = runtime_mark -- luacheck: ignore
-      runtime_mark = "there" -- luacheck: ignore
+      local before = runtime_mark
+      runtime_mark = "there"
       return before
     end))
     assert.equal("here", _G.runtime_mark)
     assert.equal("there", ask(function()
-      return runtime_mark -- luacheck: ignore
+      return runtime_mark
     end))
     _G.runtime_mark = nil
   end)
 
   it("takes turns with others there", function()
     local a = there:spawn(function()
-      ping = true -- luacheck: ignore
-      repeat require "ebb".yield_now() until pong -- luacheck: ignore
+      ping = true
+      repeat require "ebb".yield_now() until pong
       return "a"
     end)
     local b = there:spawn(function()
-      repeat require "ebb".yield_now() until ping -- luacheck: ignore
-      pong = true -- luacheck: ignore
+      repeat require "ebb".yield_now() until ping
+      pong = true
       return "b"
     end)
     assert.same({"a", "b"}, {a:await(), b:await()})
@@ -130,19 +133,19 @@ describe("a task on another runtime", function()
     local tasks = {}
     for i = 1, 50 do
       tasks[i] = there:spawn(function(n)
-        order = order or {} -- luacheck: ignore
-        order[#order + 1] = n -- luacheck: ignore
+        order = order or {}
+        order[#order + 1] = n
       end, i)
     end
     for i = 1, 50 do tasks[i]:await() end
     local expected = {}
     for i = 1, 50 do expected[i] = i end
-    assert.same(expected, ask(function() return order end)) -- luacheck: ignore
+    assert.same(expected, ask(function() return order end))
   end)
 
   it("has the same id inside and outside", function()
     local task = there:spawn(function()
-      local ebb = require "ebb" -- luacheck: ignore
+      local ebb = require "ebb"
       local id = ebb.id()
       ebb.yield_now()
       return id, ebb.try_id(), coroutine.wrap(ebb.id)()
@@ -173,7 +176,7 @@ describe("a task on another runtime", function()
 
   it("may wait, and use maps, sets and pools there", function()
     assert.same({6, "slept"}, {ask(function()
-      local ebb = require "ebb" -- luacheck: ignore
+      local ebb = require "ebb"
       ebb.sleep(0.0001)
       local set = ebb.JoinSet.new()
       for i = 1, 3 do set:spawn_blocking(function() return i end) end
@@ -185,7 +188,7 @@ describe("a task on another runtime", function()
 
   it("may wait in a comparator and a generator there", function()
     assert.equal(3, ask(function()
-      local ebb = require "ebb" -- luacheck: ignore
+      local ebb = require "ebb"
       table.sort({2, 1}, function() ebb.yield_now() return false end)
       return coroutine.wrap(function() ebb.yield_now() return 3 end)()
     end))
@@ -215,8 +218,8 @@ describe("a task on another runtime", function()
   it("may hold what cannot be sent, as long as it does not cross",
      function()
     assert.equal("file", ask(function()
-      out = io.stdout -- luacheck: ignore
-      return io.type(out) -- luacheck: ignore
+      out = io.stdout
+      return io.type(out)
     end))
   end)
 
@@ -266,7 +269,7 @@ describe("a task on another runtime", function()
     local path <const> = os.tmpname()
     os.remove(path)
     local task = there:spawn(function(p)
-      local ebb = require "ebb" -- luacheck: ignore
+      local ebb = require "ebb"
       local file
       repeat
         ebb.yield_now()
@@ -284,7 +287,7 @@ describe("a task on another runtime", function()
     local main <const> = Handle.current()
     _G.runtime_seen = nil
     there:spawn(function(back)
-      back:spawn(function() runtime_seen = "reported" end) -- luacheck: ignore
+      back:spawn(function() runtime_seen = "reported" end)
     end, main)
     collect()
     repeat settle() until _G.runtime_seen
@@ -320,12 +323,12 @@ describe("aborting a task on another runtime", function()
     local at <close> = gate.new()
     local holder = there:spawn(gate.pass, at.path)
     at:arrived(1)
-    local task = there:spawn(function() has_run = true end) -- luacheck: ignore
+    local task = there:spawn(function() has_run = true end)
     task:abort()
     at:open()
     assert.is_true(select(2, task:join()):is_cancelled())
     holder:await()
-    assert.is_nil(ask(function() return has_run end)) -- luacheck: ignore
+    assert.is_nil(ask(function() return has_run end))
   end)
 
   it("changes nothing when it has ended", function()
@@ -363,7 +366,7 @@ describe("aborting a task on another runtime", function()
       local _ <close> = setmetatable({}, {__close = function()
         error("in the clean-up", 0)
       end})
-      started = 1 -- luacheck: ignore
+      started = 1
       require "ebb".sleep(1e6)
     end)
     ask(until_started, 1)
@@ -459,12 +462,12 @@ describe("a Handle", function()
     _G.runtime_mark = "here"
     assert.equal("here", ask(function(main)
       return main:spawn(function()
-        return runtime_mark -- luacheck: ignore
+        return runtime_mark
       end):await()
     end, Handle.current()))
     assert.equal("here", ebb.block_in_place(function(main)
       return main:spawn(function()
-        return runtime_mark -- luacheck: ignore
+        return runtime_mark
       end):await()
     end, Handle.current()))
     _G.runtime_mark = nil
@@ -473,17 +476,17 @@ describe("a Handle", function()
   it("of this runtime takes aborts from others", function()
     _G.runtime_closed = nil
     local result = ask(function(main)
-      local ebb = require "ebb" -- luacheck: ignore
+      local ebb = require "ebb"
       local task = main:spawn(function()
         local _ <close> = setmetatable({}, {__close = function()
-          runtime_closed = true -- luacheck: ignore
+          runtime_closed = true
         end})
-        runtime_started = true -- luacheck: ignore
+        runtime_started = true
         require "ebb".sleep(1e6)
       end)
       repeat
         local has_started = main:spawn(function()
-          return runtime_started -- luacheck: ignore
+          return runtime_started
         end):await()
       until has_started
       task:abort "from afar"
@@ -499,12 +502,12 @@ describe("a Handle", function()
     local second <close> = Runtime.new()
     local third <close> = Runtime.new()
     local ids = {ask(function(b, c, main)
-      local ebb = require "ebb" -- luacheck: ignore
+      local ebb = require "ebb"
       local mine = ebb.Handle.current():id()
       return mine, b:spawn(function(c2, main2)
-        local ebb = require "ebb" -- luacheck: ignore
+        local ebb = require "ebb"
         return ebb.Handle.current():id(), c2:spawn(function(main3)
-          local ebb = require "ebb" -- luacheck: ignore
+          local ebb = require "ebb"
           return ebb.Handle.current():id(), main3:spawn(function()
             return require "ebb".Handle.current():id()
           end):await()
@@ -589,7 +592,7 @@ describe("shutdown", function()
   it("lets the clean-up of tasks there wait, and ends after it", function()
     local path <const> = os.tmpname()
     there:spawn(function(p)
-      local ebb = require "ebb" -- luacheck: ignore
+      local ebb = require "ebb"
       local _ <close> = setmetatable({}, {__close = function()
         for _ = 1, 10 do ebb.yield_now() end
         ebb.sleep(0.001)
@@ -597,7 +600,7 @@ describe("shutdown", function()
         file:write "closed"
         file:close()
       end})
-      started = 1 -- luacheck: ignore
+      started = 1
       ebb.sleep(1e6)
     end, path)
     ask(until_started, 1)
@@ -714,8 +717,8 @@ describe("shutdown", function()
   it("lets the runtimes go that its tasks have made", function()
     local before = threads()
     ask(function()
-      inner = require "ebb".Runtime.new() -- luacheck: ignore
-      inner:handle():spawn(function() end):await() -- luacheck: ignore
+      inner = require "ebb".Runtime.new()
+      inner:handle():spawn(function() end):await()
     end)
     rt:shutdown()
     repeat settle() until threads() <= before
@@ -785,7 +788,7 @@ describe("a Runtime", function()
 
   it("may be made in another, or in blocking work", function()
     local function nested()
-      local ebb = require "ebb" -- luacheck: ignore
+      local ebb = require "ebb"
       local one <close> = ebb.Runtime.new {name = "inner"}
       return one:handle():spawn(function() return "inner" end):await()
     end
@@ -817,7 +820,7 @@ describe("a Runtime", function()
     _G.runtime_to_close = rt
     there:spawn(function(main)
       main:spawn(function()
-        runtime_to_close:shutdown() -- luacheck: ignore
+        runtime_to_close:shutdown()
       end)
       require "ebb".sleep(1e6)
     end, Handle.current()):join()
@@ -923,12 +926,12 @@ describe("a JoinMap with tasks on another runtime", function()
     local at <close> = gate.new()
     map:spawn_on("key", function(pass, path)
       pass(path)
-      ended = true -- luacheck: ignore
+      ended = true
     end, there, gate.pass, at.path)
     at:arrived(1)
     map:detach_all()
     at:open()
-    repeat until ask(function() return ended end) -- luacheck: ignore
+    repeat until ask(function() return ended end)
   end)
 
   it("keeps the task of a key when the new one cannot be sent", function()

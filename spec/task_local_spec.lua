@@ -347,7 +347,9 @@ local PLACES = {
       return false
     end)
   end,
-  ["a gsub callback"] = function(f) string.gsub("x", "x", function() f() end) end,
+  ["a gsub callback"] = function(f)
+    string.gsub("x", "x", function() f() end)
+  end,
   ["a metamethod"] = function(f)
     return setmetatable({}, {__index = function() f() end}).x
   end,
