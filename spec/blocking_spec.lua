@@ -867,19 +867,9 @@ describe("set_max_blocking_threads", function()
 end)
 
 describe("no thread is there", function()
-  -- How many threads the process has, as Linux tells.
-  local THREADS_NOW = [[
-    local function threads()
-      local file = assert(io.open "/proc/self/status")
-      local text = file:read "a"
-      file:close()
-      return tonumber(text:match "Threads:%s*(%d+)")
-    end
-  ]]
-
   it("until the first job", function()
-    local code, out = run(THREADS_NOW .. [[
-      local ebb = require "ebb"
+    local code, out = run [[
+      local ebb, threads = require "ebb", require "process".threads
       local before = threads()
       ebb.spawn(ebb.yield_now):join()
       local set = ebb.LocalSet.new()
@@ -888,17 +878,17 @@ describe("no thread is there", function()
       print(threads() - before)
       ebb.spawn_blocking(function() end):join()
       print(threads() - before)
-    ]])
+    ]]
     assert.same({0, "0\n1\n"}, {code, out})
   end)
 
   it("more than jobs need", function()
-    local code, out = run(THREADS_NOW .. [[
-      local ebb = require "ebb"
+    local code, out = run [[
+      local ebb, threads = require "ebb", require "process".threads
       local before = threads()
       for _ = 1, 50 do ebb.block_in_place(function() end) end
       print(threads() - before)
-    ]])
+    ]]
     assert.same({0, "1\n"}, {code, out})
   end)
 end)

@@ -5,6 +5,7 @@ local ebb = require "ebb"
 local common = require "common"
 local run = require "run"
 local Builder, JoinMap, JoinSet = ebb.Builder, ebb.JoinMap, ebb.JoinSet
+local LocalSet, Handle = ebb.LocalSet, ebb.Handle
 
 local settle = ebb.yield_now
 
@@ -60,6 +61,29 @@ describe("as in Tokio, a Builder", function()
       return "task executed"
     end)
     assert.same({true, "task executed"}, {task:join()})
+  end)
+
+  for _, name in ipairs {"spawn_local", "spawn_blocking"} do
+    it(("spawns with and without a name (%s_with_name)"):format(name),
+       function()
+      LocalSet.new():run_until(function()
+        for _, builder in ipairs {Builder.new():name "name",
+                                  Builder.new()} do
+          local task = builder[name](builder, function()
+            return "task executed"
+          end)
+          assert.same({true, "task executed"}, {task:join()})
+        end
+      end)
+    end)
+  end
+
+  it("raises where there is no LocalSet"
+     .. " (spawn_local_panics_outside_local_set_or_local_runtime)", function()
+    assert.matches("`spawn_local` called from outside of a LocalSet",
+                   error_of(function()
+      Builder.new():spawn_local(nothing)
+    end), 1, true)
   end)
 end)
 
@@ -119,6 +143,125 @@ for maker, new in pairs(MAKERS) do
       settle()
     end)
   end)
+end
+
+-- The spawns that name a place: what stands after the body, if anything, and
+-- whether values are copied.
+local on -- a LocalSet that is driven, new for each test
+local PLACES = {
+  spawn_on = {place = function() return Handle.current() end},
+  spawn_local = {},
+  spawn_local_on = {place = function() return on end},
+  spawn_blocking = {far = true},
+  spawn_blocking_on = {
+    place = function() return Handle.current() end, far = true,
+  },
+}
+
+-- As `spawn` above, by the method of that name.
+local function spawn_in(builder, maker, method, f, ...)
+  local args = table.pack(...)
+  local place = PLACES[method].place
+  if place then
+    table.move(args, 1, args.n, 2)
+    args[1], args.n = place(), args.n + 1
+  end
+  local guard <close> = on:enter()
+  local call = builder[method]
+  if maker == "JoinMap.build_task" then
+    return call(builder, #map + 1, f, table.unpack(args, 1, args.n))
+  end
+  return call(builder, f, table.unpack(args, 1, args.n)):id()
+end
+
+-- The results of a task that was spawned so, or false and the JoinError.
+local function join_in(maker, id, handle)
+  if maker == "JoinMap.build_task" then return map:join(#map) end
+  if maker == "JoinSet.build_task" then return set:join_next() end
+  assert.equal(id, handle:id())
+  return handle:join()
+end
+
+for maker, new in pairs(MAKERS) do
+  for method, place in pairs(PLACES) do
+    describe(("%s of a builder of %s"):format(method, maker), function()
+      local driver
+
+      before_each(function()
+        on = LocalSet.new()
+        driver = ebb.spawn(function() on:run_until(forever) end)
+        settle()
+      end)
+
+      after_each(function()
+        driver:abort()
+        driver:join()
+      end)
+
+      it("gives its name to the task", function()
+        local builder = new():name("crawler")
+        local id = spawn_in(builder, maker, method, nothing)
+        assert.equal("crawler", name_of(id))
+      end)
+
+      it("gives no name when it has none", function()
+        assert.is_nil(name_of(spawn_in(new(), maker, method, nothing)))
+      end)
+
+      it("passes arguments and results, nils included", function()
+        local builder = new():name("crawler")
+        local kept -- the JoinHandle of a builder of its own
+        local wrapped = setmetatable({}, {__index = function()
+          return function(_, ...)
+            kept = builder[method](builder, ...)
+            return kept
+          end
+        end})
+        local id = spawn_in(wrapped, maker, method, function(...)
+          return require "ebb".id(), select("#", ...), ...
+        end, nil, 2, nil)
+        assert.same({n = 6, true, id, 3, nil, 2, nil},
+                    table.pack(join_in(maker, id, kept)))
+      end)
+
+      it("names the argument when the body cannot be called", function()
+        local number = maker == "JoinMap.build_task" and 2 or 1
+        assert.matches(("bad argument #%d to '%s'"):format(number, method),
+                       error_of(spawn_in, new(), maker, method, 42), 1, true)
+        assert.is_true(map:is_empty() and set:is_empty())
+      end)
+
+      if place.place then
+        it("names the argument when the place is something else", function()
+          local number = maker == "JoinMap.build_task" and 3 or 2
+          local builder = new()
+          for _, value in ipairs {42, {}, io.stdout, builder} do
+            assert.matches(("bad argument #%d to '%s'"):format(number,
+                                                               method),
+                           error_of(function()
+              if number == 3 then
+                builder[method](builder, "key", nothing, value)
+              end
+              builder[method](builder, nothing, value)
+            end), 1, true)
+          end
+        end)
+      end
+
+      if place.far then
+        it("refuses what cannot be sent, and keeps its name", function()
+          local builder = new():name("crawler")
+          assert.matches("cannot send a userdata",
+                         error_of(spawn_in, builder, maker, method, nothing,
+                                  io.stdout), 1, true)
+          assert.is_true(map:is_empty() and set:is_empty())
+          assert.is_nil(name_of(ebb.spawn(nothing):id()))
+          local id = spawn_in(builder, maker, method, nothing)
+          assert.equal("crawler", name_of(id))
+        end)
+      end
+    end)
+  end
 end
 
 describe("name", function()

@@ -4,6 +4,7 @@
 local ebb = require "ebb"
 local common = require "common"
 local gate = require "gate"
+local process = require "process"
 local run = require "run"
 local Runtime, Handle = ebb.Runtime, ebb.Handle
 
@@ -11,6 +12,7 @@ local Runtime, Handle = ebb.Runtime, ebb.Handle
 -- luacheck: ignore 11 431
 
 local settle = ebb.yield_now
+local threads, files = process.threads, process.files
 
 local nothing = common.nothing
 local collect, error_of = common.collect, common.error_of
@@ -60,24 +62,6 @@ local function entry(id)
   for _, task in ipairs(ebb.tasks()) do
     if task.id == id then return task end
   end
-end
-
--- How many threads and open files this process has, as Linux tells.
-local function threads()
-  local file = assert(io.open "/proc/self/status")
-  local text = file:read "a"
-  file:close()
-  return tonumber(text:match "Threads:%s*(%d+)")
-end
-
-local function files()
-  local stat = assert(io.open "/proc/self/stat")
-  local pid = stat:read "n"
-  stat:close()
-  local list = assert(io.popen(("ls /proc/%d/fd | wc -l"):format(pid)))
-  local count = list:read "n"
-  list:close()
-  return count
 end
 
 describe("a task on another runtime", function()

@@ -54,10 +54,13 @@ end
 
 function gate:open(n) self.writer:write(("x"):rep(n or 1)) end
 
-function gate:__close()
+-- Takes the files away; who is still at the gate goes on.
+function gate:close()
   self.writer:close()
   os.remove(self.path)
   os.remove(self.path .. ".log")
 end
+
+gate.__close = gate.close
 
 return gate
