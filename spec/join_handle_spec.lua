@@ -1,6 +1,7 @@
 -- JoinHandle, AbortHandle and JoinError: what is known of one task.
 
 local ebb = require "ebb"
+local run = require "run"
 
 local settle = ebb.yield_now
 
@@ -234,6 +235,25 @@ describe("a JoinHandle", function()
     collect()
     local _, value = task:join()
     assert.same({"result"}, value)
+  end)
+end)
+
+describe("a result whose finalizer raises", function()
+  it("does no harm when its handle is dropped"
+     .. " (test_panics_do_not_propagate_when_dropping_join_handle)", function()
+    local code, out, err = run [[
+      local ebb = require "ebb"
+      local function raise() error "I told you so" end
+      for _ = 1, 10 do
+        ebb.spawn(function() return setmetatable({}, {__gc = raise}) end)
+      end
+      ebb.yield_now()
+      collectgarbage()
+      collectgarbage()
+      ebb.yield_now()
+      print "alive"
+    ]]
+    assert.same({0, "alive\n", ""}, {code, out, err})
   end)
 end)
 

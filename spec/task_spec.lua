@@ -265,6 +265,42 @@ describe("id", function()
     assert.same({true, task:id()}, {task:join()})
   end)
 
+  it("is that of the task inside generators in generators", function()
+    local task = ebb.spawn(function()
+      return coroutine.wrap(function()
+        return coroutine.wrap(function()
+          ebb.yield_now()
+          return ebb.id(), ebb.try_id()
+        end)()
+      end)()
+    end)
+    assert.same({true, task:id(), task:id()}, {task:join()})
+  end)
+
+  it("is that of the task in a __close at its end", function()
+    local seen
+    local task = ebb.spawn(function()
+      local _ <close> = setmetatable({}, {__close = function()
+        ebb.yield_now()
+        seen = ebb.id()
+      end})
+    end)
+    task:join()
+    assert.equal(task:id(), seen)
+  end)
+
+  it("of a task is not used again while anything refers to it", function()
+    local first = ebb.spawn(function() end)
+    first:join()
+    local seen = {[first:id()] = true}
+    for _ = 1, 1000 do
+      local task = ebb.spawn(function() end)
+      assert.is_nil(seen[task:id()])
+      seen[task:id()] = true
+      task:join()
+    end
+  end)
+
   it("stays the same when the task has waited", function()
     local task = ebb.spawn(function()
       local before = ebb.id()
