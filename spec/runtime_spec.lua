@@ -457,7 +457,8 @@ describe("a Handle", function()
     _G.runtime_mark = nil
   end)
 
-  it("of this runtime takes aborts from others", function()
+  it("of this runtime takes aborts from others"
+     .. " (test_abort_without_panic_3662)", function()
     _G.runtime_closed = nil
     local result = ask(function(main)
       local ebb = require "ebb"
@@ -480,6 +481,25 @@ describe("a Handle", function()
     assert.equal("from afar", result)
     assert.is_true(_G.runtime_closed)
     _G.runtime_closed, _G.runtime_started = nil, nil
+  end)
+
+  it("of this runtime aborts what is in a LocalSet here"
+     .. " (remote_abort_local_set_3929)", function()
+    local closed_in
+    local set <close> = ebb.LocalSet.new()
+    _G.runtime_task = set:spawn_local(function()
+      local _ <close> = common.closer(function()
+        closed_in = Handle.current():id()
+      end)
+      ebb.sleep(math.huge)
+    end)
+    there:spawn(function(main)
+      main:spawn(function() runtime_task:abort() end):await()
+    end, Handle.current())
+    set:await()
+    assert.is_true(select(2, _G.runtime_task:join()):is_cancelled())
+    assert.equal(Handle.current():id(), closed_in)
+    _G.runtime_task = nil
   end)
 
   it("lets a chain of runtimes spawn on each other", function()
