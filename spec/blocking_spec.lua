@@ -290,10 +290,12 @@ describe("spawn_blocking", function()
     ["a number"] = 42, ["a string"] = "text", ["a table"] = {},
   } do
     it("names the argument when the body is " .. kind, function()
-      for _, name in ipairs {"spawn_blocking", "block_in_place"} do
-        assert.matches(("bad argument #1 to '%s'"):format(name),
-                       error_of(function() ebb[name](body) end), 1, true)
-      end
+      assert.matches("bad argument #1 to 'spawn_blocking'",
+                     error_of(function() ebb.spawn_blocking(body) end),
+                     1, true)
+      assert.matches("bad argument #1 to 'block_in_place'",
+                     error_of(function() ebb.block_in_place(body) end),
+                     1, true)
     end)
   end
 
@@ -328,10 +330,6 @@ describe("spawn_blocking", function()
     assert.is_number(seen.spawned_at)
     at:open()
     job:join()
-    assert.equal("finished", entry(job:id()).state)
-    -- Where its Lua is, only its own thread could say.
-    assert.is_true(ebb.traceback(job:id()) == nil
-                   or type(ebb.traceback(job:id())) == "string")
   end)
 end)
 
@@ -704,7 +702,10 @@ describe("inside of blocking work", function()
     for _ = 1, 3 * THREADS do
       ebb.spawn_blocking(function()
         local inside = require "ebb"
-        assert(#inside.tasks() <= 1, "a task of another job")
+        for _, info in ipairs(inside.tasks()) do
+          assert(info.id == inside.id() or info.state == "finished",
+                 "a task of another job")
+        end
         assert(pcall(inside.time.pause), "time is paused")
         assert(not pcall(inside.spawn_local, print), "a LocalSet is current")
         assert(inside.set_unhandled(function() end) == nil, "unhandled is set")
@@ -882,13 +883,15 @@ describe("no thread is there", function()
     assert.same({0, "0\n1\n"}, {code, out})
   end)
 
-  it("more than jobs need", function()
+  it("more than the limit", function()
     local code, out = run [[
       local ebb, threads = require "ebb", require "process".threads
       local before = threads()
+      ebb.set_max_blocking_threads(2)
       for _ = 1, 50 do ebb.block_in_place(function() end) end
+      for _ = 1, 50 do ebb.spawn_blocking(function() end) end
       print(threads() - before)
     ]]
-    assert.same({0, "1\n"}, {code, out})
+    assert.same({0, "2\n"}, {code, out})
   end)
 end)

@@ -167,11 +167,11 @@ local function spawn_in(builder, maker, method, f, ...)
     args[1], args.n = place(), args.n + 1
   end
   local guard <close> = on:enter()
-  local call = builder[method]
   if maker == "JoinMap.build_task" then
-    return call(builder, #map + 1, f, table.unpack(args, 1, args.n))
+    return common.call(builder, method, #map + 1, f,
+                       table.unpack(args, 1, args.n))
   end
-  return call(builder, f, table.unpack(args, 1, args.n)):id()
+  return common.call(builder, method, f, table.unpack(args, 1, args.n)):id()
 end
 
 -- The results of a task that was spawned so, or false and the JoinError.
@@ -240,9 +240,9 @@ for maker, new in pairs(MAKERS) do
                                                                method),
                            error_of(function()
               if number == 3 then
-                builder[method](builder, "key", nothing, value)
+                common.call(builder, method, "key", nothing, value)
               end
-              builder[method](builder, nothing, value)
+              common.call(builder, method, nothing, value)
             end), 1, true)
           end
         end)

@@ -296,14 +296,12 @@ for name, variant in pairs(VARIANTS) do
       it("names the argument when the place is something else", function()
         for _, place in ipairs {42, {}, io.stdout, map} do
           assert.matches(("bad argument #3 to '%s'"):format(name),
-                         error_of(function()
-            map[name](map, "key", nothing, place)
-          end), 1, true)
+                         error_of(common.call, map, name, "key", nothing,
+                                  place), 1, true)
         end
         assert.matches(("bad argument #3 to '%s'"):format(name),
-                       error_of(function()
-          map[name](map, "key", nothing)
-        end), 1, true)
+                       error_of(common.call, map, name, "key", nothing),
+                       1, true)
         assert.is_true(map:is_empty())
       end)
     end

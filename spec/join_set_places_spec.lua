@@ -229,9 +229,8 @@ for name, variant in pairs(VARIANTS) do
       it("names the argument when the place is something else", function()
         for _, place in ipairs {42, {}, io.stdout, set} do
           assert.matches(("bad argument #2 to '%s'"):format(name),
-                         error_of(function()
-            set[name](set, nothing, place)
-          end), 1, true)
+                         error_of(common.call, set, name, nothing, place),
+                         1, true)
         end
         assert.is_true(set:is_empty())
       end)

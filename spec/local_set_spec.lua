@@ -471,11 +471,6 @@ describe("spawn_local", function()
     end
     set:await()
   end)
-
-  it("of a closed set raises", function()
-    set:close()
-    assert.matches("closed", error_of(set.spawn_local, set, nothing))
-  end)
 end)
 
 describe("run_until", function()
@@ -653,12 +648,6 @@ describe("run_until", function()
       set:run_until(42)
     end), 1, true)
     assert.is_false(has_current())
-  end)
-
-  it("of a closed set still runs its function", function()
-    set:close()
-    local ok, value = pcall(set.run_until, set, function() return 7 end)
-    assert.is_true(ok and value == 7 or not ok and value:find "closed" ~= nil)
   end)
 end)
 
@@ -908,7 +897,14 @@ describe("a set that is closed", function()
   it("may be closed again", function()
     set:close()
     set:close()
-    assert.equal(0, select("#", set:await()))
+  end)
+
+  it("takes nothing any more", function()
+    set:close()
+    for _, method in ipairs {"spawn_local", "run_until", "block_on", "await",
+                             "enter"} do
+      assert.matches("closed", error_of(set[method], set, nothing))
+    end
   end)
 
   it("is so at the end of its scope", function()
@@ -959,21 +955,25 @@ describe("a set that is closed", function()
 end)
 
 describe("a set that is collected", function()
-  it("is so although its own tasks refer to it", function()
+  it("is not while its own tasks refer to it", function()
     local log = {}
     local function make()
       local own = LocalSet.new()
-      own:spawn_local(function()
-        local _ <close> = closer(function() log[1] = "closed" end)
-        forever()
+      return own:spawn_local(function()
+        guarded(log, 1)
         own:await()
-      end)
-      drive(own)
+      end), setmetatable({own}, {__mode = "v"})
     end
-    make()
+    local task, weak = make()
+    drive(weak[1])
     collect()
     settle()
+    assert.same({}, log)
+    task:abort()
+    drive(weak[1])
     assert.same({"closed"}, log)
+    collect()
+    assert.is_nil(weak[1])
   end)
 
   it("is so although a handle of its task is kept", function()

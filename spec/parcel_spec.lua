@@ -323,11 +323,10 @@ describe("a function that crosses", function()
     end)})
   end)
 
-  it("may have an environment of its own, which is a table", function()
-    local env = {mark = "own"}
-    local f = assert(load("other = 1 return mark, other", "f", "t", env))
-    assert.same({"own", 1}, {on_thread(f)})
-    assert.is_nil(env.other)
+  it("uses them also in the place of an environment of its own", function()
+    local env = {mark = "own", tostring = tostring}
+    local f = assert(load("return mark, tostring(1)", "f", "t", env))
+    assert.same({nil, "1"}, {on_thread(f)})
   end)
 
   it("keeps its name and lines for errors and tracebacks", function()
@@ -377,6 +376,39 @@ describe("the globals table", function()
   it("keeps what the other side has set away from this one", function()
     on_thread(function() parcel_mark = "there" end)
     assert.is_nil(rawget(_G, "parcel_mark"))
+  end)
+end)
+
+describe("a table of the standard library, or of ebb,", function()
+  it("becomes the other side's", function()
+    for _, name in ipairs {"coroutine", "debug", "io", "math", "os",
+                           "package", "string", "table", "utf8"} do
+      local library = _G[name]
+      assert.is_true(on_thread(function(n, arg)
+        return rawequal(library, _G[n]) and rawequal(arg, _G[n])
+      end, name, library), name)
+      assert.is_true(rawequal(library, send(library)), name)
+      assert.is_true(rawequal(library, send({library})[1]), name)
+    end
+    assert.is_true(on_thread(function()
+      return rawequal(ebb, require "ebb")
+    end))
+    for _, class in ipairs {"JoinMap", "JoinSet", "LocalSet", "Builder",
+                            "Runtime", "Handle", "time"} do
+      local table <const> = ebb[class]
+      assert.is_true(on_thread(function(n)
+        return rawequal(table, require "ebb"[n])
+      end, class), class)
+    end
+  end)
+
+  it("may be what a function was written with", function()
+    assert.same({4, "slept"}, {on_thread(function()
+      ebb.sleep(0.0001)
+      local set = ebb.JoinSet.new()
+      set:spawn(function() return math.max(1, 4) end)
+      return select(2, set:join_next()), "slept"
+    end)})
   end)
 end)
 
@@ -474,9 +506,9 @@ describe("what cannot be sent", function()
     assert.is_string(error_of(on_thread, coroutine.create(function() end)))
   end)
 
-  it("is the library tables, for their C functions", function()
-    assert.matches("cannot send a C function (field '",
-                   error_of(send, string), 1, true)
+  it("is a table of C functions that is no library", function()
+    assert.matches("cannot send a C function (field 'max')",
+                   error_of(send, {max = math.max}), 1, true)
   end)
 
   it("does not start the work", function()

@@ -221,7 +221,7 @@ describe("a task on another runtime", function()
   it("names the argument when its body cannot be called", function()
     for _, name in ipairs {"spawn", "spawn_blocking"} do
       assert.matches(("bad argument #1 to '%s'"):format(name),
-                     error_of(function() there[name](there, 42) end), 1, true)
+                     error_of(common.call, there, name, 42), 1, true)
     end
   end)
 
@@ -656,8 +656,10 @@ describe("shutdown", function()
     assert.is_nil(ok)
     assert.matches("hasher", message)
     assert.matches("%f[%d]" .. job:id() .. "%f[%D]", message)
+    assert.same({nil, message}, {rt:shutdown()}) -- it is gone
     at:open()
     job:join()
+    rt = Runtime.new() -- for after_each
   end)
 
   it("of 0 does not wait (can_shutdown_with_zero_timeout_in_runtime)",
@@ -668,6 +670,7 @@ describe("shutdown", function()
     assert.is_nil((rt:shutdown(0)))
     at:open()
     job:join()
+    rt = Runtime.new() -- for after_each
   end)
 
   for kind, seconds in pairs {
@@ -963,9 +966,8 @@ describe("a JoinMap with tasks on another runtime", function()
     for _, method in ipairs {"spawn_on", "spawn_blocking_on"} do
       for _, value in ipairs {42, {}, rt} do
         assert.matches(("bad argument #3 to '%s'"):format(method),
-                       error_of(function()
-          map[method](map, "key", nothing, value)
-        end), 1, true)
+                       error_of(common.call, map, method, "key", nothing,
+                                value), 1, true)
       end
     end
     assert.is_true(map:is_empty())
@@ -1020,7 +1022,7 @@ describe("a JoinSet with tasks on another runtime", function()
   it("names the argument that is no Handle", function()
     for _, method in ipairs {"spawn_on", "spawn_blocking_on"} do
       assert.matches(("bad argument #2 to '%s'"):format(method),
-                     error_of(function() set[method](set, nothing, {}) end),
+                     error_of(common.call, set, method, nothing, {}),
                      1, true)
     end
     assert.is_true(set:is_empty())

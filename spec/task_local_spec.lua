@@ -8,8 +8,8 @@ local run = require "run"
 local settle = ebb.yield_now
 
 local forever, nothing = common.forever, common.nothing
-local closer, collect, error_of =
-  common.closer, common.collect, common.error_of
+local closer, collect, error_of, call =
+  common.closer, common.collect, common.error_of, common.call
 
 local key
 
@@ -155,12 +155,11 @@ for _, scope in ipairs {"scope", "sync_scope"} do
     end)
 
     it("names the argument when its function cannot be called", function()
+      local message = ("bad argument #2 to '%s'"):format(scope)
       for _, f in ipairs {42, "text", {}} do
-        assert.matches(("bad argument #2 to '%s'"):format(scope),
-                       error_of(function() key[scope](key, 1, f) end), 1, true)
+        assert.matches(message, error_of(call, key, scope, 1, f), 1, true)
       end
-      assert.matches(("bad argument #2 to '%s'"):format(scope),
-                     error_of(function() key[scope](key, 1) end), 1, true)
+      assert.matches(message, error_of(call, key, scope, 1), 1, true)
     end)
 
     it("takes a callable value as its function", function()
@@ -326,7 +325,7 @@ for _, with in ipairs {"with", "try_with"} do
     it("names the argument when its function cannot be called", function()
       key:scope(5, function()
         assert.matches(("bad argument #1 to '%s'"):format(with),
-                       error_of(function() key[with](key, 42) end), 1, true)
+                       error_of(call, key, with, 42), 1, true)
       end)
     end)
   end)
@@ -356,10 +355,10 @@ local PLACES = {
   ["pcall"] = function(f) assert(pcall(f)) end,
 }
 
-for place, call in pairs(PLACES) do
+for place, inside in pairs(PLACES) do
   describe("a scope around " .. place, function()
     it("is seen there, before and after a wait", function()
-      key:scope(7, call, function()
+      key:scope(7, inside, function()
         assert.equal(7, key:get())
         settle()
         assert.equal(7, key:get())
@@ -369,7 +368,7 @@ for place, call in pairs(PLACES) do
     it("is seen in a clean-up there, on abort", function()
       local seen
       local task = ebb.spawn(function()
-        key:scope(7, call, function()
+        key:scope(7, inside, function()
           local _ <close> = closer(function()
             seen = key:get()
             ebb.sleep(1)
@@ -387,7 +386,7 @@ for place, call in pairs(PLACES) do
 
   describe("a scope inside " .. place, function()
     it("ends there", function()
-      key:scope("outer", call, function()
+      key:scope("outer", inside, function()
         key:scope("inner", function()
           settle()
           assert.equal("inner", key:get())
@@ -402,7 +401,7 @@ for place, call in pairs(PLACES) do
       local task = ebb.spawn(function()
         key:scope("outer", function()
           local _ <close> = closer(function() seen = key:get() end)
-          call(function() key:scope("inner", forever) end)
+          inside(function() key:scope("inner", forever) end)
         end)
       end)
       settle()

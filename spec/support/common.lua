@@ -27,4 +27,13 @@ function common.error_of(f, ...)
   return err
 end
 
+-- Calls a method by its name as `object:name(...)` does: only so does Lua know
+-- the name, and not count the object, in the message of an argument error.
+function common.call(object, name, ...)
+  local code = "local object = ... " ..
+    "local results = table.pack(object:%s(select(2, ...))) " ..
+    "return table.unpack(results, 1, results.n)"
+  return assert(load(code:format(name), "=call"))(object, ...)
+end
+
 return common
