@@ -35,8 +35,7 @@ static void free_member(ebb_local_set *s, ebb_member *m) {
   ebb_alloc_free(&s->rt->alloc, m, sizeof *m);
 }
 
-/* Puts a task that is ready in its set into the run queue. */
-static void unpark(ebb_task *t) {
+void ebb_local_set_unpark(ebb_task *t) {
   ebb_list_remove(&t->link);
   ebb_task_make_ready(t);
 }
@@ -50,7 +49,7 @@ void ebb_local_set_remove(ebb_task *t) {
     s->spare = m;
   else
     free_member(s, m);
-  if (t->parked && t->state == EBB_READY) unpark(t);
+  if (t->parked && t->state == EBB_READY) ebb_local_set_unpark(t);
   if (ebb_list_is_empty(&s->members)) ebb_wake_all(&s->drained);
 }
 
@@ -70,7 +69,7 @@ void ebb_local_set_destroy(ebb_local_set *s, void (*with)(ebb_task *t)) {
 void ebb_local_set_begin(ebb_local_set *s) {
   if (s->drivers++ > 0) return;
   while (!ebb_list_is_empty(&s->ready))
-    unpark(ebb_container_of(s->ready.next, ebb_task, link));
+    ebb_local_set_unpark(ebb_container_of(s->ready.next, ebb_task, link));
 }
 
 void ebb_local_set_end(ebb_local_set *s) {

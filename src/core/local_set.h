@@ -36,13 +36,17 @@ void ebb_local_set_put(ebb_local_set *s, ebb_task *t);
 /* Takes a task out, which then runs as any other. */
 void ebb_local_set_remove(ebb_task *t);
 
+/* Puts a task that is ready in its set into the queue that is for it now. */
+void ebb_local_set_unpark(ebb_task *t);
+
 /* From begin to end, its tasks run. Both may be nested. */
 void ebb_local_set_begin(ebb_local_set *s);
 void ebb_local_set_end(ebb_local_set *s);
 
-/* May the task run? Yes, if it is in no set. */
+/* May the task run? It may if it is in no set, and when the runtime goes,
+   since nobody may come to drive the set any more. */
 static inline bool ebb_is_driven(const ebb_task *t) {
-  return t->local == NULL || t->local->set->drivers > 0;
+  return t->local == NULL || t->local->set->drivers > 0 || t->rt->closing;
 }
 
 #endif

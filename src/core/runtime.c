@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "handle.h"
+#include "local_set.h"
 #include "scheduler.h"
 
 enum {
@@ -60,8 +61,11 @@ int ebb_runtime_new(const ebb_options *options, ebb_runtime **out) {
 
 static void abort_all(ebb_runtime *rt) {
   uint32_t slot = ebb_table_scan(&rt->tasks, 0);
-  for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(&rt->tasks, slot + 1))
-    ebb_task_abort(ebb_table_item(&rt->tasks, slot));
+  for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(&rt->tasks, slot + 1)) {
+    ebb_task *t = ebb_table_item(&rt->tasks, slot);
+    if (t->parked && t->state == EBB_READY) ebb_local_set_unpark(t);
+    ebb_task_abort(t);
+  }
 }
 
 /* The only jobs that are still waited for are calls in place, which nobody
