@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: MIT
+   LocalSet: tasks that run only while their set is driven. */
+#include "core/local_set.h"
+
+#include "test.h"
+
+static ebb_local_set *new_set(ebb_runtime *rt) {
+  ebb_local_set *s;
+  CHECK(ebb_local_set_new(rt, &s) == 0);
+  return s;
+}
+
+static ebb_task *start_in(ebb_local_set *s, void *(*run)(ebb_runtime *, void *),
+                          void *arg) {
+  ebb_target target = {.local_set = s};
+  ebb_task *t;
+  CHECK(ebb_spawn_on(s->rt, &target, body(run, arg), &t) == 0);
+  return t;
+}
+
+static void put(ebb_local_set *s, void *(*run)(ebb_runtime *, void *),
+                void *arg) {
+  ebb_task_release(start_in(s, run, arg));
+}
+
+/* Everything that can run does. */
+static void settle(ebb_runtime *rt) {
+  CHECK(ebb_tick(rt, EBB_NEVER, NULL) == 0);
+}
+
+/* ---- tasks ---- */
+
+static void *say(ebb_runtime *rt, void *arg) {
+  (void)rt;
+  note(arg);
+  return arg;
+}
+
+static void *say_twice(ebb_runtime *rt, void *arg) {
+  note(arg);
+  CHECK(ebb_yield_now(rt) == 0);
+  note(arg);
+  return arg;
+}
+
+static void *sleep_then_say(ebb_runtime *rt, void *arg) {
+  note(ebb_sleep(rt, SECOND) == 0 ? arg : "cut");
+  return arg;
+}
+
+static void *park(ebb_runtime *rt, void *arg) {
+  CHECK(ebb_park(rt, EBB_NEVER) == -ECANCELED);
+  note(arg);
+  return arg;
+}
+
+static void *clean_up(ebb_runtime *rt, void *arg) {
+  CHECK(ebb_park(rt, EBB_NEVER) == -ECANCELED);
+  ebb_begin_cleanup(rt);
+  CHECK(ebb_sleep(rt, SECOND) == 0);
+  note(arg);
+  return arg;
+}
+
+/* ---- driving ---- */
+
+static void without_a_driver_its_tasks_do_not_run(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_local_set *s = new_set(rt);
+  put(s, say, "in");
+  start_detached(rt, say, "out");
+  settle(rt);
+  CHECK(noted("out"));
+  CHECK(ebb_local_set_await(s, EBB_NEVER) == 0);
+  CHECK(noted("in"));
+  ebb_local_set_free(s);
+  free_runtime(rt);
+}
+
+static void an_empty_set_has_nothing_to_wait_for(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_local_set *s = new_set(rt);
+  CHECK(ebb_local_set_await(s, EBB_NEVER) == 0);
+  CHECK(s->drivers == 0);
+  ebb_local_set_free(s);
+  free_runtime(rt);
+}
+
+static void its_tasks_start_in_the_order_of_spawning(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_local_set *s = new_set(rt);
+  put(s, say, "1");
+  put(s, sleep_then_say, "4");
+  put(s, say, "2");
+  put(s, say, "3");
+  CHECK(ebb_local_set_await(s, EBB_NEVER) == 0);
+  CHECK(noted("1 2 3 4"));
+  ebb_local_set_free(s);
+  free_runtime(rt);
+}
+
+static void *put_more(ebb_runtime *rt, void *arg) {
+  CHECK(ebb_local_set_current(rt) == arg);
+  put(arg, say, "more");
+  start_detached(rt, sleep_then_say, "outside");
+  return NULL;
+}
+
+static void what_its_tasks_put_in_is_waited_for_too(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_local_set *s = new_set(rt);
+  put(s, put_more, s);
+  CHECK(ebb_local_set_await(s, EBB_NEVER) == 0);
+  CHECK(noted("more"));
+  CHECK(ebb_run(rt) == 0);
+  CHECK(noted("outside"));
+  ebb_local_set_free(s);
+  free_runtime(rt);
+}
+
+static void *say_set(ebb_runtime *rt, void *arg) {
+  note(ebb_local_set_current(rt) == arg ? "in" : "out");
+  return NULL;
+}
+
+static void *say_no_set(ebb_runtime *rt, void *arg) {
+  note(ebb_local_set_current(rt) == NULL ? "none" : "some");
+  return arg;
+}
+
+static void a_task_knows_its_set(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_local_set *s = new_set(rt), *other = new_set(rt);
+  put(s, say_set, s);
+  put(other, say_set, other);
+  start_detached(rt, say_no_set, NULL);
+  CHECK(ebb_local_set_current(rt) == NULL);
+  CHECK(ebb_local_set_await(s, EBB_NEVER) == 0);
+  CHECK(noted("none in"));
+  CHECK(ebb_local_set_await(other, EBB_NEVER) == 0);
+  CHECK(noted("in"));
+  ebb_local_set_free(s);
+  ebb_local_set_free(other);
+  free_runtime(rt);
+}
+
+static void *sleep_here(ebb_runtime *rt, void *arg) {
+  CHECK(ebb_sleep(rt, SECOND * (int64_t)strlen(arg)) == 0);
+  return arg;
+}
+
+static void run_until_drives_and_gives_the_value(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_local_set *s = new_set(rt);
+  put(s, say_twice, "a");
+  put(s, sleep_then_say, "b");
+  put(s, park, "c");
+  CHECK(strcmp(ebb_local_set_run_until(s, sleep_here, "xx"), "xx") == 0);
+  CHECK(noted("a a b") && s->drivers == 0);
+  ebb_local_set_free(s);
+  settle(rt);
+  CHECK(noted("c"));
+  free_runtime(rt);
+}
+
+static void *yield_here(ebb_runtime *rt, void *arg) {
+  CHECK(ebb_yield_now(rt) == 0);
+  return arg;
+}
+
+/* Those that are ready, and those whose wait ends meanwhile. */
+static void its_tasks_are_paused_between_drivers(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_local_set *s = new_set(rt);
+  put(s, say_twice, "a");
+  put(s, sleep_then_say, "b");
+  CHECK(ebb_local_set_run_until(s, yield_here, NULL) == NULL);
+  CHECK(noted("a"));
+  CHECK(ebb_sleep(rt, 10 * SECOND) == 0);
+  settle(rt);
+  CHECK(noted(""));
+  put(s, say, "c");
+  CHECK(ebb_local_set_await(s, EBB_NEVER) == 0);
+  CHECK(noted("a b c"));
+  ebb_local_set_free(s);
+  free_runtime(rt);
+}
+
+static void *drive(ebb_runtime *rt, void *arg) {
+  (void)rt;
+  return ebb_local_set_run_until(arg, sleep_here, "x");
+}
+
+static void *drive_for_long(ebb_runtime *rt, void *arg) {
+  (void)rt;
+  return ebb_local_set_run_until(arg, sleep_here, "xxx");
+}
+
+static void as_long_as_one_drives_its_tasks_run(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_local_set *s = new_set(rt);
+  start_detached(rt, drive, s);
+  start_detached(rt, drive_for_long, s);
+  settle(rt);
+  CHECK(s->drivers == 2);
+  CHECK(ebb_sleep(rt, 2 * SECOND) == 0);
+  CHECK(s->drivers == 1);
+  put(s, say_twice, "a");
+  settle(rt);
+  CHECK(noted("a a"));
+  CHECK(ebb_run(rt) == 0);
+  CHECK(s->drivers == 0);
+  ebb_local_set_free(s);
+  free_runtime(rt);
+}
+
+static void one_of_its_tasks_may_drive_it(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_local_set *s = new_set(rt);
+  put(s, drive_for_long, s);
+  put(s, sleep_then_say, "a");
+  CHECK(ebb_local_set_run_until(s, yield_here, NULL) == NULL);
+  CHECK(s->drivers == 1);
+  CHECK(ebb_run(rt) == 0);
+  CHECK(noted("a") && s->drivers == 0);
+  ebb_local_set_free(s);
+  free_runtime(rt);
+}
+
+static void *await(ebb_runtime *rt, void *arg) {
+  int status = ebb_local_set_await(arg, ebb_now(rt) + SECOND);
+  note(status == 0 ? "done" : status == -ETIMEDOUT ? "late" : "cut");
+  return NULL;
+}
+
+static void a_wait_for_a_set_may_end_before_it_is_drained(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_local_set *s = new_set(rt);
+  put(s, park, "a");
+  CHECK(ebb_local_set_await(s, ebb_now(rt) + SECOND) == -ETIMEDOUT);
+  ebb_task *t = start(rt, await, s);
+  settle(rt);
+  CHECK(s->drivers == 1);
+  ebb_task_abort(t);
+  settle(rt);
+  CHECK(noted("cut") && s->drivers == 0);
+  CHECK(finish(t).outcome == EBB_CANCELLED);
+  CHECK(ebb_local_set_await(s, EBB_NEVER) == -EDEADLK);
+  CHECK(s->drivers == 0);
+  ebb_local_set_free(s);
+  settle(rt);
+  CHECK(noted("a"));
+  free_runtime(rt);
+}
+
+static void many_may_wait_for_one_set(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_local_set *s = new_set(rt);
+  put(s, say_twice, "a");
+  for (int i = 0; i < 3; i++) start_detached(rt, await, s);
+  CHECK(ebb_run(rt) == 0);
+  CHECK(noted("a a done done done") && s->drivers == 0);
+  ebb_local_set_free(s);
+  free_runtime(rt);
+}
+
+static void a_set_that_nobody_drives_is_a_deadlock(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_local_set *s = new_set(rt);
+  ebb_task *t = start_in(s, say, "a");
+  CHECK(ebb_task_join(t, EBB_NEVER, NULL) == -EDEADLK);
+  CHECK(ebb_run(rt) == -EDEADLK);
+  CHECK(noted(""));
+  CHECK(ebb_local_set_await(s, EBB_NEVER) == 0);
+  CHECK(finish(t).outcome == EBB_COMPLETED && noted("a"));
+  ebb_local_set_free(s);
+  free_runtime(rt);
+}
+
+static void a_host_with_a_loop_of_its_own_cannot_wait_for_a_set(void) {
+  ebb_options options = {.never_block = true};
+  ebb_runtime *rt;
+  CHECK(ebb_runtime_new(&options, &rt) == 0);
+  ebb_local_set *s = new_set(rt);
+  ebb_tick_report report;
+  put(s, say, "a");
+  CHECK(ebb_local_set_await(s, EBB_NEVER) == -EPERM && s->drivers == 0);
+  CHECK(ebb_tick(rt, EBB_NEVER, &report) == 0);
+  CHECK(noted("") && report.ready == 0 && report.unfinished == 1);
+  start_detached(rt, await, s);
+  settle(rt);
+  CHECK(noted("a done"));
+  ebb_local_set_free(s);
+  free_runtime(rt);
+}
+
+/* ---- aborting and joining ---- */
+
+static void a_paused_task_is_aborted_when_it_is_driven(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_local_set *s = new_set(rt);
+  ebb_task *fresh = start_in(s, say, "a"), *parked = start_in(s, park, "b");
+  CHECK(ebb_local_set_run_until(s, yield_here, NULL) == NULL);
+  CHECK(noted("a"));
+  ebb_task *late = start_in(s, say, "c");
+  ebb_task_abort(parked);
+  ebb_task_abort(late);
+  settle(rt);
+  CHECK(noted("") && !ebb_task_is_finished(parked));
+  CHECK(ebb_local_set_await(s, EBB_NEVER) == 0);
+  CHECK(noted("b"));
+  CHECK(finish(fresh).outcome == EBB_COMPLETED);
+  CHECK(finish(parked).outcome == EBB_CANCELLED);
+  CHECK(finish(late).outcome == EBB_CANCELLED);
+  ebb_local_set_free(s);
+  free_runtime(rt);
+}
+
+static void a_set_holds_tasks_of_join_sets_and_maps(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_local_set *s = new_set(rt);
+  ebb_join_set *set;
+  ebb_join_map *map;
+  ebb_target target = {.local_set = s};
+  ebb_result result;
+  ebb_key key;
+  CHECK(ebb_join_set_new(rt, &set) == 0);
+  CHECK(ebb_join_map_new(rt, NULL, &map) == 0);
+  CHECK(ebb_join_set_spawn_on(set, &target, body(say, "a"), NULL) == 0);
+  CHECK(ebb_join_map_spawn_on(map, EBB_KEY_INT(1), &target, body(park, "b"),
+                              NULL) == 0);
+  settle(rt);
+  CHECK(noted("") && ebb_join_set_try_join_next(set, &result) == 0);
+  CHECK(ebb_local_set_run_until(s, yield_here, NULL) == NULL);
+  CHECK(noted("a") && ebb_join_set_try_join_next(set, &result) == 1);
+  CHECK(ebb_join_map_spawn_on(map, EBB_KEY_INT(1), &target, body(say, "c"),
+                              NULL) == 0);
+  CHECK(ebb_local_set_await(s, EBB_NEVER) == 0);
+  CHECK(noted("b c"));
+  CHECK(ebb_join_map_try_join_next(map, &key, &result) == 1);
+  CHECK(result.outcome == EBB_COMPLETED && ebb_join_map_len(map) == 0);
+  ebb_join_set_free(set);
+  ebb_join_map_free(map);
+  ebb_local_set_free(s);
+  free_runtime(rt);
+}
+
+/* ---- freeing ---- */
+
+static void say_dropped(void *arg) { note(arg); }
+
+static void a_set_that_is_freed_aborts_its_tasks(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_local_set *s = new_set(rt);
+  ebb_target target = {.local_set = s};
+  ebb_task *t = start_in(s, clean_up, "cleaned"), *u;
+  CHECK(ebb_local_set_run_until(s, yield_here, NULL) == NULL);
+  ebb_body b = {.run = say, .arg = "dropped", .drop = say_dropped};
+  CHECK(ebb_spawn_on(rt, &target, b, &u) == 0);
+  ebb_local_set_free(s);
+  CHECK(noted(""));
+  CHECK(ebb_run(rt) == 0);
+  CHECK(noted("dropped cleaned"));
+  CHECK(finish(t).outcome == EBB_CANCELLED);
+  CHECK(finish(u).outcome == EBB_CANCELLED);
+  free_runtime(rt);
+}
+
+static void *own_a_set(ebb_runtime *rt, void *arg) {
+  ebb_local_set *s = new_set(rt);
+  put(s, park, "started");
+  CHECK(ebb_local_set_run_until(s, yield_here, NULL) == NULL);
+  put(s, say, "never");
+  CHECK(ebb_park(rt, EBB_NEVER) == -ECANCELED);
+  ebb_begin_cleanup(rt);
+  put(s, say, "never");
+  ebb_local_set_free(s);
+  note(arg);
+  return NULL;
+}
+
+static void a_task_may_free_its_set_at_the_end_of_the_runtime(void) {
+  for (int never_block = 0; never_block < 2; never_block++) {
+    ebb_options options = {.never_block = never_block};
+    ebb_runtime *rt;
+    CHECK(ebb_runtime_new(&options, &rt) == 0);
+    start_detached(rt, own_a_set, "owner");
+    settle(rt);
+    free_runtime(rt);
+    CHECK(noted("owner started") || noted("started owner"));
+  }
+}
+
+/* Frees it when nobody is in it any more. */
+static void *free_when_empty(ebb_runtime *rt, void *arg) {
+  ebb_local_set *s = arg;
+  CHECK(ebb_park(rt, EBB_NEVER) == -ECANCELED);
+  ebb_begin_cleanup(rt);
+  while (!ebb_list_is_empty(&s->members)) CHECK(ebb_yield_now(rt) == 0);
+  ebb_local_set_free(s);
+  note("freed");
+  return NULL;
+}
+
+static void a_runtime_may_go_while_a_set_is_paused(void) {
+  for (int never_block = 0; never_block < 2; never_block++) {
+    ebb_options options = {.never_block = never_block};
+    ebb_runtime *rt;
+    CHECK(ebb_runtime_new(&options, &rt) == 0);
+    ebb_local_set *s = new_set(rt);
+    put(s, park, "parked");
+    ebb_local_set_begin(s);
+    settle(rt);
+    ebb_local_set_end(s);
+    put(s, say, "never");
+    ebb_body b = {.run = say, .arg = "dropped", .drop = say_dropped};
+    ebb_target target = {.local_set = s};
+    CHECK(ebb_spawn_on(rt, &target, b, NULL) == 0);
+    ebb_task_release(start(rt, free_when_empty, s));
+    settle(rt);
+    free_runtime(rt);
+    CHECK(noted("parked dropped freed"));
+  }
+}
+
+static void *wait_for_own_set(ebb_runtime *rt, void *arg) {
+  ebb_local_set *s = arg;
+  CHECK(ebb_local_set_await(s, EBB_NEVER) == -ECANCELED);
+  ebb_begin_cleanup(rt);
+  CHECK(ebb_local_set_await(s, EBB_NEVER) == 0);
+  ebb_local_set_free(s);
+  note("freed");
+  return NULL;
+}
+
+static void a_clean_up_at_the_end_may_wait_for_a_set(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_local_set *s = new_set(rt);
+  put(s, clean_up, "cleaned");
+  start_detached(rt, wait_for_own_set, s);
+  settle(rt);
+  free_runtime(rt);
+  CHECK(noted("cleaned freed"));
+}
+
+/* ---- chance ---- */
+
+/* Tasks in many sets that are driven, paused and freed at random: each ends,
+   and none runs while its set is paused. */
+enum { SETS = 5, STEPS = 20000 };
+
+static ebb_local_set *sets[SETS];
+static int unfinished;
+
+static void *run_in_set(ebb_runtime *rt, void *arg) {
+  ebb_local_set *s = ebb_local_set_current(rt);
+  uint64_t state = (uint64_t)(uintptr_t)arg;
+  CHECK(s != NULL);
+  for (int i = 0; i < 10; i++) {
+    CHECK(ebb_current(rt)->local == NULL || s->drivers > 0);
+    int status = chance(&state, 2) ? ebb_yield_now(rt)
+                                   : ebb_sleep(rt, chance(&state, 5));
+    if (status < 0) break;
+  }
+  unfinished--;
+  return NULL;
+}
+
+static void drop_one(void *arg) {
+  (void)arg;
+  unfinished--;
+}
+
+static void put_one(ebb_runtime *rt, ebb_local_set *s, uint64_t seed) {
+  ebb_target target = {.local_set = s};
+  ebb_body b = {.run = run_in_set,
+                .arg = (void *)(uintptr_t)seed,
+                .drop = drop_one};
+  CHECK(ebb_spawn_on(rt, &target, b, NULL) == 0);
+  unfinished++;
+}
+
+static void step(ebb_runtime *rt, uint64_t *state) {
+  uint32_t i = chance(state, SETS), what = chance(state, 20);
+  if (what < 8) {
+    put_one(rt, sets[i], *state);
+  } else if (what < 12) {
+    ebb_local_set_begin(sets[i]);
+    CHECK(ebb_sleep(rt, chance(state, 8)) == 0);
+    ebb_local_set_end(sets[i]);
+  } else if (what < 16) {
+    CHECK(ebb_sleep(rt, chance(state, 3)) == 0);
+  } else if (what < 19) {
+    CHECK(ebb_local_set_await(sets[i], EBB_NEVER) == 0);
+    CHECK(ebb_list_is_empty(&sets[i]->ready));
+  } else {
+    ebb_local_set_free(sets[i]);
+    sets[i] = new_set(rt);
+  }
+}
+
+static void sets_may_be_paused_at_any_time(void) {
+  ebb_runtime *rt = new_runtime();
+  uint64_t state = 1;
+  for (int i = 0; i < SETS; i++) sets[i] = new_set(rt);
+  for (int i = 0; i < STEPS; i++) step(rt, &state);
+  for (int i = 0; i < SETS; i++) ebb_local_set_free(sets[i]);
+  CHECK(ebb_run(rt) == 0);
+  CHECK(unfinished == 0);
+  free_runtime(rt);
+}
+
+int main(void) {
+  RUN(without_a_driver_its_tasks_do_not_run);
+  RUN(an_empty_set_has_nothing_to_wait_for);
+  RUN(its_tasks_start_in_the_order_of_spawning);
+  RUN(what_its_tasks_put_in_is_waited_for_too);
+  RUN(a_task_knows_its_set);
+  RUN(run_until_drives_and_gives_the_value);
+  RUN(its_tasks_are_paused_between_drivers);
+  RUN(as_long_as_one_drives_its_tasks_run);
+  RUN(one_of_its_tasks_may_drive_it);
+  RUN(a_wait_for_a_set_may_end_before_it_is_drained);
+  RUN(many_may_wait_for_one_set);
+  RUN(a_set_that_nobody_drives_is_a_deadlock);
+  RUN(a_host_with_a_loop_of_its_own_cannot_wait_for_a_set);
+  RUN(a_paused_task_is_aborted_when_it_is_driven);
+  RUN(a_set_holds_tasks_of_join_sets_and_maps);
+  RUN(a_set_that_is_freed_aborts_its_tasks);
+  RUN(a_task_may_free_its_set_at_the_end_of_the_runtime);
+  RUN(a_runtime_may_go_while_a_set_is_paused);
+  RUN(a_clean_up_at_the_end_may_wait_for_a_set);
+  RUN(sets_may_be_paused_at_any_time);
+  return test_summary();
+}
