@@ -173,10 +173,9 @@ static int wait_for(ebb_runtime *rt, ebb_task *t) {
   return err;
 }
 
-static int check_may_block(const ebb_runtime *rt) {
-  const ebb_task *t = rt->current;
-  if (ebb_task_is_cut(t)) return -ECANCELED;
-  return rt->never_block && ebb_task_is_root(t) ? -EPERM : 0;
+static int check_may_block(ebb_runtime *rt) {
+  if (ebb_wait_is_cut(rt)) return -ECANCELED;
+  return rt->never_block && ebb_task_is_root(rt->current) ? -EPERM : 0;
 }
 
 int ebb_block_in_place(ebb_runtime *rt, void (*fn)(void *arg), void *arg) {

@@ -69,7 +69,7 @@ void ebb_join_set_finished(ebb_join_set *s, ebb_task *t) {
 
 int ebb_join_set_wait_next(ebb_join_set *s, int64_t deadline) {
   for (;;) {
-    if (ebb_task_is_cut(s->rt->current)) return -ECANCELED;
+    if (ebb_wait_is_cut(s->rt)) return -ECANCELED;
     if (s->members.len == 0) return 0;
     if (ebb_join_set_peek(s) != NULL && ebb_budget_take(s->rt)) return 1;
     int err = ebb_join_set_peek(s) != NULL

@@ -200,7 +200,7 @@ int ebb_yield(ebb_runtime *rt) {
 }
 
 int ebb_coop(ebb_runtime *rt) {
-  if (ebb_task_is_cut(rt->current)) return -ECANCELED;
+  if (ebb_wait_is_cut(rt)) return -ECANCELED;
   return ebb_budget_take(rt) ? 0 : ebb_yield(rt);
 }
 

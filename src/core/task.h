@@ -16,6 +16,7 @@
 #ifndef EBB_CORE_TASK_H
 #define EBB_CORE_TASK_H
 
+#include <errno.h>
 #include <limits.h>
 #include <stdatomic.h>
 
@@ -232,6 +233,14 @@ static inline bool ebb_budget_take(ebb_runtime *rt) {
    at once. */
 static inline bool ebb_task_is_cut(const ebb_task *t) {
   return t->aborted && !t->closing;
+}
+
+/* Is the wait that the running task is about to begin over before? That is
+   how the task learns of its abort, as any wait that ends. */
+static inline bool ebb_wait_is_cut(ebb_runtime *rt) {
+  if (!ebb_task_is_cut(rt->current)) return false;
+  rt->current->status = -ECANCELED;
+  return true;
 }
 
 #endif
