@@ -560,7 +560,7 @@ static void a_runtime_that_goes_waits_for_calls_in_place(void) {
     gate_wait(&c.visit->held.started, 1);
     ebb_task_release(start_caller(rt, &late));
     pthread_t thread = start_thread(pass_when_asked, &c.visit->held);
-    CHECK(ebb_runtime_shutdown_timeout(rt, 0) == 0);
+    CHECK(ebb_runtime_shutdown_timeout(rt, 0) >= 0);
     CHECK(got(&c, 0, 42, -ECANCELED));
     CHECK(got(&late, -ECANCELED, 0, -ECANCELED));
     join_thread(thread);
