@@ -207,6 +207,90 @@ static void use_map(ebb_runtime *rt) {
   ebb_join_map_free(m);
 }
 
+/* ---- other places: sets that are driven, the pool, another runtime ---- */
+
+static void *double_it(ebb_runtime *rt, void *arg) {
+  (void)rt;
+  *(int *)arg *= 2;
+  return arg;
+}
+
+static void double_in_place(void *arg) { *(int *)arg *= 2; }
+
+static ebb_task *spawn_on(ebb_runtime *rt, ebb_target target, int *n) {
+  ebb_task *t = NULL;
+  int err;
+  do {
+    err = ebb_spawn_on(rt, &target, body(double_it, n), &t);
+    CHECK(err == 0 || (t == NULL && *n == 21));
+  } while (try_again(err));
+  CHECK(err == 0);
+  return t;
+}
+
+static void use_local_set(ebb_runtime *rt) {
+  ebb_local_set *s;
+  int n = 21;
+  MUST(0, ebb_local_set_new(rt, &s));
+  ebb_task *t = spawn_on(rt, (ebb_target){.local_set = s}, &n);
+  MUST(0, ebb_yield_now(rt));
+  CHECK(n == 21);
+  MUST(0, ebb_local_set_await(s, EBB_NEVER));
+  CHECK(n == 42);
+  ebb_task_release(t);
+  ebb_local_set_free(s);
+}
+
+static void use_limit(ebb_runtime *rt) {
+  ebb_join_map *m;
+  MUST(0, ebb_join_map_new(rt, NULL, &m));
+  ebb_join_map_set_max_tasks(m, 2);
+  for (int i = 0; i < 5; i++)
+    MUST(0, ebb_join_map_spawn(m, EBB_KEY_BYTES("abcdef", i + 1),
+                               body(sleep_then_say, "l"), NULL));
+  MUST(0, ebb_join_map_shutdown(m));
+  ebb_join_map_free(m);
+}
+
+/* What is away when memory is out comes back all the same. */
+static void use_pool(ebb_runtime *rt) {
+  ebb_join_set *s;
+  ebb_target pool = {.blocking = true};
+  int n = 21, m = 21;
+  ebb_task *t = spawn_on(rt, pool, &n);
+  MUST(0, ebb_block_in_place(rt, double_in_place, &m));
+  MUST(0, ebb_task_join(t, EBB_NEVER, NULL));
+  CHECK(n == 42 && m == 42);
+  ebb_task_release(t);
+  MUST(0, ebb_join_set_new(rt, &s));
+  MUST(0, ebb_join_set_spawn_on(s, &pool, body(double_it, &n), NULL));
+  MUST(1, ebb_join_set_join_next(s, EBB_NEVER, NULL));
+  CHECK(n == 84);
+  ebb_join_set_free(s);
+}
+
+/* Where there is no memory for it in the other runtime, it is cancelled. */
+static void use_other_runtime(ebb_runtime *rt) {
+  ebb_options options = {
+      .alloc = test_alloc, .alloc_ctx = &memory, .stack_size = 128 * 1024};
+  ebb_runtime *there;
+  ebb_handle *h;
+  ebb_result result;
+  int n = 21;
+  MUST(0, ebb_runtime_new(&options, &there));
+  MUST(0, ebb_handle_current(there, &h));
+  do {
+    ebb_task *t = spawn_on(rt, (ebb_target){.handle = h}, &n);
+    MUST(0, ebb_tick(there, EBB_NEVER, NULL));
+    MUST(0, ebb_task_join(t, EBB_NEVER, &result));
+    ebb_task_release(t);
+    CHECK(result.outcome == EBB_COMPLETED || n == 21);
+  } while (try_again(result.outcome == EBB_COMPLETED ? 0 : -ENOMEM));
+  CHECK(n == 42);
+  ebb_handle_free(h);
+  MUST(0, ebb_runtime_free(there));
+}
+
 static void run_scenario(void) {
   ebb_runtime *rt;
   ebb_options options = {
@@ -217,6 +301,10 @@ static void run_scenario(void) {
   use_many_tasks(rt);
   use_set(rt);
   use_map(rt);
+  use_local_set(rt);
+  use_limit(rt);
+  use_pool(rt);
+  use_other_runtime(rt);
   ebb_task_release(spawn(rt, clean_up, "last"));
   MUST(0, ebb_yield_now(rt));
   MUST(0, ebb_runtime_free(rt));
