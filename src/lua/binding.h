@@ -40,7 +40,7 @@ enum {
   STORE_NOOP,       /* a Lua function that does nothing, for pending hooks */
   STORE_EXIT,       /* the os.exit that was there before ours */
   STORE_NAMES,      /* task id -> name */
-  STORE_LOCALS,     /* task id -> table of the task's own values, scope.h */
+  STORE_LOCALS,     /* task id -> table of the task's own values, within.h */
   STORE_MODULES,    /* table of the standard library or of ebb -> its name */
   STORE_LOCAL_SETS, /* weak: the engine's set -> LocalSet */
   STORE_META_FIRST, /* metatables, in the order of ebb_lua_class */
@@ -458,7 +458,7 @@ void ebb_lua_open_join_set(lua_State *L, ebb_lua *el);
 void ebb_lua_open_builder(lua_State *L, ebb_lua *el);
 void ebb_lua_open_time(lua_State *L, ebb_lua *el);
 void ebb_lua_open_inspect(lua_State *L, ebb_lua *el);
-void ebb_lua_open_scope(lua_State *L, ebb_lua *el);
+void ebb_lua_open_within(lua_State *L, ebb_lua *el);
 void ebb_lua_open_task_local(lua_State *L, ebb_lua *el);
 void ebb_lua_open_local_set(lua_State *L, ebb_lua *el);
 void ebb_lua_open_handle(lua_State *L, ebb_lua *el);

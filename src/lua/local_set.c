@@ -2,7 +2,7 @@
    ebb.LocalSet (Tokio: task::LocalSet). */
 #include "local_set.h"
 
-#include "scope.h"
+#include "within.h"
 #include "spawn.h"
 
 typedef struct lua_local_set {

@@ -26,7 +26,7 @@ int luaopen_ebb(lua_State *L) {
   ebb_lua_open_join_map(L, el);
   ebb_lua_open_join_set(L, el);
   ebb_lua_open_builder(L, el);
-  ebb_lua_open_scope(L, el);
+  ebb_lua_open_within(L, el);
   ebb_lua_open_task_local(L, el);
   ebb_lua_open_local_set(L, el);
   ebb_lua_open_handle(L, el);

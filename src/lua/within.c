@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "scope.h"
+#include "within.h"
 
 /* ---- calling within ---- */
 
@@ -85,7 +85,7 @@ static int run_unconstrained(lua_State *L) {
   return ebb_lua_call_within(L);
 }
 
-void ebb_lua_open_scope(lua_State *L, ebb_lua *el) {
+void ebb_lua_open_within(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", unconstrained_close},
                                   {NULL, NULL}};

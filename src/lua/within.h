@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
    What is in force while a function runs, in the task that runs it: a
    task-local value, a LocalSet, the absence of a budget. */
-#ifndef EBB_LUA_SCOPE_H
-#define EBB_LUA_SCOPE_H
+#ifndef EBB_LUA_WITHIN_H
+#define EBB_LUA_WITHIN_H
 
 #include "binding.h"
 
