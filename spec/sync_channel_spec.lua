@@ -180,6 +180,21 @@ for name, capacity in pairs {bounded = 100, unbounded = false} do
       rx:recv()
     end)
 
+    it("gives back the memory of a crowd that has gone", function()
+      local tx, rx = sync.channel(capacity and 10000 or nil)
+      local function kib()
+        common.collect()
+        return collectgarbage "count"
+      end
+      local before = kib()
+      for i = 1, 10000 do tx:send(i) end
+      assert.is_true(kib() - before > 100)
+      for i = 1, 10000 do assert.equal(i, rx:recv()) end
+      tx:send "first of the next"
+      assert.is_true(kib() - before < 50)
+      assert.equal("first of the next", rx:recv())
+    end)
+
     it("lets others run although there is always something", function()
       local tx, rx = new()
       local turns = 0
@@ -214,6 +229,44 @@ for name, capacity in pairs {bounded = 100, unbounded = false} do
     end)
   end)
 end
+
+describe("a channel that a finalizer sends to and receives from", function()
+  -- Finalizers run where a send makes room.
+  it("loses nothing and keeps the order", function()
+    local tx, rx = sync.channel()
+    local expected, received, n = 1, {}, 0
+    local function send()
+      n = n + 1
+      return tx:try_send(n)
+    end
+    local sends = 0
+    local function bomb()
+      setmetatable({}, {__gc = function()
+        if sends > 3000 then return end
+        sends = sends + 1
+        tx:try_send "finalizer"
+        if sends % 3 == 0 then
+          received[#received + 1] = rx:try_recv()
+        end
+        bomb()
+      end})
+    end
+    for _ = 1, 50 do bomb() end
+    collectgarbage("setpause", 0)
+    for _ = 1, 3000 do assert.is_true(send()) end
+    sends = math.huge
+    collectgarbage("setpause", 200)
+    for value in rx.try_recv, rx do received[#received + 1] = value end
+    for _, value in ipairs(received) do
+      if value ~= "finalizer" then
+        assert.equal(expected, value)
+        expected = expected + 1
+      end
+    end
+    assert.equal(3001, expected)
+    assert.is_true(#received > 3000)
+  end)
+end)
 
 describe("a bounded channel", function()
   it("holds so many values", function()

@@ -513,6 +513,23 @@ static void no_place_is_lost_wherever_a_sender_is_aborted(void) {
       abort_one_send(victim, taken);
 }
 
+static void a_crowd_that_has_gone_leaves_no_memory_in_use(void) {
+  test_memory memory = {0};
+  ebb_options options = {.alloc = test_alloc, .alloc_ctx = &memory};
+  ebb_runtime *rt;
+  CHECK(ebb_runtime_new(&options, &rt) == 0);
+  ebb_channel *c = new_channel(rt, 0);
+  size_t before = memory.bytes;
+  for (int i = 0; i < 10000; i++) CHECK(try_send(c, "a") == 0);
+  CHECK(memory.bytes - before >= 10000 * sizeof(void *));
+  for (int i = 0; i < 10000; i++) CHECK(received(c, "a"));
+  CHECK(try_send(c, "b") == 0);
+  CHECK(memory.bytes - before <= 100 * sizeof(void *));
+  CHECK(received(c, "b"));
+  ebb_channel_free(c);
+  free_runtime(rt);
+}
+
 /* ---- many tasks, and chance ---- */
 
 typedef struct crowd {
@@ -691,6 +708,7 @@ int main(void) {
   RUN(a_value_that_is_promised_takes_no_place);
   RUN(no_value_is_lost_wherever_a_receiver_is_aborted);
   RUN(no_place_is_lost_wherever_a_sender_is_aborted);
+  RUN(a_crowd_that_has_gone_leaves_no_memory_in_use);
   RUN(a_crowd_loses_nothing_and_keeps_the_order);
   RUN(whatever_memory_fails_nothing_is_half_done);
   RUN(waiting_allocates_nothing);

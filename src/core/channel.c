@@ -3,7 +3,6 @@
    ebb.h. */
 #include <assert.h>
 #include <errno.h>
-#include <string.h>
 
 #include "ring.h"
 #include "scheduler.h"
@@ -13,8 +12,6 @@ struct ebb_channel {
   ebb_ring ring;
   void **places;
 };
-
-enum { PLACES_MIN = 8 };
 
 int ebb_channel_new(ebb_runtime *rt, size_t limit, ebb_channel **out) {
   ebb_channel *c = ebb_alloc_new(&rt->alloc, sizeof *c);
@@ -29,23 +26,24 @@ void ebb_channel_free(ebb_channel *c) {
   ebb_alloc *alloc = &c->rt->alloc;
   assert(ebb_list_is_empty(&c->ring.senders.waiting));
   assert(ebb_list_is_empty(&c->ring.receivers.waiting));
-  if (c->places != NULL)
-    ebb_alloc_free(alloc, c->places, c->ring.size * sizeof *c->places);
+  ebb_alloc_free(alloc, c->places, c->ring.size * sizeof *c->places);
   ebb_alloc_free(alloc, c, sizeof *c);
 }
 
 /* Sees to it that there is a place in memory. */
 static int make_room(ebb_channel *c) {
+  ebb_alloc *alloc = &c->rt->alloc;
   ebb_ring *r = &c->ring;
-  if (!ebb_ring_is_crowded(r)) return 0;
-  size_t size = r->size > 0 ? 2 * r->size : PLACES_MIN, each = sizeof(void *);
+  size_t size = ebb_ring_fitting(r), each = sizeof *c->places;
+  if (size == r->size) return 0;
   if (size > SIZE_MAX / each) return -ENOMEM;
-  void **places = ebb_alloc_resize(&c->rt->alloc, c->places, r->size * each,
-                                   size * each);
-  if (places == NULL) return -ENOMEM;
-  memcpy(places + r->size, places, ebb_ring_wrapped(r) * each);
+  void **places = ebb_alloc_new(alloc, size * each);
+  if (places == NULL) return size > r->size ? -ENOMEM : 0;
+  for (size_t i = 0; i < r->len; i++)
+    places[i] = c->places[ebb_ring_place(r, i)];
+  ebb_alloc_free(alloc, c->places, r->size * each);
   c->places = places;
-  r->size = size;
+  ebb_ring_moved(r, size);
   return 0;
 }
 

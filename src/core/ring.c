@@ -3,6 +3,12 @@
 
 #include <assert.h>
 
+enum { SIZE_MIN = 8, SIZE_LARGE = 512 };
+
+static bool is_full(const ebb_ring *r) {
+  return r->len + r->reserved == r->size;
+}
+
 /* Promises values to the receivers that have waited longest. */
 static void promise(ebb_ring *r) {
   ebb_task *t;
@@ -19,7 +25,7 @@ static void promise(ebb_ring *r) {
 static void reserve(ebb_ring *r) {
   ebb_task *t;
   while (r->len - r->promised + r->reserved < r->limit &&
-         !ebb_ring_is_crowded(r) &&
+         !is_full(r) &&
          (t = ebb_line_first(&r->senders)) != NULL) {
     r->reserved++;
     ebb_line_grant(t);
@@ -44,21 +50,27 @@ void ebb_ring_init(ebb_ring *r, size_t limit) {
   ebb_line_init(&r->receivers, receiver_left);
 }
 
+size_t ebb_ring_fitting(const ebb_ring *r) {
+  if (is_full(r)) return r->size > 0 ? 2 * r->size : SIZE_MIN;
+  bool empty = r->len + r->reserved == 0;
+  return empty && r->size > SIZE_LARGE ? SIZE_MIN : r->size;
+}
+
 size_t ebb_ring_put(ebb_ring *r, bool granted) {
   assert(!r->closed && (granted ? r->reserved > 0 : ebb_ring_has_place(r)));
   if (granted) r->reserved--;
-  assert(!ebb_ring_is_crowded(r));
-  size_t place = r->head + r->len++;
+  assert(!is_full(r));
+  size_t place = ebb_ring_place(r, r->len++);
   promise(r);
   reserve(r);
-  return place < r->size ? place : place - r->size;
+  return place;
 }
 
 size_t ebb_ring_take(ebb_ring *r, bool granted) {
   assert(granted ? r->promised > 0 : ebb_ring_has_value(r));
   if (granted) r->promised--;
   size_t place = r->head;
-  r->head = place + 1 < r->size ? place + 1 : 0;
+  r->head = ebb_ring_place(r, 1);
   r->len--;
   reserve(r);
   return place;

@@ -43,21 +43,25 @@ static inline bool ebb_ring_has_place(const ebb_ring *r) {
          ebb_list_is_empty(&r->senders.waiting);
 }
 
-/* Must the owner make more places, before anything can be put? */
-static inline bool ebb_ring_is_crowded(const ebb_ring *r) {
-  return r->len + r->reserved == r->size;
+/* The size that there should be before a put: more when there is no room,
+   less when a crowd has gone. Between two changes there are many puts. */
+size_t ebb_ring_fitting(const ebb_ring *r);
+
+/* The place of the i-th value, from 0. */
+static inline size_t ebb_ring_place(const ebb_ring *r, size_t i) {
+  size_t place = r->head + i;
+  return place < r->size ? place : place - r->size;
 }
 
-/* When the owner makes places, as many as there were or more, the values that
-   had gone around the end move on: so many, from place 0 to behind the last
-   of the old places. */
-static inline size_t ebb_ring_wrapped(const ebb_ring *r) {
-  size_t end = r->head + r->len;
-  return end > r->size ? end - r->size : 0;
+/* The owner has moved the values, in their order, to the beginning of places
+   of another size, of which there are enough. */
+static inline void ebb_ring_moved(ebb_ring *r, size_t size) {
+  r->head = 0;
+  r->size = size;
 }
 
 /* A value is put, in the place that is returned. `granted`: the place was
-   reserved; else there must be one. */
+   reserved; else there must be one, and the size be fitting. */
 size_t ebb_ring_put(ebb_ring *r, bool granted);
 
 /* The first value is taken, from the place that is returned. `granted`: it

@@ -2,22 +2,23 @@
    ebb.sync.channel and ebb.sync.oneshot (Tokio: sync::mpsc, sync::oneshot).
    A oneshot is a channel for one value, which sending closes.
 
-   The values lie in a table that both ends have. Its places hold false while
-   they are free, never nil: so they stay in the array part, and to write
-   there cannot fail. */
+   The values lie in a table whose array part has the size of the ring, and
+   which is replaced when that changes. So to write there cannot fail. */
 #include "../core/ring.h"
+
+#include <errno.h>
+#include <limits.h>
 
 #include "sync.h"
 
-enum { UV_PLACES = 1, UV_CHANNEL, UV_COUNT = UV_CHANNEL };
-enum { PLACES_MIN = 4 };
+enum { UV_CHANNEL = 1 }; /* of an end */
+enum { UV_PLACES = 1 };  /* of a channel */
 
 typedef struct channel {
   ebb_ring ring;
   bool is_oneshot;
 } channel;
 
-/* User values: the table, and the userdata that the channel is. */
 typedef struct end {
   channel *c; /* NULL: not made to its end */
 } end;
@@ -33,26 +34,18 @@ static channel *of_end(lua_State *L) {
 
 /* ---- making one ---- */
 
-/* Pushes one; the table is at index 1, the channel at 2. */
+/* Pushes one; the channel is at index 1. */
 static void new_end(lua_State *L, ebb_lua *el, ebb_lua_class class) {
-  end *e = ebb_lua_new_object(L, el, class, sizeof *e, UV_COUNT);
+  end *e = ebb_lua_new_object(L, el, class, sizeof *e, UV_CHANNEL);
   lua_pushvalue(L, 1);
-  lua_setiuservalue(L, -2, UV_PLACES);
-  lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, UV_CHANNEL);
-  e->c = lua_touserdata(L, 2);
+  e->c = lua_touserdata(L, 1);
 }
 
 static channel *push_channel(lua_State *L, size_t limit) {
   lua_settop(L, 0);
-  lua_createtable(L, PLACES_MIN, 0);
-  for (int i = 1; i <= PLACES_MIN; i++) {
-    lua_pushboolean(L, false);
-    lua_rawseti(L, 1, i);
-  }
-  channel *c = lua_newuserdatauv(L, sizeof *c, 0);
+  channel *c = lua_newuserdatauv(L, sizeof *c, UV_PLACES);
   ebb_ring_init(&c->ring, limit);
-  c->ring.size = PLACES_MIN;
   c->is_oneshot = false;
   return c;
 }
@@ -81,29 +74,42 @@ static int new_oneshot(lua_State *L) {
 
 /* ---- sending ---- */
 
-/* Twice as many places. The first step moves the table's array part to one
-   of that size, and is the only one that can fail. */
-static void grow(lua_State *L, ebb_ring *r) {
-  lua_Integer size = (lua_Integer)r->size;
-  lua_Integer wrapped = (lua_Integer)ebb_ring_wrapped(r);
-  lua_getiuservalue(L, 1, UV_PLACES);
-  for (lua_Integer i = 1; i <= size; i++) {
-    if (i <= wrapped)
-      lua_rawgeti(L, -1, i);
-    else
-      lua_pushboolean(L, false);
-    lua_rawseti(L, -2, size + i);
-    if (i > wrapped) continue;
-    lua_pushboolean(L, false);
-    lua_rawseti(L, -2, i);
+/* Pushes the channel's userdata, and the table. */
+static void push_places(lua_State *L) {
+  lua_getiuservalue(L, 1, UV_CHANNEL);
+  lua_getiuservalue(L, -1, UV_PLACES);
+}
+
+/* Replaces the places by so many. Finalizers may run, and send or receive; if
+   there are too few places then, nothing is done. */
+static void resize(lua_State *L, ebb_ring *r, size_t size) {
+  if (size > INT_MAX) ebb_lua_raise(L, -ENOMEM);
+  lua_settop(L, 2); /* sender, value; then: new places, channel, places */
+  lua_createtable(L, (int)size, 0);
+  push_places(L);
+  if (r->len + r->reserved <= size) {
+    for (size_t i = 0; i < r->len; i++) {
+      lua_rawgeti(L, -1, (lua_Integer)ebb_ring_place(r, i) + 1);
+      lua_rawseti(L, 3, (lua_Integer)i + 1);
+    }
+    lua_pushvalue(L, 3);
+    lua_setiuservalue(L, 4, UV_PLACES);
+    ebb_ring_moved(r, size);
   }
-  lua_pop(L, 1);
-  r->size *= 2;
+  lua_settop(L, 2);
+}
+
+/* True if a value can be put at once; else look again. */
+static bool has_room(lua_State *L, ebb_ring *r) {
+  size_t size = ebb_ring_fitting(r);
+  if (size == r->size) return true;
+  resize(L, r, size);
+  return false;
 }
 
 static int put(lua_State *L, channel *c, bool granted) {
   lua_Integer place = (lua_Integer)ebb_ring_put(&c->ring, granted);
-  lua_getiuservalue(L, 1, UV_PLACES);
+  push_places(L);
   lua_pushvalue(L, 2);
   lua_rawseti(L, -2, place + 1);
   if (c->is_oneshot) ebb_ring_close(&c->ring);
@@ -126,7 +132,6 @@ static int send_granted(lua_State *L, channel *c) {
 /* There is a place, or the channel is closed. */
 static int send_now(lua_State *L, channel *c) {
   if (c->ring.closed) return not_sent(L, c, "closed");
-  if (ebb_ring_is_crowded(&c->ring)) grow(L, &c->ring);
   return put(L, c, false);
 }
 
@@ -140,7 +145,7 @@ static int send_on(lua_State *L, ebb_lua *el, channel *c) {
       ebb_lua_wait_in(L, el, &r->senders, 1, "send", send_k);
     else if (!ebb_budget_take(el->rt))
       ebb_lua_yield(L, el, send_k);
-    else
+    else if (r->closed || has_room(L, r))
       return send_now(L, c);
     if (ebb_line_take(el->rt)) return send_granted(L, c);
   }
@@ -165,8 +170,10 @@ static int send(lua_State *L) {
 static int try_send(lua_State *L) {
   channel *c = check(L, ebb_lua_open(L));
   ebb_lua_check_value(L);
-  if (!c->ring.closed && !ebb_ring_has_place(&c->ring))
-    return not_sent(L, c, "full");
+  ebb_ring *r = &c->ring;
+  do
+    if (!r->closed && !ebb_ring_has_place(r)) return not_sent(L, c, "full");
+  while (!r->closed && !has_room(L, r));
   return send_now(L, c);
 }
 
@@ -174,9 +181,9 @@ static int try_send(lua_State *L) {
 
 static int take(lua_State *L, channel *c, bool granted) {
   lua_Integer place = (lua_Integer)ebb_ring_take(&c->ring, granted) + 1;
-  lua_getiuservalue(L, 1, UV_PLACES);
+  push_places(L);
   lua_rawgeti(L, -1, place);
-  lua_pushboolean(L, false);
+  lua_pushnil(L);
   lua_rawseti(L, -3, place);
   return 1;
 }
