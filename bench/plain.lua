@@ -91,7 +91,74 @@ end
 
 -- ---- waiting
 
+-- ---- time
+
+-- A binary heap of the sleeping tasks, and a clock: that of the CPU time, which
+-- is that on the wall while nothing but this runs, and there is no better one in
+-- plain Lua.
+local heap, heap_len = {}, 0
+local paused_at = nil
+
+local function clock() return paused_at or os.clock() end
+
+local function sift_up(task, i)
+  local wake_at = task.wake_at
+  while i > 1 do
+    local parent = i // 2
+    if heap[parent].wake_at <= wake_at then break end
+    heap[i] = heap[parent]
+    i = parent
+  end
+  heap[i] = task
+end
+
+local function sift_down(task, i)
+  local wake_at = task.wake_at
+  while true do
+    local child = 2 * i
+    if child > heap_len then break end
+    if child < heap_len and heap[child + 1].wake_at < heap[child].wake_at then
+      child = child + 1
+    end
+    if wake_at <= heap[child].wake_at then break end
+    heap[i] = heap[child]
+    i = child
+  end
+  heap[i] = task
+end
+
+local function wake_first()
+  local first, last = heap[1], heap[heap_len]
+  heap[heap_len] = nil
+  heap_len = heap_len - 1
+  if heap_len > 0 then sift_down(last, 1) end
+  if first.state == "waiting" then
+    first.state = "ready"
+    push(first)
+  end
+end
+
+-- Makes the tasks ready whose time has come, once there is one.
+local function wake_sleepers()
+  if paused_at then paused_at = math.max(paused_at, heap[1].wake_at) end
+  while clock() < heap[1].wake_at do end
+  local now = clock()
+  while heap_len > 0 and heap[1].wake_at <= now do wake_first() end
+end
+
+function plain.pause() paused_at = clock() end
+
+function plain.sleep(seconds)
+  current.wake_at = clock() + seconds
+  heap_len = heap_len + 1
+  sift_up(current, heap_len)
+  return plain.park()
+end
+
+-- ---- running
+
 local function run_one()
+  if head > tail and heap_len > 0 then wake_sleepers() end
   local task = pop()
   if not task then error("deadlock: every task waits", 0) end
   task:poll()

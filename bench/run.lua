@@ -23,7 +23,8 @@ Measures ebb against a plain-Lua scheduler and prints a table.
 --   reps    repetitions where the usual number is not wanted
 --   extra   true: runs only when named
 local FILES = {
-  "yield", "spawn_join", "waiting", "pinned", "abort", "pingpong", "luayield",
+  "yield", "spawn_join", "sleeps", "waiting", "pinned", "abort", "pingpong",
+  "luayield",
 }
 local REPS <const>, QUICK_REPS <const> = 9, 3
 local SIDES = {"plain", "lean", "ebb"}

@@ -229,6 +229,7 @@ local SAMPLES <const> = {
   LocalEnterGuard = function() return ebb.LocalSet.new():enter() end,
   LocalKey = function() return ebb.task_local "name" end,
   Runtime = ebb.Runtime.new,
+  Interval = function() return ebb.time.interval(1) end,
   JoinMapBuilder = function() return ebb.JoinMap.new():build_task() end,
   JoinSetBuilder = function() return ebb.JoinSet.new():build_task() end,
   Sender = function() return (ebb.sync.channel()) end,

@@ -245,6 +245,35 @@ EBB_API int ebb_sleep_until(ebb_runtime *rt, int64_t deadline);
 /* Tokio: time::sleep. `ns` below 0 counts as 0. */
 EBB_API int ebb_sleep(ebb_runtime *rt, int64_t ns);
 
+/* Tokio: time::interval. Ticks at fixed times, the first at once; fill it with
+   ebb_interval_init, which allocates nothing. Several tasks may tick by one:
+   each tick is one task's. `missed` says what happens when a tick is more than
+   5 ms late: how the next ones are timed. */
+typedef enum ebb_missed_tick {
+  EBB_MISSED_BURST, /* as if it had not been: they come at once until it is
+                       made good */
+  EBB_MISSED_DELAY, /* a whole period from now */
+  EBB_MISSED_SKIP   /* at the next of the fixed times that is to come */
+} ebb_missed_tick;
+
+typedef struct ebb_interval {
+  int64_t next;   /* deadline of the next tick */
+  int64_t period; /* ns */
+  ebb_missed_tick missed;
+} ebb_interval;
+
+/* `period` must be above 0. Returns 0 or -EINVAL. */
+EBB_API int ebb_interval_init(ebb_interval *iv, ebb_runtime *rt,
+                              int64_t period);
+
+/* Waits for the next tick; `deadline` (may be NULL) receives the time that it
+   was due at. Returns what a wait returns; then no tick is lost. */
+EBB_API int ebb_interval_tick(ebb_interval *iv, ebb_runtime *rt,
+                              int64_t *deadline);
+
+/* The next tick comes one period from now. */
+EBB_API void ebb_interval_reset(ebb_interval *iv, ebb_runtime *rt);
+
 /* std::thread::park: waits until ebb_unpark of this task; an unpark that
    came before is kept, and taken at once. */
 EBB_API int ebb_park(ebb_runtime *rt, int64_t deadline);

@@ -140,13 +140,33 @@ function ebb.set_shutdown_timeout(seconds) end
 
 ---Runs `body` as a task to its end, and gives its results (may wait). Raises
 ---the very value that the body raised; a `JoinError` when the task was
----aborted. When the caller is aborted, so is the task. Works in tasks, too.
+---aborted. When the caller is aborted, so is the task, and its clean-up comes
+---before the caller's. Works in tasks, too.
 ---
 ---Tokio: `runtime::Handle::block_on`.
 ---@param body ebb.Body
 ---@param ... any arguments of the body
 ---@return any ... results of the body
 function ebb.block_on(body, ...) end
+
+---Runs each branch as a task until the first has finished, and gives its key,
+---and what `join` gives for it (may wait). A branch that panics has finished.
+---
+---At that moment the others are aborted: none of them runs another line of its
+---body, so none takes a message, a permit or a result that nobody would see.
+---`select` returns when their clean-ups are over; an abort of the caller that
+---comes meanwhile does not take the winner's values away, and takes effect at
+---the caller's next wait. An abort that comes before aborts the branches.
+---
+---The branches start in random order, so of several that are ready at once each
+---may win; those behind the winner are not started at all.
+---
+---Tokio: `select!`.
+---@param branches table<any, ebb.Body> at least one
+---@return any key of the branch that has won
+---@return boolean ok
+---@return any ... its results, or its `JoinError`
+function ebb.select(branches) end
 
 ---Goes to the back of the run queue (may wait). `coroutine.yield()` in the
 ---body of a task does the same.
@@ -1253,6 +1273,30 @@ function ebb.time.sleep(seconds) end
 ---@param deadline number seconds, on the clock of `now`
 function ebb.time.sleep_until(deadline) end
 
+---Runs `body` as a task, for a number of seconds at the most (may wait). Raises
+---the very value that the body raised. When the time is over the task is
+---aborted, and this returns once its clean-up has ended. When the caller is
+---aborted, so is the task, and its clean-up comes before the caller's.
+---
+---The body has its first turn even when the time is 0, and another when it is
+---ready at the moment at which the time is over. If it returns in that turn, its
+---results are given.
+---
+---Tokio: `time::timeout`.
+---@param seconds number at least 0; `math.huge` sets no limit
+---@param body ebb.Body
+---@param ... any arguments of the body
+---@return true? in_time nil when the time was over
+---@return any ... results of the body, or "elapsed"
+function ebb.time.timeout(seconds, body, ...) end
+
+---A clock that ticks at fixed times: now, and then every `period` seconds.
+---
+---Tokio: `time::interval`.
+---@param period number above 0
+---@return ebb.Interval
+function ebb.time.interval(period) end
+
 ---Stops the clock, for tests. Then it moves only with `advance`, or, when
 ---nothing can run, by a jump to the next timer. Raises an error when time is
 ---paused already.
@@ -1273,6 +1317,45 @@ function ebb.time.resume() end
 ---Tokio: `time::advance`.
 ---@param seconds number at least 0
 function ebb.time.advance(seconds) end
+
+---What `ebb.time.interval` gives. Several tasks may share one: each tick is one
+---task's.
+---
+---Tokio: `time::Interval`.
+---@class ebb.Interval
+local Interval = {}
+
+---Waits for the next tick (may wait). A tick that is late does not shift those
+---after it, see `set_missed_tick_behavior`. Cancel safe: a task that is aborted
+---here takes no tick with it.
+---
+---Tokio: `time::Interval::tick`.
+---@return number due seconds: the time that the tick was due at
+function Interval:tick() end
+
+---The next tick comes one period from now.
+---
+---Tokio: `time::Interval::reset`.
+function Interval:reset() end
+
+---Seconds between two ticks.
+---
+---Tokio: `time::Interval::period`.
+---@return number
+function Interval:period() end
+
+---What happens when a tick is more than 5 ms late. "burst": the ticks that were
+---missed come at once, one after the other. "delay": the next one comes a whole
+---period from then. "skip": the next one comes at the first of the fixed times
+---that has not passed.
+---
+---Tokio: `time::Interval::set_missed_tick_behavior`.
+---@param behavior "burst"|"delay"|"skip" "burst" unless it is set
+function Interval:set_missed_tick_behavior(behavior) end
+
+---Tokio: `time::Interval::missed_tick_behavior`.
+---@return "burst"|"delay"|"skip"
+function Interval:missed_tick_behavior() end
 
 -- ---- sync ----
 

@@ -61,10 +61,25 @@ void ebb_join_set_replace(ebb_join_set *s, ebb_task *old, ebb_key key,
   leave(s, old);
 }
 
+/* Each that is hastened goes before those that were: the owner is last. */
+static void settle_race(ebb_join_set *s) {
+  ebb_task_hasten(s->owner);
+  if (s->decided) return;
+  s->decided = true;
+  uint32_t slot = ebb_table_scan(&s->members, 0);
+  for (; slot != EBB_TABLE_NONE;
+       slot = ebb_table_scan(&s->members, slot + 1)) {
+    ebb_task *t = ebb_table_item(&s->members, slot);
+    ebb_task_abort(t);
+    ebb_task_hasten(t);
+  }
+}
+
 void ebb_join_set_finished(ebb_join_set *s, ebb_task *t) {
   s->unfinished--;
   ebb_list_push(&s->finished, &t->link);
   ebb_wake_all(&s->waiters);
+  if (s->owner != NULL) settle_race(s);
 }
 
 int ebb_join_set_wait_next(ebb_join_set *s, int64_t deadline) {

@@ -19,6 +19,8 @@ struct ebb_join_set {
   size_t max_tasks;  /* that may be unfinished; 0: no limit. Its owner's
                         affair: whoever puts tasks in must see to it */
   uint32_t unfinished;
+  ebb_task *owner;   /* not NULL: it is a race, see ebb_join_set_race */
+  bool decided;      /* in a race: a task has finished */
 };
 
 void ebb_join_set_init(ebb_join_set *s, ebb_runtime *rt);
@@ -41,6 +43,15 @@ void ebb_join_set_replace(ebb_join_set *s, ebb_task *old, ebb_key key,
 
 static inline bool ebb_join_set_is_full(const ebb_join_set *s) {
   return s->max_tasks > 0 && s->unfinished >= s->max_tasks;
+}
+
+/* Makes a new set a race, whose results `owner` alone waits for. The first
+   task to finish aborts the others; their clean-ups, and then the owner, go on
+   before anything else does. So no other task can take what is the winner's,
+   nor abort the owner between the end of a task and the owner's seeing it. The
+   owner must outlive the tasks. */
+static inline void ebb_join_set_race(ebb_join_set *s, ebb_task *owner) {
+  s->owner = owner;
 }
 
 /* Told by ebb_task_finish. */

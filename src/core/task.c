@@ -173,6 +173,12 @@ void ebb_task_leave_line(ebb_task *t) {
   line->left(line, t->want, granted);
 }
 
+void ebb_task_hasten(ebb_task *t) {
+  if (t->state != EBB_READY) return;
+  ebb_list_remove(&t->link);
+  ebb_list_push(t->rt->ready.next, &t->link);
+}
+
 void ebb_wake_all(ebb_list *list) {
   while (!ebb_list_is_empty(list))
     ebb_task_wake(ebb_container_of(list->next, ebb_task, link), 0);

@@ -206,6 +206,9 @@ void ebb_task_wake(ebb_task *t, int status);
    what it was granted goes back. Does nothing for another. */
 void ebb_task_leave_line(ebb_task *t);
 
+/* A ready task is the next to run; does nothing to any other. */
+void ebb_task_hasten(ebb_task *t);
+
 /* Ends the wait of every task in the list. */
 void ebb_wake_all(ebb_list *list);
 

@@ -78,6 +78,8 @@ typedef enum ebb_lua_class {
   CLASS_WATCH_RECEIVER,
   CLASS_BROADCAST_SENDER,
   CLASS_BROADCAST_RECEIVER,
+  CLASS_SCOPE,
+  CLASS_INTERVAL,
   CLASS_COUNT
 } ebb_lua_class;
 
@@ -121,6 +123,7 @@ struct ebb_lua {
   uint32_t live;    /* unfinished Lua tasks */
   ebb_list drained; /* waits for `live` to become 0 */
   ebb_list maps;    /* every JoinMap that has not been finalized */
+  ebb_list scopes;  /* every scope that has not been closed or finalized */
   int last_group;   /* the last index given to a group */
   uint32_t grouped; /* tasks in groups other than `own` */
   ebb_lua_group own;
@@ -433,6 +436,53 @@ ebb_lua_task *ebb_lua_handle_task(lua_State *L, int arg);
    upvalue. */
 int ebb_lua_build_task(lua_State *L);
 
+/* ---- scope.c: tasks that end with the call that made them ---- */
+
+/* The tasks of a call that waits for them: a race of its caller. It is to be
+   closed, and that aborts them and waits for their clean-ups; so, when the
+   caller is aborted, theirs come before its own. */
+typedef struct ebb_lua_scope {
+  ebb_list link; /* in el->scopes */
+  ebb_join_set set;
+  ebb_lua *el;
+  int count;     /* how many results are on the stack already */
+  bool open;     /* neither closed nor finalized */
+  bool shielded; /* its owner's `closing` is set for it */
+} ebb_lua_scope;
+
+/* Makes a scope for `size` tasks, pushes it and moves it to index 1, in the
+   place of what was there. Raises errors. */
+void ebb_lua_scope_new(lua_State *L, ebb_lua *el, size_t size);
+
+/* The scope at index 1. Raises an error when it has been finalized. */
+ebb_lua_scope *ebb_lua_scope_here(lua_State *L);
+
+/* Spawns into the scope at index 1 a task, under a number, with the body at
+   `body` and the arguments above it up to the top; these are popped. */
+void ebb_lua_scope_spawn(lua_State *L, ebb_lua *el, int body, uint32_t key);
+
+/* Takes a finished task out. */
+void ebb_lua_scope_let_go(ebb_lua_scope *s, ebb_task *t);
+
+/* From here until it is closed, no abort of its owner cuts off a wait: the
+   owner has got what must not be lost. */
+void ebb_lua_scope_shield(ebb_lua_scope *s);
+
+/* Pushes what a finished task has returned, or raises what it has raised; a
+   JoinError if it was cancelled. */
+int ebb_lua_scope_results(lua_State *L, ebb_lua_scope *s, ebb_task *t);
+
+/* Frees the scopes that no finalizer will come for. */
+void ebb_lua_free_scopes(ebb_lua *el);
+
+/* The module's block_on. */
+int ebb_lua_block_on(lua_State *L);
+
+/* ---- interval.c ---- */
+
+/* Pushes an Interval. */
+void ebb_lua_new_interval(lua_State *L, ebb_lua *el, int64_t period);
+
 /* ---- the collections ---- */
 
 /* Frees the maps and sets that no finalizer will come for. */
@@ -450,12 +500,15 @@ void ebb_lua_define_builder(lua_State *L, ebb_lua *el);
 void ebb_lua_define_handle(lua_State *L, ebb_lua *el);
 void ebb_lua_define_carrier(lua_State *L, ebb_lua *el);
 void ebb_lua_define_sync(lua_State *L, ebb_lua *el);
+void ebb_lua_define_scope(lua_State *L, ebb_lua *el);
+void ebb_lua_define_interval(lua_State *L, ebb_lua *el);
 
 /* Each fills the table at the top of the stack with functions. */
 void ebb_lua_open_task(lua_State *L, ebb_lua *el);
 void ebb_lua_open_join_map(lua_State *L, ebb_lua *el);
 void ebb_lua_open_join_set(lua_State *L, ebb_lua *el);
 void ebb_lua_open_builder(lua_State *L, ebb_lua *el);
+void ebb_lua_open_select(lua_State *L, ebb_lua *el);
 void ebb_lua_open_time(lua_State *L, ebb_lua *el);
 void ebb_lua_open_inspect(lua_State *L, ebb_lua *el);
 void ebb_lua_open_within(lua_State *L, ebb_lua *el);

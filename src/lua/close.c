@@ -158,6 +158,7 @@ static int state_gc(lua_State *L) {
   for_each_task(el, kill);
   for_each_task(el, drop_stray);
   ebb_lua_free_maps(el);
+  ebb_lua_free_scopes(el);
   ebb_runtime *rt = el->rt;
   el->rt = NULL;
   ebb_lua_port_close(el);

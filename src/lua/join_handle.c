@@ -186,32 +186,32 @@ void ebb_lua_define_join_handle(lua_State *L, ebb_lua *el) {
 
 /* ---- functions of the module ---- */
 
-static int block_on_k(lua_State *L, int status, lua_KContext ctx);
+static int in_place_k(lua_State *L, int status, lua_KContext ctx);
 
 /* stack: handle -> values... */
-static int block_on_on(lua_State *L, ebb_lua *el) {
-  int count = join_on(L, el, block_on_k);
+static int in_place_on(lua_State *L, ebb_lua *el) {
+  int count = join_on(L, el, in_place_k);
   if (lua_toboolean(L, -count)) return count - 1;
   ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
   if (lt->task.outcome == EBB_PANICKED) ebb_lua_push_panic(L, lt);
   return lua_error(L);
 }
 
-static int block_on_k(lua_State *L, int status, lua_KContext ctx) {
+static int in_place_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, block_on_k);
-  return block_on_on(L, el);
+  ebb_lua_wait_over(L, el, in_place_k);
+  return in_place_on(L, el);
 }
 
-/* Also block_in_place. The handle is to be closed, and that aborts: so the
-   task goes with whoever waits for it here. */
-static int block_on(lua_State *L) {
-  ebb_lua_spawn_at(L, ebb_lua_where_of(L));
+/* The handle is to be closed, and that aborts: so the task, if it has not
+   begun, goes with whoever waits for it here. */
+static int block_in_place(lua_State *L) {
+  ebb_lua_spawn_at(L, EBB_LUA_BLOCKING);
   lua_replace(L, 1);
   lua_settop(L, 1);
   lua_toclose(L, 1);
-  return block_on_on(L, ebb_lua_open(L));
+  return in_place_on(L, ebb_lua_open(L));
 }
 
 static int yield_k(lua_State *L, int status, lua_KContext ctx) {
@@ -253,16 +253,10 @@ static int id(lua_State *L) {
   return 1;
 }
 
-static void set_caller(lua_State *L, ebb_lua *el, const char *name,
-                       ebb_lua_where where) {
-  ebb_lua_stored(L, el, STORE_STATE);
-  lua_pushinteger(L, where);
-  lua_pushcclosure(L, block_on, 2);
-  lua_setfield(L, -2, name);
-}
-
 void ebb_lua_open_task(lua_State *L, ebb_lua *el) {
   static const luaL_Reg functions[] = {
+      {"block_in_place", block_in_place},
+      {"block_on", ebb_lua_block_on},
       {"consume_budget", consume_budget},
       {"has_budget_remaining", has_budget_remaining},
       {"id", id},
@@ -272,7 +266,5 @@ void ebb_lua_open_task(lua_State *L, ebb_lua *el) {
       {NULL, NULL}};
   ebb_lua_stored(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
-  set_caller(L, el, "block_on", EBB_LUA_HERE);
-  set_caller(L, el, "block_in_place", EBB_LUA_BLOCKING);
   ebb_lua_set_spawns(L, el, ebb_lua_spawn);
 }

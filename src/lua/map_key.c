@@ -27,7 +27,7 @@ void ebb_lua_push_key(lua_State *L, ebb_lua *el, ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   lua_State *store = el->store;
   luaL_checkstack(L, 4, NULL);
-  if (!ebb_lua_is_task(t) || t->set == NULL ||
+  if (!ebb_lua_is_task(t) || t->set == NULL || t->set->owner != NULL ||
       lt->group->el != el) {
     lua_pushnil(L);
     return;

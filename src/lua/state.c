@@ -69,6 +69,8 @@ static const char *const class_names[CLASS_COUNT] = {
     [CLASS_WATCH_RECEIVER] = "WatchReceiver",
     [CLASS_BROADCAST_SENDER] = "BroadcastSender",
     [CLASS_BROADCAST_RECEIVER] = "BroadcastReceiver",
+    [CLASS_SCOPE] = "ebb.scope",
+    [CLASS_INTERVAL] = "Interval",
 };
 
 void *ebb_lua_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class) {
@@ -200,6 +202,7 @@ static ebb_lua *new_state(lua_State *L, ebb_runtime *rt) {
   el->own.el = el;
   ebb_list_init(&el->drained);
   ebb_list_init(&el->maps);
+  ebb_list_init(&el->scopes);
   el->store = new_helper(L, 1);
   el->idle = new_helper(L, 2);
   el->aux = new_helper(L, 3);
@@ -226,6 +229,8 @@ static ebb_lua *new_state(lua_State *L, ebb_runtime *rt) {
   ebb_lua_define_handle(L, el);
   ebb_lua_define_carrier(L, el);
   ebb_lua_define_sync(L, el);
+  ebb_lua_define_scope(L, el);
+  ebb_lua_define_interval(L, el);
   /* The last step: a state that is only half made is not found again. */
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
