@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "handle.h"
+#include "join_set.h"
 #include "local_set.h"
 
 enum {
@@ -13,6 +14,19 @@ enum {
 };
 
 /* ---- events ---- */
+
+/* Has what the next sleepers will touch come: the first of them, itself being
+   here by now, and those that may come after it. */
+static void prefetch_sleepers(const ebb_heap *h) {
+  for (uint32_t i = 1; i < 5 && i < h->len; i++)
+    ebb_prefetch(ebb_container_of(h->slots[i].timer, ebb_task, timer),
+                 EBB_TASK_SIZE);
+  const ebb_task *t = ebb_container_of(h->slots[0].timer, ebb_task, timer);
+  if (ebb_task_is_root(t)) return;
+  if (t->ops->prefetch != NULL) t->ops->prefetch(t);
+  ebb_table_prefetch(&t->rt->tasks, t->id_slot);
+  if (t->set != NULL) ebb_table_prefetch(&t->set->members, t->set_slot);
+}
 
 static void look_at_events(ebb_runtime *rt) {
   ebb_timer *timer;
@@ -24,6 +38,7 @@ static void look_at_events(ebb_runtime *rt) {
   if (ebb_has_mail(rt)) ebb_handle_deliver(rt);
   while ((timer = ebb_heap_pop_due(&rt->timers, rt->now)) != NULL)
     ebb_task_wake(ebb_container_of(timer, ebb_task, timer), -ETIMEDOUT);
+  if (rt->timers.len > EBB_CROWD) prefetch_sleepers(&rt->timers);
 }
 
 /* Can a wait be ended from elsewhere? When the runtime goes, nothing new
