@@ -48,10 +48,13 @@ static inline bool ebb_join_set_is_full(const ebb_join_set *s) {
 /* Makes a new set a race, whose results `owner` alone waits for. The first
    task to finish aborts the others; their clean-ups, and then the owner, go on
    before anything else does. So no other task can take what is the winner's,
-   nor abort the owner between the end of a task and the owner's seeing it. The
-   owner must outlive the tasks. */
+   nor abort the owner between the end of a task and the owner's seeing it.
+   An owner that is aborted goes on before the tasks do, to abort them.
+
+   The owner must outlive the tasks, and clear its `racing` in the end. */
 static inline void ebb_join_set_race(ebb_join_set *s, ebb_task *owner) {
   s->owner = owner;
+  owner->racing = true;
 }
 
 /* Told by ebb_task_finish. */

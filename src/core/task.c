@@ -125,6 +125,7 @@ void ebb_task_abort(ebb_task *t) {
   } else if (!t->closing) {
     ebb_task_wake(t, -ECANCELED);
     ebb_task_leave_line(t);
+    if (t->racing) ebb_task_hasten(t);
   }
 }
 
@@ -174,7 +175,7 @@ void ebb_task_leave_line(ebb_task *t) {
 }
 
 void ebb_task_hasten(ebb_task *t) {
-  if (t->state != EBB_READY) return;
+  if (t->state != EBB_READY || t->parked) return;
   ebb_list_remove(&t->link);
   ebb_list_push(t->rt->ready.next, &t->link);
 }

@@ -101,6 +101,7 @@ struct ebb_task {
   bool aborted : 1;
   bool closing : 1; /* its clean-up runs: no abort cuts its waits (R5) */
   bool parking : 1; /* waits in ebb_park */
+  bool racing : 1;  /* owns a race: aborted, it runs before the race goes on */
   bool token : 1;   /* an unpark that came before */
   bool granted : 1; /* meaningful while line != NULL */
   bool parked : 1;  /* it is ready in its LocalSet, not in the run queue */

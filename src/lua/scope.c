@@ -10,6 +10,7 @@
 /* ---- making one ---- */
 
 void ebb_lua_scope_new(lua_State *L, ebb_lua *el, size_t size) {
+  ebb_lua_check_may_wait(L, el);
   luaL_checkstack(L, 8, NULL);
   ebb_lua_scope *s =
       ebb_lua_new_object(L, el, CLASS_SCOPE, sizeof *s, 0);
@@ -71,6 +72,7 @@ void ebb_lua_scope_shield(ebb_lua_scope *s) {
 static void close_scope(ebb_lua_scope *s) {
   ebb_task *owner = s->set.owner;
   s->open = false;
+  owner->racing = false;
   if (s->shielded) owner->closing = false;
   ebb_join_set_destroy(&s->set);
   ebb_list_remove(&s->link);
