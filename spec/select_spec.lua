@@ -177,6 +177,27 @@ describe("select", function()
       assert.near(6, time.now() - start, 1e-6)
     end)
 
+    it("and runs their clean-ups before any other task runs", function()
+      local turns, log = 0, {}
+      local busy <close> = ebb.spawn(function()
+        while true do settle() turns = turns + 1 end
+      end)
+      local function branch()
+        local _ <close> = closer(function() log[#log + 1] = turns end)
+        time.timeout(100, function()
+          local _ <close> = closer(function() log[#log + 1] = turns end)
+          forever()
+        end)
+      end
+      ebb.select {function()
+        for _ = 1, 5 do settle() end
+        log[#log + 1] = turns
+      end, branch, branch}
+      log[#log + 1] = turns
+      assert.equal(6, #log)
+      for i = 2, 6 do assert.equal(log[1], log[i]) end
+    end)
+
     it("when one panics, too", function()
       local log = {}
       local function panics() ebb.sleep(1) error "x" end

@@ -64,7 +64,10 @@ void ebb_join_set_replace(ebb_join_set *s, ebb_task *old, ebb_key key,
 /* Each that is hastened goes before those that were: the owner is last. */
 static void settle_race(ebb_join_set *s) {
   ebb_task_hasten(s->owner);
-  if (s->decided) return;
+  if (!s->decided) ebb_join_set_call_off(s);
+}
+
+void ebb_join_set_call_off(ebb_join_set *s) {
   s->decided = true;
   uint32_t slot = ebb_table_scan(&s->members, 0);
   for (; slot != EBB_TABLE_NONE;

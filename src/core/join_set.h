@@ -20,7 +20,7 @@ struct ebb_join_set {
                         affair: whoever puts tasks in must see to it */
   uint32_t unfinished;
   ebb_task *owner;   /* not NULL: it is a race, see ebb_join_set_race */
-  bool decided;      /* in a race: a task has finished */
+  bool decided;      /* in a race: its tasks have been aborted */
 };
 
 void ebb_join_set_init(ebb_join_set *s, ebb_runtime *rt);
@@ -56,6 +56,9 @@ static inline void ebb_join_set_race(ebb_join_set *s, ebb_task *owner) {
   s->owner = owner;
   owner->racing = true;
 }
+
+/* Ends a race that nobody has won yet: as when somebody has. */
+void ebb_join_set_call_off(ebb_join_set *s);
 
 /* Told by ebb_task_finish. */
 void ebb_join_set_finished(ebb_join_set *s, ebb_task *t);

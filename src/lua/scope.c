@@ -110,7 +110,7 @@ static int scope_close(lua_State *L) {
   ebb_lua_scope *s = ebb_lua_check(L, el, 1, CLASS_SCOPE);
   lua_settop(L, 1);
   if (el->rt == NULL || !s->open) return 0;
-  ebb_join_set_abort_all(&s->set);
+  ebb_join_set_call_off(&s->set);
   return close_on(L, el);
 }
 

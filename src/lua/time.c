@@ -69,7 +69,7 @@ enum { IN_TIME, AT_THE_END, ELAPSED };
 static void go_to_next_stage(lua_State *L, ebb_lua_scope *s) {
   lua_Integer stage = lua_tointeger(L, 3) + 1;
   if (stage == ELAPSED) {
-    ebb_join_set_abort_all(&s->set);
+    ebb_join_set_call_off(&s->set);
     lua_pushinteger(L, EBB_NEVER);
     lua_replace(L, 2);
   }
