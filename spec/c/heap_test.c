@@ -2,6 +2,8 @@
    core/heap.h: timers in the order of their deadlines. */
 #include "core/heap.h"
 
+#include "core/list.h"
+
 #include "test.h"
 
 enum { TIMERS = 512 };
@@ -192,6 +194,53 @@ static void any_sequence_of_changes_agrees_with_a_model(void) {
   free_heap(&m.h);
 }
 
+/* Many more than the rest needs: a random half of them is taken out again. */
+#ifdef SANITIZED
+enum { CROWD = 50000 };
+#else
+enum { CROWD = 1000000 };
+#endif
+typedef struct sleeper {
+  ebb_timer timer;
+  int64_t deadline;
+  bool set;
+} sleeper;
+
+static void check_order(ebb_heap *h, const sleeper *crowd) {
+  const sleeper *last = NULL;
+  for (int64_t now; (now = ebb_heap_next(h)) != EBB_NEVER;) {
+    CHECK(ebb_heap_pop_due(h, now - 1) == NULL);
+    const sleeper *s =
+        ebb_container_of(ebb_heap_pop_due(h, now), sleeper, timer);
+    CHECK(s->set && s->deadline == now);
+    /* They were set in the order in which they lie. */
+    if (last != NULL)
+      CHECK(last->deadline < now || (last->deadline == now && last < s));
+    last = s;
+  }
+  CHECK(last != NULL && last >= crowd && last < crowd + CROWD);
+}
+
+static void a_million_timers_are_held_cancelled_and_fired_in_order(void) {
+  static sleeper crowd[CROWD];
+  uint64_t state = 7;
+  uint32_t left = 0;
+  ebb_heap h = new_heap();
+  for (int i = 0; i < CROWD; i++) {
+    crowd[i] = (sleeper){{EBB_HEAP_NONE}, chance(&state, CROWD / 4), true};
+    CHECK(ebb_heap_push(&h, &crowd[i].timer, crowd[i].deadline) == 0);
+  }
+  for (int i = 0; i < CROWD; i++) {
+    crowd[i].set = chance(&state, 2) > 0;
+    if (!crowd[i].set) ebb_heap_remove(&h, &crowd[i].timer);
+    left += crowd[i].set;
+  }
+  ebb_heap_check(&h);
+  CHECK(h.len == left);
+  check_order(&h, crowd);
+  free_heap(&h);
+}
+
 int main(void) {
   RUN(an_empty_heap_needs_no_memory);
   RUN(timers_come_in_the_order_of_their_deadlines);
@@ -203,5 +252,6 @@ int main(void) {
   RUN(a_timer_that_is_not_set_can_be_taken_out_too);
   RUN(setting_without_memory_changes_nothing);
   RUN(any_sequence_of_changes_agrees_with_a_model);
+  RUN(a_million_timers_are_held_cancelled_and_fired_in_order);
   return test_summary();
 }
