@@ -102,6 +102,22 @@ describe("with the clock paused", function()
       for i = 1, 20 do assert.equal(i, log[i]) end
     end)
 
+    -- spec/c/heap_test.c does it with a million, for less memory.
+    it("holds, cancels and ends 50,000 in order", function()
+      math.randomseed(7)
+      local count, map, last = 50000, ebb.JoinMap.new(), 0
+      for i = 1, count do map:spawn(i, time.sleep, math.random(1000)) end
+      settle()
+      for i = 1, count, 2 do map:abort(i) end
+      local ended = 0
+      for i, ok in map.join_next, map do
+        local now = time.now()
+        if ok ~= (i % 2 == 0) or now < last then error("task " .. i) end
+        last, ended = now, ended + 1
+      end
+      assert.equal(count, ended)
+    end)
+
     it("ends in the order of a thousand random deadlines", function()
       math.randomseed(7)
       local delays, log = {}, {}
