@@ -263,6 +263,24 @@ describe("select", function()
       assert.equal("x", got)
     end)
 
+    it("in a clean-up whose task's map is collected meanwhile", function()
+      local got
+      local map = ebb.JoinMap.new()
+      map:spawn("key", function()
+        local _ <close> = closer(function()
+          got = ebb.select {x = function() ebb.sleep(1) end, forever}
+        end)
+        forever()
+      end)
+      settle()
+      map:abort("key")
+      settle()
+      map = nil
+      collect()
+      ebb.sleep(2)
+      assert.equal("x", got)
+    end)
+
     it("while the branches table is changed", function()
       local branches = {a = function() ebb.sleep(1) return "a" end}
       ebb.spawn(function() branches.a, branches.b = nil, 1 end)

@@ -440,11 +440,14 @@ int ebb_lua_build_task(lua_State *L);
 
 /* The tasks of a call that waits for them: a race of its caller. It is to be
    closed, and that aborts them and waits for their clean-ups; so, when the
-   caller is aborted, theirs come before its own. */
+   caller is aborted, theirs come before its own. It is kept from the collector
+   until then: the map that the caller is in may be collected, and the caller's
+   clean-up still needs it. */
 typedef struct ebb_lua_scope {
   ebb_list link; /* in el->scopes */
   ebb_join_set set;
   ebb_lua *el;
+  int anchor;    /* its place among the anchors of the state's own group */
   int count;     /* how many results are on the stack already */
   bool open;     /* neither closed nor finalized */
   bool shielded; /* its owner's `closing` is set for it */

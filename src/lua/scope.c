@@ -15,6 +15,10 @@ void ebb_lua_scope_new(lua_State *L, ebb_lua *el, size_t size) {
   ebb_lua_scope *s =
       ebb_lua_new_object(L, el, CLASS_SCOPE, sizeof *s, 0);
   s->el = el;
+  ebb_lua_stored(L, el, STORE_ANCHORS);
+  lua_pushvalue(L, -2);
+  s->anchor = ebb_lua_anchor(L, &el->own, lua_gettop(L) - 1);
+  lua_pop(L, 2);
   s->open = true;
   ebb_join_set_init(&s->set, el->rt);
   ebb_join_set_race(&s->set, el->rt->current);
@@ -76,6 +80,7 @@ static void close_scope(ebb_lua_scope *s) {
   if (s->shielded) owner->closing = false;
   ebb_join_set_destroy(&s->set);
   ebb_list_remove(&s->link);
+  ebb_lua_unanchor(&s->el->own, s->anchor);
   ebb_task_release(owner);
 }
 
@@ -103,8 +108,7 @@ static int close_k(lua_State *L, int status, lua_KContext ctx) {
   return close_on(L, el);
 }
 
-/* The clean-up of a task whose map was collected may come after the scope's
-   own finalizer. */
+/* In the end of the state, after its finalizer perhaps. */
 static int scope_close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
   ebb_lua_scope *s = ebb_lua_check(L, el, 1, CLASS_SCOPE);
@@ -114,7 +118,7 @@ static int scope_close(lua_State *L) {
   return close_on(L, el);
 }
 
-/* Its call has not come to its end, and never will. */
+/* The state is being closed, and its call will not come to its end. */
 static int scope_gc(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
   ebb_lua_scope *s = ebb_lua_check(L, el, 1, CLASS_SCOPE);
