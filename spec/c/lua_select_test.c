@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+   ebb.select, ebb.time.timeout and ebb.block_on when memory runs out, at each
+   request in turn: no task is left behind, and they work again afterwards. Also
+   the end of a state in which tasks wait in them. */
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+#include "test.h"
+
+static lua_State *new_state(test_memory *m) {
+  lua_State *L = lua_newstate(test_alloc, m);
+  CHECK(L != NULL);
+  luaL_openlibs(L);
+  luaL_requiref(L, "ebb", luaopen_ebb, 1);
+  lua_settop(L, 0);
+  return L;
+}
+
+static void compile(lua_State *L, const char *code) {
+  if (luaL_loadstring(L, code) != LUA_OK)
+    test_fail(__FILE__, __LINE__, lua_tostring(L, -1));
+}
+
+static void run(lua_State *L, const char *code) {
+  compile(L, code);
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK)
+    test_fail(__FILE__, __LINE__, lua_tostring(L, -1));
+}
+
+/* A task that died for want of memory may be what another waits for. */
+static void call_hungry(lua_State *L) {
+  if (lua_pcall(L, 0, 0, 0) == LUA_OK) return;
+  const char *text = luaL_tolstring(L, -1, NULL);
+  if (strstr(text, "not enough memory") == NULL &&
+      strstr(text, "stack overflow") == NULL &&
+      strstr(text, "deadlock") == NULL)
+    test_fail(__FILE__, __LINE__, text);
+  lua_settop(L, 0);
+}
+
+static const char prepare[] =
+    "ebb.time.pause()\n"
+    "ebb.set_unhandled(function() end)\n"
+    "function closer()\n"
+    "  return setmetatable({}, {__close = function() ebb.sleep(1) end})\n"
+    "end\n"
+    "function forever() local _ <close> = closer() ebb.sleep(1e6) end\n"
+    "function value() ebb.sleep(1) return {} end\n";
+
+static const char check[] =
+    "collectgarbage()\n"
+    "ebb.sleep(10)\n"
+    "for _, t in ipairs(ebb.tasks()) do\n"
+    "  assert(t.state == 'finished', t.waiting_for)\n"
+    "end\n"
+    "local key, ok, t = ebb.select {a = value, b = forever}\n"
+    "assert(key == 'a' and ok and type(t) == 'table')\n"
+    "assert(select(2, ebb.time.timeout(1, forever)) == 'elapsed')\n";
+
+/* Fails each request of the code in turn. */
+static void starve(const char *code) {
+  for (size_t n = 1, done = 0; !done; n++) {
+    test_memory m = {0};
+    lua_State *L = new_state(&m);
+    run(L, prepare);
+    compile(L, code);
+    m.fail_at = m.requests + n;
+    m.fail_count = 3; /* Lua collects and asks again */
+    call_hungry(L);
+    done = !test_memory_failed(&m);
+    m.fail_at = 0;
+    run(L, check);
+    lua_close(L);
+    CHECK(m.bytes == 0);
+  }
+}
+
+static void select_without_memory_leaves_no_task_behind(void) {
+  starve("ebb.select {a = value, b = forever, [{}] = forever}");
+  starve("ebb.spawn(ebb.select, {a = value, b = forever}):join()");
+  starve("table.sort({1, 2}, function() ebb.select {value, forever} end)");
+}
+
+static void timeout_without_memory_leaves_no_task_behind(void) {
+  starve("ebb.time.timeout(2, value)");
+  starve("ebb.time.timeout(1, forever)");
+  starve("ebb.spawn(ebb.time.timeout, 1, forever):join()");
+}
+
+static void block_on_without_memory_leaves_no_task_behind(void) {
+  starve("ebb.block_on(value)");
+  starve("ebb.spawn(ebb.block_on, value):join()");
+}
+
+static void an_interval_without_memory_loses_no_tick(void) {
+  starve("local start <const> = ebb.time.now()\n"
+         "local iv = ebb.time.interval(1)\n"
+         "for _ = 1, 3 do iv:tick() end\n"
+         "assert(ebb.time.now() - start >= 2)");
+}
+
+static void a_state_can_end_while_tasks_wait_in_them(void) {
+  test_memory m = {0};
+  lua_State *L = new_state(&m);
+  run(L, prepare);
+  run(L, "ebb.spawn(ebb.select, {value, forever})\n"
+         "ebb.spawn(ebb.time.timeout, 1e5, forever)\n"
+         "ebb.spawn(ebb.block_on, forever)\n"
+         "ebb.spawn(table.sort, {1, 2}, function()\n"
+         "  ebb.select {forever, forever}\n"
+         "end)\n"
+         "for _ = 1, 3 do ebb.yield_now() end\n");
+  lua_close(L);
+  CHECK(m.bytes == 0);
+}
+
+static void what_is_called_while_a_state_ends_can_end_too(void) {
+  test_memory m = {0};
+  lua_State *L = new_state(&m);
+  run(L, prepare);
+  run(L, "setmetatable({}, {__gc = function()\n"
+         "  pcall(ebb.select, {value, forever})\n"
+         "  pcall(ebb.time.timeout, 1, forever)\n"
+         "  pcall(ebb.block_on, ebb.sleep, math.huge)\n"
+         "end})\n");
+  lua_close(L);
+  CHECK(m.bytes == 0);
+}
+
+int main(void) {
+  RUN(select_without_memory_leaves_no_task_behind);
+  RUN(timeout_without_memory_leaves_no_task_behind);
+  RUN(block_on_without_memory_leaves_no_task_behind);
+  RUN(an_interval_without_memory_loses_no_tick);
+  RUN(a_state_can_end_while_tasks_wait_in_them);
+  RUN(what_is_called_while_a_state_ends_can_end_too);
+  return test_summary();
+}
