@@ -58,15 +58,16 @@ static const char check[] =
     "assert(key == 'a' and ok and type(t) == 'table')\n"
     "assert(select(2, ebb.time.timeout(1, forever)) == 'elapsed')\n";
 
-/* Fails each request of the code in turn. */
-static void starve(const char *code) {
+/* Fails each request of the code in turn, and so many that follow. Lua collects
+   and asks again once. */
+static void starve_of(const char *code, size_t count) {
   for (size_t n = 1, done = 0; !done; n++) {
     test_memory m = {0};
     lua_State *L = new_state(&m);
     run(L, prepare);
     compile(L, code);
     m.fail_at = m.requests + n;
-    m.fail_count = 3; /* Lua collects and asks again */
+    m.fail_count = count;
     call_hungry(L);
     done = !test_memory_failed(&m);
     m.fail_at = 0;
@@ -74,6 +75,12 @@ static void starve(const char *code) {
     lua_close(L);
     CHECK(m.bytes == 0);
   }
+}
+
+static void starve(const char *code) {
+  starve_of(code, 2);
+  starve_of(code, 5);
+  starve_of(code, FAIL_FOR_EVER);
 }
 
 static void select_without_memory_leaves_no_task_behind(void) {
