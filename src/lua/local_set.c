@@ -58,10 +58,8 @@ enum { UV_SET = 1, UV_OUTER, UV_TABLE, UV_COUNT = UV_TABLE };
 
 /* Pushes the newest guard in force; false, with nil pushed: there is none. */
 static bool push_guard(lua_State *L, ebb_lua *el) {
-  ebb_lua_push_locals(L, el, false);
-  if (lua_isnil(L, -1)) return false;
-  lua_rawgetp(L, -1, &guards_key);
-  lua_remove(L, -2);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&guards_key);
+  ebb_lua_push_local(L, el);
   return !lua_isnil(L, -1);
 }
 
@@ -96,7 +94,7 @@ static void push_new_guard(lua_State *L, ebb_lua *el, bool drives) {
 static void make_current(lua_State *L, ebb_lua *el) {
   (void)push_guard(L, el);
   lua_setiuservalue(L, -2, UV_OUTER);
-  ebb_lua_push_locals(L, el, true);
+  ebb_lua_push_locals(L, el);
   lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, &guards_key);
   lua_setiuservalue(L, -2, UV_TABLE);

@@ -2,9 +2,11 @@
    Tasks that end with the call that made them: ebb.block_on here, ebb.select
    and ebb.time.timeout elsewhere. Tokio polls such futures inside the task
    that waits for them, and drops them with it. Here they are tasks, and the
-   scope sees to it that the rest is the same. */
+   scope sees to it that the rest is the same: they run only when their owner
+   may, and see its task-local values. */
 #include <errno.h>
 
+#include "../core/local_set.h"
 #include "binding.h"
 
 /* ---- making one ---- */
@@ -42,8 +44,12 @@ void ebb_lua_scope_spawn(lua_State *L, ebb_lua *el, int body, uint32_t key) {
   ebb_lua_task_thread(L, el, body);
   lua_rotate(L, body, 2);
   ebb_lua_scope *s = ebb_lua_scope_here(L);
+  const ebb_member *in = s->set.owner->local;
+  if (in != NULL && ebb_local_set_reserve(in->set) < 0)
+    ebb_lua_raise(L, -ENOMEM);
   ebb_lua_task *lt =
       ebb_lua_task_new(L, &el->own, body, body + 1, body + 2);
+  if (in != NULL) ebb_local_set_put(in->set, &lt->task);
   ebb_join_set_put(&s->set, key, EBB_KEY_INT(key), &lt->task);
   ebb_lua_task_start(lt);
   lua_settop(L, body - 1);

@@ -45,7 +45,7 @@ static int scope_close(lua_State *L) {
 
 /* stack: key, value -> guard; the value is in force */
 static void enter(lua_State *L, ebb_lua *el) {
-  ebb_lua_push_locals(L, el, true);
+  ebb_lua_push_locals(L, el);
   ebb_lua_new_object(L, el, CLASS_LOCAL_SCOPE, 0, UV_COUNT);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, UV_KEY);
@@ -80,12 +80,9 @@ static int key_scope(lua_State *L) {
 /* Pushes the value of the key at 1; false, with nil pushed, outside of any
    scope. */
 static bool push_value(lua_State *L, ebb_lua *el) {
-  ebb_lua_push_locals(L, el, false);
-  if (lua_isnil(L, -1)) return false;
   lua_pushvalue(L, 1);
-  int type = lua_rawget(L, -2);
-  lua_remove(L, -2);
-  if (type == LUA_TNIL) return false;
+  ebb_lua_push_local(L, el);
+  if (lua_isnil(L, -1)) return false;
   if (lua_touserdata(L, -1) == &nil_value) {
     lua_pop(L, 1);
     lua_pushnil(L);

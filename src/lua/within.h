@@ -13,9 +13,13 @@ void ebb_lua_check_callable(lua_State *L, int arg);
    is to be closed (lua_toclose), and is, whichever way the function ends. */
 int ebb_lua_call_within(lua_State *L);
 
-/* Pushes the table of the running task's own values, made if `make` is set;
-   else nil if there is none. Raises errors. */
-void ebb_lua_push_locals(lua_State *L, ebb_lua *el, bool make);
+/* Pushes the table of the running task's own values, made if there is none.
+   Raises errors. */
+void ebb_lua_push_locals(lua_State *L, ebb_lua *el);
+
+/* Pushes what the running task, or else whoever waits for it in a scope, has
+   under the key at the top, which it pops; or nil. */
+void ebb_lua_push_local(lua_State *L, ebb_lua *el);
 
 /* Forgets the table, which is at `arg`, if it is empty. Cannot fail. */
 void ebb_lua_trim_locals(lua_State *L, ebb_lua *el, int arg);
