@@ -425,13 +425,22 @@ describe("a scope", function()
     assert.same({before = "none", inside = "none"}, seen)
   end)
 
+  it("is seen by what its task waits for in place", function()
+    local function look() return (key:try_get()) end
+    key:scope(1, function()
+      assert.equal(1, ebb.block_on(look))
+      assert.equal(1, select(2, ebb.time.timeout(1, look)))
+      assert.equal(1, select(3, ebb.select {branch = look}))
+      assert.equal(1, ebb.block_on(ebb.block_on, look))
+    end)
+  end)
+
   it("is not inherited by a spawned task, in whatever way", function()
     local map, join_set = ebb.JoinMap.new(), ebb.JoinSet.new()
     local set <close> = ebb.LocalSet.new()
     local function look() return key:try_get() == nil end
     key:scope(1, function()
       assert.is_true(ebb.spawn(look):await())
-      assert.is_true(ebb.block_on(look))
       map:spawn("key", look)
       join_set:spawn(look)
       assert.same({"key", true, true}, {map:join_next()})
