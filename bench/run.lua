@@ -24,7 +24,7 @@ Measures ebb against a plain-Lua scheduler and prints a table.
 --   extra   true: runs only when named
 local FILES = {
   "yield", "spawn_join", "sleeps", "waiting", "pinned", "abort", "pingpong",
-  "luayield",
+  "send", "luayield",
 }
 local REPS <const>, QUICK_REPS <const> = 9, 3
 local SIDES = {"plain", "lean", "ebb"}
