@@ -19,11 +19,18 @@ void ebb_lua_job_init(lua_job *j, const ebb_job_ops *ops, ebb_lua *el,
   j->name = NULL;
 }
 
-void ebb_lua_job_free(ebb_job *job) {
-  lua_job *j = (lua_job *)job;
+/* What keeps other states in touch with this one goes; nobody there has to do
+   with the job any more. */
+static void strip(lua_job *j) {
   ebb_parcel_clear(&j->call);
   ebb_parcel_clear(&j->result);
-  ebb_lua_port_release_foreign(j->port);
+  if (j->port != NULL) ebb_lua_port_release_foreign(j->port);
+  j->port = NULL;
+}
+
+void ebb_lua_job_free(ebb_job *job) {
+  lua_job *j = (lua_job *)job;
+  strip(j);
   free(j->name);
   free(j);
 }
@@ -179,8 +186,11 @@ static void abort_task(ebb_task *t) {
   if (((ebb_lua_task *)t)->group->el->closing) ebb_task_wake(t, 0);
 }
 
+/* Handles may keep the job for long. */
 static void finished(ebb_task *t) {
-  ebb_job_let_go(&job_of(t)->job);
+  lua_job *j = job_of(t);
+  ebb_job_let_go(&j->job);
+  if (j->job.is_over) strip(j);
   ebb_lua_task_ops.finished(t);
 }
 

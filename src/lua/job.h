@@ -17,7 +17,7 @@ typedef struct lua_job {
                         for `require` */
   ebb_parcel result; /* results, or error and traceback. there, then here */
   ebb_lua_port *port; /* whose runtime does it, or asks for it to be done on
-                         a pool; from outside */
+                         a pool; from outside. NULL when its task is done */
   const char *kind; /* what it is, for people */
   char *name; /* Builder's, or NULL */
 } lua_job;
