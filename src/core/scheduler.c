@@ -216,7 +216,9 @@ int ebb_yield(ebb_runtime *rt) {
 
 int ebb_coop(ebb_runtime *rt) {
   if (ebb_wait_is_cut(rt)) return -ECANCELED;
-  return ebb_budget_take(rt) ? 0 : ebb_yield(rt);
+  int err = 0;
+  while (err == 0 && !ebb_budget_take(rt)) err = ebb_yield(rt);
+  return err;
 }
 
 void ebb_task_exit(ebb_runtime *rt) {

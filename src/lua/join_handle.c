@@ -225,11 +225,22 @@ static int yield_now(lua_State *L) {
   return 0;
 }
 
-static int consume_budget(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
-  if (!ebb_budget_take(el->rt))
-    ebb_lua_yield(L, el, yield_k);
+static int consume_k(lua_State *L, int status, lua_KContext ctx);
+
+static int consume_on(lua_State *L, ebb_lua *el) {
+  while (!ebb_budget_take(el->rt)) ebb_lua_yield(L, el, consume_k);
   return 0;
+}
+
+static int consume_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, consume_k);
+  return consume_on(L, el);
+}
+
+static int consume_budget(lua_State *L) {
+  return consume_on(L, ebb_lua_open(L));
 }
 
 static int has_budget_remaining(lua_State *L) {
