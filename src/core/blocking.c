@@ -134,6 +134,8 @@ static int enqueue(ebb_blocking *b, ebb_work *w) {
 void ebb_blocking_set_limit(ebb_blocking *b, unsigned limit) {
   ebb_mutex_lock(&b->lock);
   b->limit = limit;
+  for (unsigned n = b->idle; n < b->queued; n++)
+    if (b->threads - b->alone >= limit || start(b, NULL) < 0) break;
   ebb_mutex_unlock(&b->lock);
 }
 

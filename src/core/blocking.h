@@ -55,6 +55,7 @@ typedef struct ebb_blocking {
 int ebb_blocking_init(ebb_blocking *b);
 void ebb_blocking_destroy(ebb_blocking *b);
 
+/* A higher one starts threads for work that has been waiting for them. */
 void ebb_blocking_set_limit(ebb_blocking *b, unsigned limit);
 
 /* Queues work. 0; -ESHUTDOWN (the pool is closed), or what came of starting
