@@ -145,13 +145,22 @@ static int open_result(lua_State *L) {
   return luaL_error(L, "not enough memory on the other thread");
 }
 
+/* The error at the top of aux is of this side: without a traceback, which
+   takes the place of an abort's reason. */
+static void keep_error(ebb_lua_task *lt, lua_State *aux) {
+  lt->task.outcome = EBB_PANICKED;
+  lua_xmove(aux, lt->L, 1);
+  lua_pushnil(lt->L);
+  ebb_lua_keep_detail(lt, lt->L);
+}
+
 /* Moves what has been unpacked on aux, above `base`, to the task. */
 static void keep(ebb_lua_task *lt, lua_State *aux, int base) {
   int count = lua_gettop(aux) - base;
   if (!lua_checkstack(lt->L, count + 2)) {
     lua_settop(aux, base);
-    lua_pushliteral(lt->L, "too many results");
-    lt->task.outcome = EBB_PANICKED;
+    lua_pushliteral(aux, "too many results");
+    keep_error(lt, aux);
     return;
   }
   lua_xmove(aux, lt->L, count);
@@ -170,12 +179,10 @@ static ebb_poll poll(ebb_task *t) {
   if (t->outcome == EBB_CANCELLED || !lt->job->job.is_over) return done;
   lua_pushcfunction(aux, open_result);
   lua_pushlightuserdata(aux, lt);
-  if (lua_pcall(aux, 1, LUA_MULTRET, 0) == LUA_OK) {
+  if (lua_pcall(aux, 1, LUA_MULTRET, 0) == LUA_OK)
     keep(lt, aux, base);
-  } else {
-    t->outcome = EBB_PANICKED;
-    lua_xmove(aux, lt->L, 1);
-  }
+  else
+    keep_error(lt, aux);
   ebb_parcel_clear(&lt->job->result);
   return done;
 }

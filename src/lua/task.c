@@ -175,7 +175,8 @@ void ebb_lua_task_start(ebb_lua_task *lt) {
 
 void ebb_lua_task_abort(lua_State *L, ebb_lua_task *lt, int reason) {
   if (lt->task.state == EBB_FINISHED) return;
-  bool first = !lt->task.aborted && !lt->task.closing;
+  /* The task of a job is always closing: its wait cannot be cut off. */
+  bool first = !lt->task.aborted && (lt->job != NULL || !lt->task.closing);
   if (first && !lua_isnoneornil(L, reason)) {
     lua_pushvalue(L, reason);
     set_detail(L, lt->group->el, lt);
