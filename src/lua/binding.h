@@ -416,6 +416,20 @@ ebb_key ebb_lua_key_by_place(int place);
 void ebb_lua_set_name(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
 void ebb_lua_push_name(lua_State *L, ebb_lua *el, ebb_task *t);
 
+/* ---- options.c ---- */
+
+/* All raise argument errors. Checks that `arg` is a table that has no other
+   keys than `names`, which end with NULL. */
+void ebb_lua_check_options(lua_State *L, int arg, const char *const *names);
+
+/* An integer of the table at `arg`, between the two; 0 when it is not there. */
+lua_Integer ebb_lua_count_option(lua_State *L, int arg, const char *name,
+                                 lua_Integer least, lua_Integer most);
+
+/* Pushes what the table at `arg` has, which must be of that type, or nil;
+   then it is false. */
+bool ebb_lua_push_option(lua_State *L, int arg, const char *name, int type);
+
 /* ---- join_handle.c, builder.c ---- */
 
 /* The module's spawn functions; the place is the second upvalue, see

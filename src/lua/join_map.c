@@ -8,28 +8,27 @@
    changes it without running Lua code in between. */
 #include "join_map.h"
 
-#include <string.h>
-
 #include "spawn.h"
 
 /* ---- making one ---- */
 
-static void read_hasher(lua_State *L, lua_map *map, int arg) {
-  luaL_checktype(L, arg, LUA_TTABLE);
-  luaL_argcheck(L, lua_getfield(L, arg, "hash") == LUA_TFUNCTION, arg,
+/* The table at `hasher`, which came in the argument `arg`. */
+static void read_hasher(lua_State *L, lua_map *map, int hasher, int arg) {
+  luaL_argcheck(L, lua_getfield(L, hasher, "hash") == LUA_TFUNCTION, arg,
                 "hasher has no function `hash`");
-  luaL_argcheck(L, lua_getfield(L, arg, "equal") == LUA_TFUNCTION, arg,
+  luaL_argcheck(L, lua_getfield(L, hasher, "equal") == LUA_TFUNCTION, arg,
                 "hasher has no function `equal`");
   lua_setiuservalue(L, -3, UV_EQUAL);
   lua_setiuservalue(L, -2, UV_HASH);
   map->hasher = true;
 }
 
-static int new_map(lua_State *L, lua_Integer capacity, int hasher) {
+static int new_map(lua_State *L, lua_Integer capacity, int hasher, int arg) {
   ebb_lua *el = ebb_lua_open(L);
+  if (hasher != 0) luaL_checktype(L, hasher, LUA_TTABLE);
   lua_map *map = ebb_lua_new_collection(
       L, el, CLASS_JOIN_MAP, hasher ? ebb_lua_map_equal : ebb_lua_key_equal);
-  if (hasher != 0) read_hasher(L, map, hasher);
+  if (hasher != 0) read_hasher(L, map, hasher, arg);
   if (capacity > 0) {
     int err = ebb_join_map_reserve(map->m, (size_t)capacity);
     if (err < 0) ebb_lua_raise(L, err);
@@ -37,56 +36,30 @@ static int new_map(lua_State *L, lua_Integer capacity, int hasher) {
   return 1;
 }
 
-static void check_options(lua_State *L) {
-  static const char *const known[] = {"max_tasks", "capacity", "hasher", NULL};
-  luaL_checktype(L, 1, LUA_TTABLE);
-  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
-    const char *const *name = known;
-    const char *given =
-        lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
-    while (*name != NULL && strcmp(*name, given) != 0) name++;
-    if (*name == NULL)
-      luaL_argerror(L, 1, "the options are max_tasks, capacity and hasher");
-  }
-}
-
-/* The count in a field of the options, 0 when it is not there. */
-static lua_Integer count_option(lua_State *L, const char *name,
-                                lua_Integer least) {
-  int is_integer = 1;
-  lua_Integer n = 0;
-  if (lua_getfield(L, 1, name) != LUA_TNIL) {
-    n = lua_tointegerx(L, -1, &is_integer);
-    if (!is_integer || n < least)
-      luaL_argerror(L, 1, lua_pushfstring(L, "%s must be an integer from %I on",
-                                          name, least));
-  }
-  lua_pop(L, 1);
-  return n;
-}
-
 /* stack: [options] */
 static int map_new(lua_State *L) {
-  if (lua_isnoneornil(L, 1)) return new_map(L, 0, 0);
+  static const char *const names[] = {"max_tasks", "capacity", "hasher", NULL};
+  enum { MOST = INT_MAX };
+  if (lua_isnoneornil(L, 1)) return new_map(L, 0, 0, 0);
+  ebb_lua_check_options(L, 1, names);
   lua_settop(L, 1);
-  check_options(L);
-  lua_Integer max_tasks = count_option(L, "max_tasks", 1);
-  lua_Integer capacity = count_option(L, "capacity", 0);
-  int hasher = lua_getfield(L, 1, "hasher") == LUA_TNIL ? 0 : 2;
-  new_map(L, capacity, hasher);
+  lua_Integer max_tasks = ebb_lua_count_option(L, 1, "max_tasks", 1, MOST);
+  lua_Integer capacity = ebb_lua_count_option(L, 1, "capacity", 0, MOST);
+  bool hasher = ebb_lua_push_option(L, 1, "hasher", LUA_TTABLE);
+  new_map(L, capacity, hasher ? 2 : 0, 1);
   lua_map *map = lua_touserdata(L, -1);
   ebb_join_map_set_max_tasks(map->m, (size_t)max_tasks);
   return 1;
 }
 
 static int map_with_capacity(lua_State *L) {
-  return new_map(L, ebb_lua_check_count(L, 1), 0);
+  return new_map(L, ebb_lua_check_count(L, 1), 0, 0);
 }
 
-static int map_with_hasher(lua_State *L) { return new_map(L, 0, 1); }
+static int map_with_hasher(lua_State *L) { return new_map(L, 0, 1, 1); }
 
 static int map_with_capacity_and_hasher(lua_State *L) {
-  return new_map(L, ebb_lua_check_count(L, 1), 2);
+  return new_map(L, ebb_lua_check_count(L, 1), 2, 2);
 }
 
 /* ---- spawning ---- */

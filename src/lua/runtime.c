@@ -143,7 +143,7 @@ static void name_job(lua_State *L, runtime_job *job, const char *name) {
   memcpy(job->base.name, name, size);
 }
 
-/* stack: options, two of them, Runtime */
+/* stack: options, the name, Runtime */
 static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
                   unsigned threads) {
   ebb_lua *there = new_state(L, r);
@@ -154,7 +154,7 @@ static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
   lua_pushnil(L);
   ebb_lua_stored(L, el, STORE_ANCHORS);
   ebb_lua_thread_take(L, el);
-  ebb_lua_task *lt = ebb_lua_task_of(L, &el->own, 5);
+  ebb_lua_task *lt = ebb_lua_task_of(L, &el->own, 4);
   ebb_task_retain(&lt->task);
   r->lt = lt;
   job->L = r->L;
@@ -165,32 +165,23 @@ static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
     luaL_error(L, "cannot start a thread for a runtime");
 }
 
-static unsigned check_threads(lua_State *L, int arg) {
-  lua_Integer n = luaL_checkinteger(L, arg);
-  luaL_argcheck(L, n >= 1 && n <= INT_MAX, arg,
-                "number of threads must be positive");
-  return (unsigned)n;
-}
-
-/* Reads an option of the table at 1; it stays on the stack. */
-static int option(lua_State *L, const char *name) {
-  return lua_istable(L, 1) ? lua_getfield(L, 1, name)
-                           : (lua_pushnil(L), LUA_TNIL);
-}
-
-/* stack: options or nil -> Runtime */
+/* stack: [options] -> Runtime */
 static int runtime_new(lua_State *L) {
+  static const char *const names[] = {"name", "max_blocking_threads", NULL};
   ebb_lua *el = ebb_lua_open(L);
-  unsigned threads = 0;
+  if (lua_isnoneornil(L, 1)) {
+    lua_settop(L, 0);
+    lua_newtable(L);
+  }
+  ebb_lua_check_options(L, 1, names);
   lua_settop(L, 1);
-  if (!lua_isnil(L, 1)) luaL_checktype(L, 1, LUA_TTABLE);
-  if (option(L, "max_blocking_threads") != LUA_TNIL)
-    threads = check_threads(L, -1);
-  if (option(L, "name") != LUA_TNIL) luaL_checktype(L, -1, LUA_TSTRING);
-  const char *name = lua_tostring(L, -1);
+  unsigned threads = (unsigned)ebb_lua_count_option(
+      L, 1, "max_blocking_threads", 1, INT_MAX);
+  (void)ebb_lua_push_option(L, 1, "name", LUA_TSTRING);
+  const char *name = lua_tostring(L, 2);
   runtime *r = ebb_lua_new_object(L, el, CLASS_RUNTIME, sizeof *r, 0);
   start(L, el, r, name, threads);
-  lua_settop(L, 4);
+  lua_settop(L, 3);
   return 1;
 }
 
@@ -290,9 +281,12 @@ static int runtime_gc(lua_State *L) {
 
 static int set_max_blocking_threads(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  unsigned n = check_threads(L, 1);
-  el->rt->max_blocking_threads = n;
-  if (el->rt->handle != NULL) ebb_blocking_set_limit(&el->rt->handle->pool, n);
+  lua_Integer n = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, n >= 1 && n <= INT_MAX, 1,
+                "number of threads must be positive");
+  el->rt->max_blocking_threads = (unsigned)n;
+  if (el->rt->handle != NULL)
+    ebb_blocking_set_limit(&el->rt->handle->pool, (unsigned)n);
   return 0;
 }
 
