@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
    ebb.Builder (Tokio: task::Builder, JoinSet::build_task): gives a task a
    name, which is kept apart by its id, since few tasks have one. */
+#include "handle.h"
+#include "local_set.h"
 #include "spawn.h"
 
 /* User values of a Builder. */
@@ -39,12 +41,21 @@ static int builder_name(lua_State *L) {
 
 /* Here, where an argument error can name the function that was called. The
    target is at the top of the stack. */
-static void check_arguments(lua_State *L, ebb_lua *el, int count) {
+static void check_arguments(lua_State *L, ebb_lua *el, ebb_lua_where where,
+                            int count) {
   bool keyed = ebb_lua_is(L, el, -1, CLASS_JOIN_MAP) != NULL, anchored;
+  bool on_handle = where == EBB_LUA_ON || where == EBB_LUA_BLOCKING_ON;
+  int body = keyed + 2;
+  bool placed = on_handle || where == EBB_LUA_LOCAL_ON;
   luaL_argcheck(L, count > 0, 2, "value expected");
   if (keyed) (void)ebb_lua_key(L, 2, &anchored);
-  luaL_argcheck(L, count > keyed, keyed + 2, "value expected");
-  ebb_lua_check_body(L, el, keyed + 2);
+  luaL_argcheck(L, count > keyed, body, "value expected");
+  ebb_lua_check_body(L, el, body);
+  luaL_argcheck(L, !placed || count > keyed + 1, body + 1, "value expected");
+  if (on_handle)
+    (void)ebb_lua_check_handle(L, el, body + 1);
+  else if (placed)
+    ebb_lua_check_local_set(L, el, body + 1);
 }
 
 /* The task that a spawn has just returned a handle or the id of. */
@@ -89,8 +100,9 @@ static int builder_spawn(lua_State *L) {
   ebb_lua_check(L, el, 1, CLASS_BUILDER);
   int count = lua_gettop(L) - 1;
   lua_getiuservalue(L, 1, UV_TARGET);
-  check_arguments(L, el, count);
-  push_spawn(L, el, ebb_lua_where_of(L));
+  ebb_lua_where where = ebb_lua_where_of(L);
+  check_arguments(L, el, where, count);
+  push_spawn(L, el, where);
   int pushed = lua_gettop(L) - count - 1;
   lua_rotate(L, 2, pushed);
   lua_callk(L, count + pushed - 1, 1, (lua_KContext)el, spawn_k);
