@@ -434,6 +434,14 @@ static void push_module(lua_State *L, const char *bytes, size_t size) {
   lua_pop(L, 1);
 }
 
+/* A table's border may be far beyond its elements, each of which takes two
+   bytes at least. */
+static int length_hint(const unpacker *u, lua_Integer border) {
+  size_t most = (u->p->size - u->at) / 2;
+  if (most > INT_MAX / 2) most = INT_MAX / 2;
+  return border < (lua_Integer)most ? (int)border : (int)most;
+}
+
 static void unpack_value(lua_State *L, unpacker *u, kind tag) {
   size_t size;
   switch (tag) {
@@ -456,7 +464,7 @@ static void unpack_value(lua_State *L, unpacker *u, kind tag) {
       break;
     case TAG_OBJECT: lua_rawgeti(L, u->objects, take_integer(u)); break;
     case TAG_TABLE:
-      lua_createtable(L, (int)take_integer(u), 0);
+      lua_createtable(L, length_hint(u, take_integer(u)), 0);
       number_object(L, u);
       break;
     case TAG_FUNCTION: unpack_function(L, u); break;
