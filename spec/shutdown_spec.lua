@@ -224,8 +224,9 @@ describe("blocking work at the end of a program", function()
         file:write "its end"
         file:close()
       end, gate.pass, %q, %q)
+      gate.arrived({path = %q}, 1)
       ebb.set_shutdown_timeout(60)
-    ]]):format(at.path, path))
+    ]]):format(at.path, path, at.path))
     opener:await()
     local file = assert(io.open(path))
     assert.same({0, "", "its end"}, {code, err, file:read "a"})
@@ -250,35 +251,34 @@ describe("blocking work at the end of a program", function()
     assert.equal(0, code)
     assert.equal("", err)
     assert.equal("", (out:gsub("must not run\n", "")))
-    code, out, err = run [[
-      local ebb = require "ebb"
-      local gate = require "gate"
+    code, out, err = run(PRELUDE .. [[
       ebb.set_max_blocking_threads(1)
-      ebb.set_shutdown_timeout(0)
-      local at <const> = gate.new()
-      ebb.Builder.new():name("at the gate"):spawn_blocking(gate.pass, at.path)
-      at:arrived(1)
+      ebb.set_shutdown_timeout(0.01)
+      stuck "hasher"
       for _ = 1, 10 do
         ebb.spawn_blocking(function() print "must not run" end)
       end
-    ]]
-    assert.same({0, ""}, {code, out})
-    assert.matches("at the gate", err)
+    ]])
+    assert.equal(0, code)
+    assert.matches("^%d+\n$", out)
+    assert.matches("hasher", err)
   end)
 
-  it("may be called for in a clean-up", function()
+  it("is cancelled like any task that a clean-up spawns then", function()
     local code, out, err = run [[
       local ebb = require "ebb"
       ebb.spawn(function()
         local _ <close> = setmetatable({}, {__close = function()
-          print(ebb.block_in_place(function() return "on a thread" end))
-          print(ebb.spawn_blocking(function() return "again" end):await())
+          local function nothing() end
+          print(select(2, ebb.spawn(nothing):join()):is_cancelled())
+          print(select(2, ebb.spawn_blocking(nothing):join()):is_cancelled())
+          print(select(2, pcall(ebb.block_in_place, nothing)):is_cancelled())
         end})
         ebb.sleep(1e6)
       end)
       ebb.yield_now()
     ]]
-    assert.same({0, "on a thread\nagain\n", ""}, {code, out, err})
+    assert.same({0, "true\ntrue\ntrue\n", ""}, {code, out, err})
   end)
 
   it("leaves nothing to say when it has ended", function()
