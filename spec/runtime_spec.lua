@@ -4,7 +4,6 @@
 local ebb = require "ebb"
 local common = require "common"
 local gate = require "gate"
-local process = require "process"
 local run = require "run"
 local Runtime, Handle = ebb.Runtime, ebb.Handle
 
@@ -12,7 +11,6 @@ local Runtime, Handle = ebb.Runtime, ebb.Handle
 -- luacheck: ignore 11 431
 
 local settle = ebb.yield_now
-local threads = process.threads
 
 local nothing = common.nothing
 local collect, error_of = common.collect, common.error_of
@@ -723,13 +721,21 @@ describe("shutdown", function()
   end)
 
   it("lets the runtimes go that its tasks have made", function()
-    local before = threads()
-    ask(function()
-      inner = require "ebb".Runtime.new()
-      inner:handle():spawn(function() end):await()
-    end)
-    rt:shutdown()
-    repeat settle() until threads() <= before
+    local code, out, err = run [[
+      local ebb, threads = require "ebb", require "process".threads
+      local before = threads()
+      do
+        local one <close> = ebb.Runtime.new()
+        one:handle():spawn(function()
+          inner = require "ebb".Runtime.new()
+          inner:handle():spawn(function() end):await()
+        end):await()
+        assert(threads() == before + 2)
+      end
+      while threads() > before do ebb.yield_now() end
+      print "gone"
+    ]]
+    assert.same({0, "gone\n", ""}, {code, out, err})
   end)
 
   it("gives its thread and files back", function()
@@ -769,17 +775,31 @@ describe("a Runtime", function()
   end)
 
   it("that is collected gives its thread back", function()
-    local before = threads()
-    for _ = 1, 5 do Runtime.new():handle():spawn(forever) end
-    collect()
-    repeat settle() until threads() <= before
+    local code, out, err = run [[
+      local ebb, threads = require "ebb", require "process".threads
+      local before = threads()
+      for _ = 1, 5 do
+        ebb.Runtime.new():handle():spawn(function()
+          require "ebb".sleep(1e6)
+        end)
+      end
+      collectgarbage()
+      collectgarbage()
+      while threads() > before do ebb.yield_now() end
+      print "gone"
+    ]]
+    assert.same({0, "gone\n", ""}, {code, out, err})
   end)
 
   it("starts a thread, which is all it needs", function()
-    local before = threads()
-    local one <close> = Runtime.new()
-    one:handle():spawn(nothing):await()
-    assert.equal(before + 1, threads())
+    local code, out, err = run [[
+      local ebb, threads = require "ebb", require "process".threads
+      local before = threads()
+      local one <close> = ebb.Runtime.new()
+      one:handle():spawn(function() end):await()
+      print(threads() - before)
+    ]]
+    assert.same({0, "1\n", ""}, {code, out, err})
   end)
 
   it("may be one of many", function()
