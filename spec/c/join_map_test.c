@@ -977,7 +977,8 @@ static void *count_in(ebb_runtime *rt, void *arg) {
 static void *spawn_counted(ebb_runtime *rt, void *arg) {
   static int64_t next;
   (void)rt;
-  spawn(arg, EBB_KEY_INT(++next), count_in, (void *)(uintptr_t)next);
+  next++;
+  spawn(arg, EBB_KEY_INT(next), count_in, (void *)(uintptr_t)next);
   return NULL;
 }
 
