@@ -688,6 +688,42 @@ static void waiting_allocates_nothing(void) {
   free_runtime(rt);
 }
 
+/* ---- a task that has aborted itself ---- */
+
+static void *cut_before(ebb_runtime *rt, void *arg) {
+  job *j = arg;
+  void *value;
+  ebb_task_abort(ebb_current(rt));
+  if (j->semaphore != NULL)
+    j->status = ebb_semaphore_acquire(j->semaphore, 1, EBB_NEVER);
+  else if (j->notify != NULL)
+    j->status = ebb_notify_wait(j->notify, EBB_NEVER);
+  else
+    j->status = ebb_channel_recv(j->channel, EBB_NEVER, &value);
+  return NULL;
+}
+
+static void check_cut_before(ebb_runtime *rt, job *j) {
+  ebb_task *t = start(rt, cut_before, j);
+  CHECK(ebb_run(rt) == 0);
+  CHECK(j->status == -ECANCELED && finish(t).outcome == EBB_CANCELLED);
+}
+
+static void a_task_that_no_wait_lets_in_was_cancelled(void) {
+  ebb_runtime *rt = new_runtime();
+  job s = {0}, n = {0}, c = {0};
+  CHECK(ebb_semaphore_new(rt, 1, &s.semaphore) == 0);
+  CHECK(ebb_notify_new(rt, &n.notify) == 0);
+  CHECK(ebb_channel_new(rt, 1, &c.channel) == 0);
+  check_cut_before(rt, &s);
+  check_cut_before(rt, &n);
+  check_cut_before(rt, &c);
+  ebb_semaphore_free(s.semaphore);
+  ebb_notify_free(n.notify);
+  ebb_channel_free(c.channel);
+  free_runtime(rt);
+}
+
 int main(void) {
   RUN(permits_are_taken_at_once_while_there_are_enough);
   RUN(there_is_a_limit_to_permits);
@@ -712,5 +748,6 @@ int main(void) {
   RUN(a_crowd_loses_nothing_and_keeps_the_order);
   RUN(whatever_memory_fails_nothing_is_half_done);
   RUN(waiting_allocates_nothing);
+  RUN(a_task_that_no_wait_lets_in_was_cancelled);
   return test_summary();
 }

@@ -75,7 +75,7 @@ int ebb_channel_try_send(ebb_channel *c, void *value) {
 int ebb_channel_send(ebb_channel *c, void *value, int64_t deadline) {
   ebb_runtime *rt = c->rt;
   for (;;) {
-    if (ebb_task_is_cut(rt->current)) return -ECANCELED;
+    if (ebb_wait_is_cut(rt)) return -ECANCELED;
     bool can = c->ring.closed || ebb_ring_has_place(&c->ring);
     if (can && ebb_budget_take(rt)) return put(c, value);
     int err = can ? ebb_yield(rt)
@@ -98,7 +98,7 @@ int ebb_channel_try_recv(ebb_channel *c, void **value) {
 int ebb_channel_recv(ebb_channel *c, int64_t deadline, void **value) {
   ebb_runtime *rt = c->rt;
   for (;;) {
-    if (ebb_task_is_cut(rt->current)) return -ECANCELED;
+    if (ebb_wait_is_cut(rt)) return -ECANCELED;
     bool can = c->ring.closed || ebb_ring_has_value(&c->ring);
     if (can && ebb_budget_take(rt)) return ebb_channel_try_recv(c, value);
     int err = can ? ebb_yield(rt)

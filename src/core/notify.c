@@ -23,7 +23,7 @@ void ebb_notify_init(ebb_notify *n, ebb_runtime *rt) {
 int ebb_notify_wait(ebb_notify *n, int64_t deadline) {
   ebb_runtime *rt = n->rt;
   for (;;) {
-    if (ebb_task_is_cut(rt->current)) return -ECANCELED;
+    if (ebb_wait_is_cut(rt)) return -ECANCELED;
     bool told = n->permit;
     if (told && ebb_budget_take(rt)) {
       n->permit = false;

@@ -39,7 +39,7 @@ int ebb_semaphore_try_acquire(ebb_semaphore *s, uint32_t n) {
 int ebb_semaphore_acquire(ebb_semaphore *s, uint32_t n, int64_t deadline) {
   ebb_runtime *rt = s->rt;
   for (;;) {
-    if (ebb_task_is_cut(rt->current)) return -ECANCELED;
+    if (ebb_wait_is_cut(rt)) return -ECANCELED;
     bool can = s->closed || ebb_semaphore_has(s, n);
     if (can && ebb_budget_take(rt)) return ebb_semaphore_try_acquire(s, n);
     int err = can ? ebb_yield(rt)
