@@ -96,6 +96,7 @@ void ebb_task_prefetch(const ebb_task *t, const ebb_list *list) {
   if (next == list || next->next == list) return;
   const ebb_task *n = ebb_container_of(next, ebb_task, link);
   ebb_prefetch(ebb_container_of(next->next, ebb_task, link), EBB_TASK_SIZE);
+  if (ebb_task_is_root(n)) return; /* it is of no kind */
   if (n->state != EBB_FINISHED) {
     if (n->ops->prefetch != NULL) n->ops->prefetch(n);
     return;
