@@ -307,6 +307,31 @@ EBB_API int ebb_task_local_get(ebb_runtime *rt, const void *key,
    clean-up that has to wait. No later abort can cut them off. */
 EBB_API void ebb_begin_cleanup(ebb_runtime *rt);
 
+#define EBB_READ 1
+#define EBB_WRITE 2
+
+/* Waits until a file descriptor can be read from (EBB_READ) or written to
+   (EBB_WRITE) without blocking, or until one of both is so, if `events` has
+   both. The end of a stream, an error and a hang-up count as either. Fds
+   that never block, as those of regular files, are always ready. Returns
+   what can be done, of EBB_READ and EBB_WRITE (above 0), or
+     -EBADF   the fd is not open, or ebb_forget_fd came while it was waited
+              for,
+     -EINVAL  `events` is neither of them,
+     -ENOMEM, -ENOSPC, or the errno of epoll: nothing was waited for,
+   or what a wait returns. Any number of tasks may wait for one fd; an event
+   wakes all it concerns, so another may have taken what there was: have the
+   fd non-blocking, and wait again. While a task waits here there is no
+   deadlock. In ebb_tick fds are looked at without blocking. Virtual time
+   jumps over this wait, if the fd is not ready. */
+EBB_API int ebb_wait_fd(ebb_runtime *rt, int fd, int events, int64_t deadline);
+
+/* Call it before an fd that was waited for is closed: ends the waits for it
+   with -EBADF. Where that is left out, who waits for the fd waits on, until
+   somebody waits for a new fd of the same number; but never does that one
+   get events of the old. An fd that nobody waited for is ignored. */
+EBB_API void ebb_forget_fd(ebb_runtime *rt, int fd);
+
 /* A way to unpark the running task from elsewhere. While a waker exists,
    a wait is never called a deadlock, since the waker may come. new returns
    0, -EINVAL outside of tasks, -ENOMEM, or the errno of eventfd.

@@ -1838,4 +1838,46 @@ local Barrier = {}
 ---@return boolean is_leader true for one of them, the last
 function Barrier:wait() end
 
+-- ---- io ----
+
+---Waiting for file descriptors that others own: those of other C modules, and
+---of Lua's own files.
+---
+---Tokio: `io::unix::AsyncFd`.
+ebb.io = {}
+
+---What can be waited for: a file descriptor; a Lua file; an object whose
+---`getfd` gives one (as sockets of LuaSocket do), and whose `dirty`, if it has
+---it, tells whether it has read ahead; or one that says by `pollfd`, `events`
+---and `timeout` what it waits for (as those of cqueues do).
+---@alias ebb.Pollable integer|file*|table|userdata
+
+---Waits until `object` can be read from ("r"), or written to ("w"), without
+---blocking, or until either is so ("rw") (may wait). The end of a stream, an
+---error and a hang-up count as both. Regular files are always ready.
+---
+---Gives nil and "timeout" when `seconds`, or what the object's `timeout` gave,
+---are over first; nil and "closed" when it is closed, or `ebb.io.forget` came
+---meanwhile. Any number of tasks may wait for one object, and an event wakes
+---them all: another may have taken what there was, so use it without blocking
+---and wait again. What Lua's files have read ahead does not count. With the
+---clock paused, time jumps over this wait, unless the object is ready.
+---
+---Tokio: `io::unix::AsyncFd::ready`.
+---@param object ebb.Pollable
+---@param events? "r"|"w"|"rw" may be left out when the object has `events`
+---@param seconds? number at least 0; 0 only looks
+---@return "r"|"w"|"rw"|nil ready what can be done, of what was asked for
+---@return "timeout"|"closed"|nil why
+function ebb.io.wait(object, events, seconds) end
+
+---To be called before a file descriptor that tasks may be waiting for is
+---closed: their waits end with nil and "closed". (A task that waits for one
+---that was closed without this waits on, until another task waits for a new
+---one of the same number.) Never waits.
+---
+---Tokio: `io::unix::AsyncFd::into_inner`.
+---@param object ebb.Pollable
+function ebb.io.forget(object) end
+
 return ebb

@@ -150,7 +150,7 @@ static int start_call(ebb_runtime *rt, call *c, ebb_task **out) {
    there is to do is to sit it out. */
 static void sit_out(ebb_runtime *rt) {
   enum { A_WHILE = 1000000 };
-  (void)ebb_reactor_wait(&rt->reactor, A_WHILE);
+  (void)ebb_fd_look(rt, A_WHILE);
   if (ebb_has_mail(rt)) ebb_handle_deliver(rt);
 }
 

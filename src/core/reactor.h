@@ -1,15 +1,28 @@
 /* SPDX-License-Identifier: MIT
-   Where the scheduler sleeps; reactor.c is the only file with poll and
-   eventfd. No fd exists until ebb_reactor_open. */
+   Where the scheduler sleeps, and what tells it about file descriptors.
+   reactor.c is the only file with epoll, poll and eventfd: another system's
+   interface is another reactor.c. Who waits for which fd is fd.c's affair.
+
+   Nothing exists until it is needed: the eventfd from ebb_reactor_open on,
+   the epoll from the first ebb_reactor_watch on. */
 #ifndef EBB_CORE_REACTOR_H
 #define EBB_CORE_REACTOR_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct ebb_reactor {
   atomic_int kick_fd; /* -1: nobody can kick */
+  int poll_fd;        /* the epoll; -1: no fd is watched */
 } ebb_reactor;
+
+/* Something has happened to a watched fd. */
+typedef struct ebb_event {
+  uint64_t tag; /* what the fd was watched with */
+  int ready;    /* EBB_READ and EBB_WRITE, as far as they can be done now */
+  bool hung_up; /* the other side is gone, or there is an error */
+} ebb_event;
 
 void ebb_reactor_init(ebb_reactor *r);
 void ebb_reactor_destroy(ebb_reactor *r);
@@ -17,12 +30,26 @@ void ebb_reactor_destroy(ebb_reactor *r);
 /* Makes ebb_reactor_kick possible. 0 or a negative errno. */
 int ebb_reactor_open(ebb_reactor *r);
 
-/* Sleeps for at most `ns` (EBB_NEVER: no limit), until a kick, or until a
-   signal handler has run: then -EINTR, else 0. It may end early. */
-int ebb_reactor_wait(ebb_reactor *r, int64_t ns);
+/* Sleeps for at most `ns` (EBB_NEVER: no limit), until an event, a kick, or
+   until a signal handler has run: then -EINTR. Else it returns how many of
+   `events`, at most `max`, it has filled, or another negative errno. It may
+   end early. */
+int ebb_reactor_wait(ebb_reactor *r, int64_t ns, ebb_event *events, int max);
 
 /* Ends the current or the next wait, once the reactor is open. *any thread*,
    and signal handlers. */
 void ebb_reactor_kick(ebb_reactor *r);
+
+/* From now on each change of what can be done with the fd is an event, and
+   so is the present state, if something can be done. `again`: it has been
+   watched with the same tag before, and may still be, unless it was closed
+   meanwhile. Returns 0, or with `again` -ENOENT when it is not watched any
+   more, or another negative errno. */
+int ebb_reactor_watch(ebb_reactor *r, int fd, uint64_t tag, bool again);
+void ebb_reactor_unwatch(ebb_reactor *r, int fd);
+
+/* Which of EBB_READ and EBB_WRITE in `events` can be done now, watched or
+   not; -EBADF when the fd is not open. */
+int ebb_reactor_look(int fd, int events);
 
 #endif

@@ -53,6 +53,7 @@ int ebb_runtime_new(const ebb_options *options, ebb_runtime **out) {
   ebb_stack_pool_init(&rt->stacks, o.stack_size, ebb_scheduler_loop, rt,
                       &rt->alloc);
   ebb_reactor_init(&rt->reactor);
+  ebb_fd_table_init(&rt->fds, &rt->alloc);
   init_root(rt);
   rt->now = ebb_clock_now(&rt->clock);
   *out = rt;
@@ -71,7 +72,7 @@ static void abort_all(ebb_runtime *rt) {
 /* The only jobs that are still waited for are calls in place, which nobody
    can leave alone. */
 static void await_word(ebb_runtime *rt) {
-  if (!ebb_has_mail(rt)) (void)ebb_reactor_wait(&rt->reactor, EBB_NEVER);
+  if (!ebb_has_mail(rt)) (void)ebb_fd_look(rt, EBB_NEVER);
 }
 
 /* Runs the clean-up of aborted tasks to its end. A clean-up that cannot go
@@ -114,6 +115,7 @@ int ebb_runtime_shutdown(ebb_runtime *rt, const ebb_shutdown *s) {
   ebb_table_destroy(&rt->tasks);
   ebb_stack_pool_destroy(&rt->stacks, rt->stack);
   ebb_reactor_destroy(&rt->reactor);
+  ebb_fd_table_destroy(&rt->fds);
   ebb_alloc alloc = rt->alloc;
   ebb_alloc_free(&alloc, rt, sizeof *rt);
   return (int)left;

@@ -28,7 +28,8 @@ static void prefetch_sleepers(const ebb_heap *h) {
   if (t->set != NULL) ebb_table_prefetch(&t->set->members, t->set_slot);
 }
 
-static void look_at_events(ebb_runtime *rt) {
+/* Everything but file descriptors. */
+static void look_around(ebb_runtime *rt) {
   ebb_timer *timer;
   rt->countdown = EVENT_INTERVAL;
   rt->now = ebb_clock_now(&rt->clock);
@@ -41,12 +42,28 @@ static void look_at_events(ebb_runtime *rt) {
   if (rt->timers.len > EBB_CROWD) prefetch_sleepers(&rt->timers);
 }
 
-/* Can a wait be ended from elsewhere? When the runtime goes, nothing new
-   comes from there. */
-static bool is_known_elsewhere(const ebb_runtime *rt) {
+static void look_at_fds(ebb_runtime *rt) {
+  if (rt->fds.capacity > 0) (void)ebb_fd_look(rt, 0);
+}
+
+/* Can a wait be ended by something that is no timer? When the runtime goes,
+   nothing new comes from other threads. */
+static bool is_known_elsewhere(ebb_runtime *rt) {
   if (rt->wakers > 0 || rt->jobs > 0) return true;
+  if (ebb_fd_is_awaited(&rt->fds)) return true;
   if (rt->closing || rt->handle == NULL) return false;
   return rt->guests > 0 || atomic_load(&rt->handle->foreign) > 0;
+}
+
+static void sleep_for(ebb_runtime *rt, int64_t ns) {
+  if (ebb_fd_look(rt, ns > 0 ? ns : 0) == -EINTR)
+    ebb_task_wake(&rt->root, -EINTR);
+}
+
+/* Virtual time jumps over waits for fds, but not over fds that are ready. */
+static void jump(ebb_runtime *rt, int64_t next) {
+  look_at_fds(rt);
+  if (ebb_list_is_empty(&rt->ready)) ebb_clock_jump(&rt->clock, next);
 }
 
 /* Nothing is ready: sleeps until something may be. The root waits, since no
@@ -57,19 +74,16 @@ static void idle(ebb_runtime *rt) {
   int64_t next = ebb_heap_next(&rt->timers);
   bool is_known = is_known_elsewhere(rt);
   if (ebb_has_mail(rt)) return;
-  if (rt->clock.paused && rt->jobs > 0) {
-    if (ebb_reactor_wait(&rt->reactor, EBB_NEVER) == -EINTR)
-      ebb_task_wake(&rt->root, -EINTR);
-  } else if (next == EBB_NEVER && !is_known) {
+  if (rt->clock.paused && rt->jobs > 0)
+    sleep_for(rt, EBB_NEVER);
+  else if (next == EBB_NEVER && !is_known)
     ebb_task_wake(&rt->root, -EDEADLK);
-  } else if (rt->clock.paused && next != EBB_NEVER) {
-    ebb_clock_jump(&rt->clock, next);
-  } else {
-    int64_t ns = next;
-    if (next != EBB_NEVER) ns = next - ebb_clock_now(&rt->clock);
-    if (ns > 0 && ebb_reactor_wait(&rt->reactor, ns) == -EINTR)
-      ebb_task_wake(&rt->root, -EINTR);
-  }
+  else if (next == EBB_NEVER)
+    sleep_for(rt, EBB_NEVER);
+  else if (rt->clock.paused)
+    jump(rt, next);
+  else
+    sleep_for(rt, next - ebb_clock_now(&rt->clock));
 }
 
 /* ---- the loop ---- */
@@ -96,14 +110,21 @@ static bool tick_is_over(const ebb_runtime *rt) {
 /* The task to run next; NULL: the tick is over. */
 static ebb_task *next_task(ebb_runtime *rt) {
   if (rt->ticking && tick_is_over(rt)) return NULL;
-  if (--rt->countdown <= 0) look_at_events(rt);
+  if (--rt->countdown <= 0) {
+    look_around(rt);
+    look_at_fds(rt);
+  }
   for (;;) {
     ebb_task *t = pop_ready(rt);
     if (t != NULL) return t;
-    look_at_events(rt);
+    look_around(rt);
     if (!ebb_list_is_empty(&rt->ready)) continue;
-    if (rt->ticking) return NULL;
-    idle(rt);
+    if (!rt->ticking) {
+      idle(rt);
+      continue;
+    }
+    look_at_fds(rt);
+    if (ebb_list_is_empty(&rt->ready)) return NULL;
   }
 }
 

@@ -21,6 +21,7 @@
 #include <stdatomic.h>
 
 #include "clock.h"
+#include "fd.h"
 #include "heap.h"
 #include "list.h"
 #include "pool.h"
@@ -121,6 +122,7 @@ struct ebb_runtime {
   ebb_table tasks; /* every task there is, by id; not the root */
   ebb_stack_pool stacks;
   ebb_reactor reactor;
+  ebb_fd_table fds;
   ebb_handle *handle; /* NULL until it is asked for */
 
   /* The root stands for the native stack: whoever calls in from outside of

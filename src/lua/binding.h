@@ -188,6 +188,10 @@ void *ebb_lua_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class);
 /* The userdata at `arg`, which must be of the class. */
 void *ebb_lua_check(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class);
 
+/* The span at `arg`, in seconds, as ns; EBB_NEVER for one beyond counting.
+   time.c. */
+int64_t ebb_lua_check_duration(lua_State *L, int arg);
+
 /* The integer at `arg`, which must not be negative. */
 lua_Integer ebb_lua_check_count(lua_State *L, int arg);
 
@@ -351,7 +355,8 @@ int ebb_lua_set_unhandled(lua_State *L);
    return: `k` is called instead when the wait is over, and must begin with
    ebb_lua_wait_over. Elsewhere it returns. Both give how the wait ended: 0,
    -ETIMEDOUT, or -EINTR, for a signal or so, which callers treat like 0: they
-   look at what they wait for, and wait again. The idiom:
+   look at what they wait for, and wait again; in the lists of fd.h also what
+   the waiter was woken with, above 0. The idiom:
 
      static int f_k(lua_State *L, int status, lua_KContext ctx) {
        ebb_lua *el = (ebb_lua *)ctx;
@@ -527,6 +532,7 @@ void ebb_lua_open_join_set(lua_State *L, ebb_lua *el);
 void ebb_lua_open_builder(lua_State *L, ebb_lua *el);
 void ebb_lua_open_select(lua_State *L, ebb_lua *el);
 void ebb_lua_open_time(lua_State *L, ebb_lua *el);
+void ebb_lua_open_io(lua_State *L, ebb_lua *el);
 void ebb_lua_open_inspect(lua_State *L, ebb_lua *el);
 void ebb_lua_open_within(lua_State *L, ebb_lua *el);
 void ebb_lua_open_task_local(lua_State *L, ebb_lua *el);

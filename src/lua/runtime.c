@@ -46,7 +46,7 @@ static void run(ebb_job *job, ebb_worker *worker) {
   rt->wakers++;
   while (!r->stopped) {
     int err = ebb_wait(rt, NULL, EBB_NEVER, "its shutdown");
-    if (err == -ENOMEM) (void)ebb_reactor_wait(&rt->reactor, A_WHILE);
+    if (err == -ENOMEM) (void)ebb_fd_look(rt, A_WHILE);
   }
   rt->wakers--;
   r->el->shutdown_timeout = r->timeout;

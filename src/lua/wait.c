@@ -82,6 +82,7 @@ static int settle(lua_State *L, ebb_lua *el, int status) {
   if (status < 0) ebb_task_leave_line(el->rt->current);
   if (ebb_task_is_root(el->rt->current) && !el->closing)
     root_has_waited(L, el);
+  if (status > 0) return status;
   switch (status) {
     case 0:
     case -ETIMEDOUT:
@@ -157,5 +158,5 @@ int ebb_lua_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
   if (lt == NULL || lt->L != L)
     return lua_yieldk(L, 0, (lua_KContext)el, k);
   int status = lt->task.status;
-  return status == 0 ? 0 : settle(L, el, status);
+  return status >= 0 ? status : settle(L, el, status);
 }

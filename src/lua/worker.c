@@ -89,7 +89,7 @@ static void drive(ebb_lua *el, ebb_task *t) {
   while (!ebb_task_is_finished(t)) {
     int err = ebb_task_join(t, EBB_NEVER, NULL);
     if (err == -EDEADLK) ebb_break_waits(el->rt);
-    if (err == -ENOMEM) (void)ebb_reactor_wait(&el->rt->reactor, A_WHILE);
+    if (err == -ENOMEM) (void)ebb_fd_look(el->rt, A_WHILE);
   }
 }
 
