@@ -245,7 +245,10 @@ local SAMPLES <const> = {
   Permit = function() return ebb.sync.Semaphore.new(1):acquire() end,
   Mutex = ebb.sync.Mutex.new,
   RwLock = ebb.sync.RwLock.new,
-  Barrier = function() return ebb.sync.Barrier.new(1) end
+  Barrier = function() return ebb.sync.Barrier.new(1) end,
+  Connection = function() return (ebb.net.pair()) end,
+  Listener = function() return assert(ebb.net.listen("127.0.0.1", 0)) end,
+  Udp = function() return assert(ebb.net.udp()) end
 }
 
 -- Those of the tables in it, too.

@@ -1880,4 +1880,332 @@ function ebb.io.wait(object, events, seconds) end
 ---@param object ebb.Pollable
 function ebb.io.forget(object) end
 
+-- ---- net ----
+
+---Sockets. What goes wrong at run time is told by three results: nil, a
+---message for people, and a code: the name of the system's error, as
+---"ECONNRESET"; "EOF" at the end of a stream; "EBADF" for what was closed
+---here; "ETIMEDOUT"; or, of a host's name, "EAI_NONAME" and the like. Of the
+---first two and of a time that is over the message is "closed" and "timeout".
+---
+---Any task may call any of it, in generators and callbacks, too, and several
+---tasks may use one object. Each error ends one call of one object: nothing
+---raises SIGPIPE.
+---
+---Tokio: `tokio::net`.
+ebb.net = {}
+
+---Connects by TCP, which sends without delay from then on (may wait). A host's
+---name is looked up off the loop's thread; its addresses are tried in turn,
+---and the last error is told. When the task is aborted the socket is closed.
+---
+---Tokio: `net::TcpStream::connect`.
+---@param host string a name, or a numeric address of either IP
+---@param port integer 1 to 65535
+---@param seconds? number at least 0: not longer than that, but for the lookup
+---@return ebb.net.Connection?
+---@return string? message
+---@return string? code
+function ebb.net.connect(host, port, seconds) end
+
+---Connects to a Unix socket (may wait). "EAGAIN" when its backlog is full.
+---
+---Tokio: `net::UnixStream::connect`.
+---@param path string one that begins with "@" is a name in no file system
+---@param seconds? number at least 0
+---@return ebb.net.Connection?
+---@return string? message
+---@return string? code
+function ebb.net.connect_unix(path, seconds) end
+
+---Listens for TCP connections (may wait, for a host's name).
+---
+---Tokio: `net::TcpListener::bind`.
+---@param host string? whose address it is; nil or "*": any of this host's
+---@param port integer 0: one that is free, which `local_name` tells
+---@param backlog? integer connections that nobody has accepted; default 1024
+---@return ebb.net.Listener?
+---@return string? message
+---@return string? code
+function ebb.net.listen(host, port, backlog) end
+
+---Listens on a Unix socket. A path must not exist, and stays when the listener
+---is closed. Never waits.
+---
+---Tokio: `net::UnixListener::bind`.
+---@param path string one that begins with "@" is a name in no file system
+---@param backlog? integer default 1024
+---@return ebb.net.Listener?
+---@return string? message
+---@return string? code
+function ebb.net.listen_unix(path, backlog) end
+
+---Two connections, each the other's end. Never waits.
+---
+---Tokio: `net::UnixStream::pair`.
+---@return ebb.net.Connection?
+---@return ebb.net.Connection|string|nil other or the message
+---@return string? code
+function ebb.net.pair() end
+
+---A socket for datagrams (may wait, for a host's name).
+---
+---Tokio: `net::UdpSocket::bind`.
+---@param host? string whose address it is; nil or "*": any of this host's
+---@param port? integer default 0: one that is free
+---@return ebb.net.Udp?
+---@return string? message
+---@return string? code
+function ebb.net.udp(host, port) end
+
+-- ---- Connection ----
+
+---A stream of bytes both ways, over TCP or a Unix socket. While nobody reads it
+---has no buffer. What was received and not asked for yet, also when a task is
+---aborted or a time is over in the middle, is there for the next who reads.
+---
+---Tokio: `net::TcpStream`, `net::UnixStream`.
+---@class ebb.net.Connection
+local Connection = {}
+
+---Reads (may wait). `what` is
+---
+---* a number: so many bytes. 0 waits until there is something to read.
+---* "*l": a line, without the "\n" or "\r\n" that ends it. The last one may
+---  lack its end.
+---* "*a": all up to the end of the stream; "" at the end.
+---* any other string: what comes before that string, which is taken, too, and
+---  has no magic.
+---
+---When the stream ends before that: nil, "closed", "EOF"; what there was stays,
+---and can be read. Two tasks that read at a time get what they asked for, in
+---no certain order.
+---
+---Tokio: `AsyncReadExt::read_exact`, `AsyncBufReadExt::read_until`.
+---@param what integer|string
+---@param limit? integer not a number: nil, message, "EMSGSIZE" when it would be longer
+---@return string? data
+---@return string? message
+---@return string? code
+function Connection:read(what, limit) end
+
+---What is there, at least a byte (may wait).
+---
+---Tokio: `AsyncReadExt::read`.
+---@param limit? integer at most so many bytes; default 8192
+---@return string? data
+---@return string? message
+---@return string? code
+function Connection:read_some(limit) end
+
+---An iterator that calls `read`, and ends the loop where that gives nil.
+---
+---Tokio: `AsyncBufReadExt::lines`, `split`.
+---@param what? integer|string default "*l"
+---@param limit? integer as for `read`
+---@return fun(): string?, string?, string?
+function Connection:lines(what, limit) end
+
+---Writes all the pieces (may wait). They stay together: another task's write
+---comes before them or after. When the task is aborted, some of it may have
+---been sent.
+---
+---Tokio: `AsyncWriteExt::write_all`.
+---@param ... string|number
+---@return true?
+---@return string? message
+---@return string? code
+---@return integer? sent how many bytes were, nonetheless
+function Connection:write(...) end
+
+---Ends one way of the stream, or both. Never waits.
+---
+---Tokio: `AsyncWriteExt::shutdown`.
+---@param way? "w"|"r"|"rw" default "w": the other end sees the end
+---@return true?
+---@return string? message
+---@return string? code
+function Connection:shutdown(way) end
+
+---Closes it so that the other end sees an error: what was not sent is dropped.
+---
+---Tokio: `TcpStream::set_linger`, and dropping it.
+function Connection:reset() end
+
+---May TCP wait with small pieces until what was sent before has arrived? Not so
+---from the beginning. Never waits.
+---
+---Tokio: `TcpStream::set_nodelay`.
+---@param on boolean true: no
+---@return true?
+---@return string? message
+---@return string? code
+function Connection:set_nodelay(on) end
+
+---Has more been received than was read? `ebb.io.wait` asks that, too.
+---
+---Tokio: `io::BufReader::buffer`.
+---@return boolean
+function Connection:dirty() end
+
+---The address of the other end: host and port, or the path alone.
+---
+---Tokio: `TcpStream::peer_addr`.
+---@return string? host
+---@return integer|string|nil port or why there is none
+---@return string? code
+function Connection:peer_name() end
+
+---Closes it; what tasks wait for on it ends with nil, "closed", "EBADF". May
+---be called again. As a to-be-closed variable it is closed at the end of the
+---scope; it is also closed when it is collected.
+---
+---Tokio: dropping a `TcpStream`.
+function Connection:close() end
+
+---Its file descriptor, for `ebb.io.wait` and other modules; -1 once it is
+---closed.
+---
+---Tokio: `TcpStream::as_raw_fd`.
+---@return integer
+function Connection:getfd() end
+
+---Its own address: host and port, or the path alone.
+---
+---Tokio: `TcpStream::local_addr`.
+---@return string? host
+---@return integer|string|nil port or why there is none
+---@return string? code
+function Connection:local_name() end
+
+---Each later call that waits gives up after so many seconds, with nil,
+---"timeout", "ETIMEDOUT"; nil: none does.
+---
+---Tokio: no such call; `time::timeout` around each.
+---@param seconds? number at least 0
+function Connection:set_timeout(seconds) end
+
+-- ---- Listener ----
+
+---Where connections come in: `for conn in listener.accept, listener do`.
+---
+---Tokio: `net::TcpListener`, `net::UnixListener`.
+---@class ebb.net.Listener
+local Listener = {}
+
+---The next connection (may wait). While the process has no file descriptor left
+---for it, or the system no memory, it stays in the backlog, and accept tries
+---again every 50 ms. An abort loses none.
+---
+---Tokio: `TcpListener::accept`.
+---@return ebb.net.Connection?
+---@return string? message
+---@return string? code
+function Listener:accept() end
+
+---Closes it; what tasks wait for on it ends with nil, "closed", "EBADF". May
+---be called again. As a to-be-closed variable it is closed at the end of the
+---scope; it is also closed when it is collected.
+---
+---Tokio: dropping a `TcpListener`.
+function Listener:close() end
+
+---Its file descriptor, for `ebb.io.wait` and other modules; -1 once it is
+---closed.
+---
+---Tokio: `TcpListener::as_raw_fd`.
+---@return integer
+function Listener:getfd() end
+
+---Its own address: host and port, or the path alone.
+---
+---Tokio: `TcpListener::local_addr`.
+---@return string? host
+---@return integer|string|nil port or why there is none
+---@return string? code
+function Listener:local_name() end
+
+---Each later call that waits gives up after so many seconds, with nil,
+---"timeout", "ETIMEDOUT"; nil: none does.
+---
+---Tokio: no such call; `time::timeout` around each.
+---@param seconds? number at least 0
+function Listener:set_timeout(seconds) end
+
+-- ---- Udp ----
+
+---A socket for datagrams.
+---
+---Tokio: `net::UdpSocket`.
+---@class ebb.net.Udp
+local Udp = {}
+
+---Sends one datagram (may wait).
+---
+---Tokio: `UdpSocket::send_to`.
+---@param data string
+---@param host string a name, or a numeric address
+---@param port integer
+---@return true?
+---@return string? message
+---@return string? code
+function Udp:send_to(data, host, port) end
+
+---The next datagram, whole (may wait).
+---
+---Tokio: `UdpSocket::recv_from`.
+---@return string? data
+---@return string? host whose it is; or the message
+---@return integer|string|nil port or the code
+function Udp:receive() end
+
+---From now on `send` sends to that address, and only what comes from there is
+---received (may wait, for a host's name).
+---
+---Tokio: `UdpSocket::connect`.
+---@param host string
+---@param port integer
+---@return true?
+---@return string? message
+---@return string? code
+function Udp:connect(host, port) end
+
+---Sends one datagram to the address it is connected to (may wait).
+---
+---Tokio: `UdpSocket::send`.
+---@param data string
+---@return true?
+---@return string? message
+---@return string? code
+function Udp:send(data) end
+
+---Closes it; what tasks wait for on it ends with nil, "closed", "EBADF". May
+---be called again. As a to-be-closed variable it is closed at the end of the
+---scope; it is also closed when it is collected.
+---
+---Tokio: dropping a `UdpSocket`.
+function Udp:close() end
+
+---Its file descriptor, for `ebb.io.wait` and other modules; -1 once it is
+---closed.
+---
+---Tokio: `UdpSocket::as_raw_fd`.
+---@return integer
+function Udp:getfd() end
+
+---Its own address: host and port, or the path alone.
+---
+---Tokio: `UdpSocket::local_addr`.
+---@return string? host
+---@return integer|string|nil port or why there is none
+---@return string? code
+function Udp:local_name() end
+
+---Each later call that waits gives up after so many seconds, with nil,
+---"timeout", "ETIMEDOUT"; nil: none does.
+---
+---Tokio: no such call; `time::timeout` around each.
+---@param seconds? number at least 0
+function Udp:set_timeout(seconds) end
+
 return ebb

@@ -80,6 +80,10 @@ typedef enum ebb_lua_class {
   CLASS_BROADCAST_RECEIVER,
   CLASS_SCOPE,
   CLASS_INTERVAL,
+  CLASS_NET_CONN,
+  CLASS_NET_GUARD,
+  CLASS_NET_LISTENER,
+  CLASS_NET_UDP,
   CLASS_COUNT
 } ebb_lua_class;
 
@@ -374,6 +378,13 @@ int ebb_lua_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k);
 int ebb_lua_wait_in(lua_State *L, ebb_lua *el, ebb_line *line, uint32_t want,
                     const char *what, lua_KFunction k);
 
+/* Calls fn(arg) on a thread of the pool while the task waits here on its
+   stack, so that `arg` may be there. `fn` must not touch Lua. 0; -EINTR: a
+   signal came and it was not called; -EAGAIN, -EMFILE or -ENFILE: there was
+   no thread for it, or no way to hear from it. */
+int ebb_lua_in_place(lua_State *L, ebb_lua *el, void (*fn)(void *arg),
+                     void *arg);
+
 /* The same to the back of the run queue. */
 int ebb_lua_yield(lua_State *L, ebb_lua *el, lua_KFunction k);
 
@@ -524,6 +535,7 @@ void ebb_lua_define_carrier(lua_State *L, ebb_lua *el);
 void ebb_lua_define_sync(lua_State *L, ebb_lua *el);
 void ebb_lua_define_scope(lua_State *L, ebb_lua *el);
 void ebb_lua_define_interval(lua_State *L, ebb_lua *el);
+void ebb_lua_define_net(lua_State *L, ebb_lua *el);
 
 /* Each fills the table at the top of the stack with functions. */
 void ebb_lua_open_task(lua_State *L, ebb_lua *el);
@@ -533,6 +545,7 @@ void ebb_lua_open_builder(lua_State *L, ebb_lua *el);
 void ebb_lua_open_select(lua_State *L, ebb_lua *el);
 void ebb_lua_open_time(lua_State *L, ebb_lua *el);
 void ebb_lua_open_io(lua_State *L, ebb_lua *el);
+void ebb_lua_open_net(lua_State *L, ebb_lua *el);
 void ebb_lua_open_inspect(lua_State *L, ebb_lua *el);
 void ebb_lua_open_within(lua_State *L, ebb_lua *el);
 void ebb_lua_open_task_local(lua_State *L, ebb_lua *el);

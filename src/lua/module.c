@@ -25,6 +25,7 @@ int luaopen_ebb(lua_State *L) {
   ebb_lua_open_time(L, el);
   ebb_lua_open_select(L, el);
   ebb_lua_open_io(L, el);
+  ebb_lua_open_net(L, el);
   ebb_lua_open_join_map(L, el);
   ebb_lua_open_join_set(L, el);
   ebb_lua_open_builder(L, el);

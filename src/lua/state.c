@@ -71,6 +71,10 @@ static const char *const class_names[CLASS_COUNT] = {
     [CLASS_BROADCAST_RECEIVER] = "BroadcastReceiver",
     [CLASS_SCOPE] = "ebb.scope",
     [CLASS_INTERVAL] = "Interval",
+    [CLASS_NET_CONN] = "Connection",
+    [CLASS_NET_GUARD] = "ebb.net.guard",
+    [CLASS_NET_LISTENER] = "Listener",
+    [CLASS_NET_UDP] = "Udp",
 };
 
 void *ebb_lua_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class) {
@@ -231,6 +235,7 @@ static ebb_lua *new_state(lua_State *L, ebb_runtime *rt) {
   ebb_lua_define_sync(L, el);
   ebb_lua_define_scope(L, el);
   ebb_lua_define_interval(L, el);
+  ebb_lua_define_net(L, el);
   /* The last step: a state that is only half made is not found again. */
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);

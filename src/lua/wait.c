@@ -152,6 +152,20 @@ int ebb_lua_yield(lua_State *L, ebb_lua *el, lua_KFunction k) {
   return after(L, el, lt, ebb_yield(el->rt));
 }
 
+/* Not to have a thread to do it is the caller's affair, like what `fn` does;
+   the rest are ends of a wait. */
+int ebb_lua_in_place(lua_State *L, ebb_lua *el, void (*fn)(void *arg),
+                     void *arg) {
+  ebb_lua_task *lt = before(L, el);
+  int status = ebb_block_in_place(el->rt, fn, arg);
+  if (status == 0 || status == -EAGAIN || status == -EMFILE ||
+      status == -ENFILE) {
+    if (lt != NULL) ebb_lua_run_begin(lt);
+    return status;
+  }
+  return after(L, el, lt, status);
+}
+
 int ebb_lua_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
   ebb_lua_task *lt = ebb_lua_current(el);
   /* Somebody resumed this thread who is not the scheduler: wait on. */

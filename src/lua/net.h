@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT
+   What the classes of ebb.net share. Everything that a call must not lose
+   when its task is aborted in the middle is in the object, not in the call:
+   so bytes that were received are there for the next who reads. */
+#ifndef EBB_LUA_NET_H
+#define EBB_LUA_NET_H
+
+#include "../core/buffer.h"
+#include "../core/resolve.h"
+#include "binding.h"
+
+/* The head of each object. */
+typedef struct net_socket {
+  int fd;          /* -1: closed, or not open yet */
+  ebb_fd *io;      /* NULL until it first had to wait */
+  int64_t timeout; /* of each call, in ns; EBB_NEVER: none */
+} net_socket;
+
+/* A stream. User value 1 is the guard of whoever is writing, made when it is
+   first needed. */
+typedef struct net_conn {
+  net_socket s;
+  ebb_buffer in;  /* received, and not read yet */
+  ebb_list turns; /* tasks that wait to write until another has done so */
+  uint32_t taken; /* counts what was taken out of `in` */
+  bool writing;   /* a task is in the middle of a write that had to wait */
+  bool ended;     /* the peer sends no more */
+  bool lost;      /* bytes, for want of memory: the stream is cut */
+  bool tcp;
+} net_conn;
+
+/* ---- net.c ---- */
+
+/* An object of a class that begins with a net_socket, pushed. */
+void *net_new(lua_State *L, ebb_lua *el, ebb_lua_class class, size_t size);
+
+/* A connection without a socket, pushed. */
+net_conn *net_new_conn(lua_State *L, ebb_lua *el);
+
+/* When a call that begins now must end. */
+int64_t net_deadline(ebb_lua *el, const net_socket *s);
+
+/* Would a try to do it not be sure to end with EAGAIN? */
+static inline bool net_may_try(const net_socket *s, int events) {
+  return s->io == NULL || (s->io->ready & events) != 0;
+}
+
+/* A try has ended with EAGAIN, or shown that the next one would. */
+static inline void net_clear(net_socket *s, int events) {
+  if (s->io != NULL) ebb_fd_clear(s->io, events);
+}
+
+/* Waits as ebb_lua_wait until it is worth a try. Gives also -EBADF when the
+   socket was closed, or another error that net_fail can tell. */
+int net_wait(lua_State *L, ebb_lua *el, net_socket *s, int events,
+             int64_t deadline, const char *what, lua_KFunction k);
+
+/* Is this status of a wait the end of the call? */
+static inline bool net_is_over(int status) {
+  return status < 0 && status != -EINTR;
+}
+
+/* Pushes nil, message, code for a negative errno; -ETIMEDOUT is "timeout",
+   -EBADF "closed". */
+int net_fail(lua_State *L, int err);
+
+/* The same for the end of a stream. */
+int net_fail_end(lua_State *L);
+
+/* Pushes the text of an address and, unless it is a path, the port. */
+int net_push_address(lua_State *L, const ebb_address *a);
+
+/* Answers the query in a userdata at `arg`, off the loop's thread when it is
+   about a name. 0 or -EINTR: ask again. */
+int net_resolve(lua_State *L, ebb_lua *el, int arg);
+
+/* Pushes a query about the host and the port at index `arg` and arg + 1;
+   nil or "*" as host is NULL, where `passive`. */
+ebb_resolve_query *net_push_query(lua_State *L, int arg, bool passive,
+                                  bool datagram);
+
+/* Closes a socket of any class, waking who waits for it. */
+void net_close(lua_State *L, ebb_lua *el, net_socket *s, bool reset);
+
+/* Adds what all classes have to the one just defined: close, getfd,
+   local_name, set_timeout, and the metamethods. `close` closes the object at
+   index 1. */
+void net_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                      const char *name, const luaL_Reg *methods,
+                      lua_CFunction close);
+
+/* ---- the classes ---- */
+
+void net_define_conn(lua_State *L, ebb_lua *el);
+void net_define_guard(lua_State *L, ebb_lua *el);
+void net_define_listener(lua_State *L, ebb_lua *el);
+void net_define_udp(lua_State *L, ebb_lua *el);
+
+/* Methods in files of their own. */
+int net_conn_lines(lua_State *L);
+int net_conn_read(lua_State *L);
+int net_conn_read_some(lua_State *L);
+int net_conn_write(lua_State *L);
+
+/* Functions of the module. */
+int net_connect(lua_State *L);
+int net_connect_unix(lua_State *L);
+int net_listen(lua_State *L);
+int net_listen_unix(lua_State *L);
+int net_udp(lua_State *L);
+
+static inline net_conn *net_check_conn(lua_State *L, ebb_lua *el, int arg) {
+  return ebb_lua_check(L, el, arg, CLASS_NET_CONN);
+}
+
+/* The allocator of the state, for buffers. */
+static inline ebb_alloc net_alloc(lua_State *L) {
+  ebb_alloc alloc;
+  alloc.fn = lua_getallocf(L, &alloc.ctx);
+  return alloc;
+}
+
+#endif
