@@ -106,8 +106,8 @@ EBB_API int ebb_runtime_free(ebb_runtime *rt);
 
 /* Tokio: Runtime::shutdown_timeout. The same, but waits for blocking work for
    `ns` of real time at the most, calls in place excepted, which use the
-   stack of a task. Returns how many threads still run then; what their work
-   uses must stay valid. */
+   stack of a task. Returns how many pieces of work still run then; what
+   they use must stay valid. */
 EBB_API int ebb_runtime_shutdown_timeout(ebb_runtime *rt, int64_t ns);
 
 /* Runs until no unfinished task is left; sleeps while all of them wait.

@@ -693,6 +693,7 @@ typedef struct server {
   atomic_bool stop;
   bool paused; /* its time is virtual */
   gate ready;
+  gate told; /* nobody will use the waker any more */
 } server;
 
 static void *keep(ebb_runtime *rt, void *arg) {
@@ -708,13 +709,14 @@ static void *serve(void *arg) {
   server *s = arg;
   ebb_runtime *rt = s->paused ? new_runtime() : new_real_runtime();
   CHECK(join(start(rt, keep, s)).outcome == EBB_COMPLETED);
+  gate_wait(&s->told, 1);
   ebb_waker_free(s->waker);
   free_runtime(rt);
   return NULL;
 }
 
 static void start_server(server *s, bool paused) {
-  *s = (server){.ready = GATE, .paused = paused};
+  *s = (server){.ready = GATE, .told = GATE, .paused = paused};
   s->thread = start_thread(serve, s);
   gate_wait(&s->ready, 1);
 }
@@ -722,6 +724,7 @@ static void start_server(server *s, bool paused) {
 static void stop_server(server *s) {
   atomic_store(&s->stop, true);
   ebb_waker_wake(s->waker);
+  gate_pass(&s->told);
   join_thread(s->thread);
 }
 

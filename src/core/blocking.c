@@ -179,10 +179,11 @@ unsigned ebb_blocking_close(ebb_blocking *b, int64_t deadline,
   bool in_time = true;
   while (b->threads > 0 && in_time)
     in_time = ebb_cond_wait(&b->gone, &b->lock, deadline);
-  ebb_list *l = &b->running;
-  while (stuck != NULL && (l = l->next) != &b->running)
-    stuck(ctx, ebb_container_of(l, ebb_work, link));
-  unsigned left = b->threads;
+  unsigned left = 0;
+  for (ebb_list *l = b->running.next; l != &b->running; l = l->next) {
+    if (stuck != NULL) stuck(ctx, ebb_container_of(l, ebb_work, link));
+    left++;
+  }
   ebb_mutex_unlock(&b->lock);
   return left;
 }

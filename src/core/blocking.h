@@ -68,8 +68,8 @@ bool ebb_blocking_withdraw(ebb_blocking *b, ebb_work *w);
 
 /* Cancels what has not started, and waits until the threads have left, until
    `deadline` of ebb_thread_now at most. Then `stuck`, if not NULL, is called,
-   with the lock held, for the work that still runs. Returns how many
-   threads there still are. */
+   with the lock held, for the work that still runs. Returns how much there
+   is. */
 unsigned ebb_blocking_close(ebb_blocking *b, int64_t deadline,
                             void (*stuck)(void *ctx, ebb_work *w),
                             void *ctx);

@@ -10,7 +10,9 @@ enum {
   DELIVERIES = 256,
   /* Each runtime numbers its tasks from its own multiple of 2^44 on, so that
      an id means one task in all the runtimes that know of each other. */
-  ID_BITS = 44
+  ID_BITS = 44,
+  /* As many as leave the sign of a Lua integer alone; then again from 0. */
+  NUMBERS = 1 << 19
 };
 
 /* ---- life ---- */
@@ -21,12 +23,11 @@ static void release_owner(void *h) { ebb_handle_release(h); }
 
 /* The first runtime of a process that is numbered goes on counting ids as it
    did before. The others may have tasks with such ids. */
-void ebb_handle_number(ebb_runtime *rt) {
+static void number(ebb_runtime *rt) {
   static _Atomic uint64_t last;
-  if (rt->number != 0) return;
   rt->number = atomic_fetch_add(&last, 1) + 1;
   rt->numbered_at = rt->last_id;
-  rt->last_id += (rt->number - 1) << ID_BITS;
+  rt->last_id += (rt->number - 1) % NUMBERS << ID_BITS;
 }
 
 static int init(ebb_handle *h, ebb_runtime *rt) {
@@ -58,7 +59,7 @@ int ebb_handle_get(ebb_runtime *rt, ebb_handle **out) {
       free(h);
       return err;
     }
-    ebb_handle_number(rt);
+    number(rt);
     h->number = rt->number;
     h->taken = rt->numbered_at;
     rt->handle = h;

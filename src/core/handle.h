@@ -40,10 +40,6 @@ struct ebb_handle {
    remains the runtime's. 0 or a negative errno. */
 int ebb_handle_get(ebb_runtime *rt, ebb_handle **out);
 
-/* Gives the runtime a number, from which its ids follow, unless it has one. To
-   be called before it makes tasks under the ids of another runtime. */
-void ebb_handle_number(ebb_runtime *rt);
-
 /* To be called before a task is made that is to run there, too: its id will
    be none that is in use there. */
 void ebb_handle_spare_ids(const ebb_handle *there, ebb_runtime *rt);

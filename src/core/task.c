@@ -34,6 +34,7 @@ void ebb_task_set_id(ebb_task *t, ebb_id id) {
   assert(t->state == EBB_NEW && t->set == NULL);
   ebb_table_remove(tasks, t->id_slot);
   t->id = id;
+  if (t->rt->number == 0 && t->rt->last_id < id) t->rt->last_id = id;
   t->id_slot = ebb_table_insert(tasks, (uint32_t)id, EBB_KEY_INT(id), t);
 }
 

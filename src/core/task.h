@@ -164,7 +164,8 @@ struct ebb_runtime {
    an id but does not run. NULL: no memory. */
 ebb_task *ebb_task_create(ebb_runtime *rt, const ebb_task_ops *ops);
 
-/* Gives a new task, not started, the id it has in another runtime. */
+/* Gives a new task, not started, the id it has in another runtime. A runtime
+   that has no number of its own counts on from there. */
 void ebb_task_set_id(ebb_task *t, ebb_id id);
 
 /* Makes a new task ready. Cannot fail. */

@@ -44,7 +44,6 @@ void ebb_lua_set_paths(lua_State *L) {
 static int open_state(lua_State *L) {
   luaL_openlibs(L);
   luaL_requiref(L, "ebb", luaopen_ebb, 0);
-  ebb_handle_number(ebb_lua_get(L)->rt);
   return 0;
 }
 
