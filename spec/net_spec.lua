@@ -706,8 +706,9 @@ describe("a listener", function()
     end
     assert(listener:accept()):close()
     repeat
-      files[#files + 1] = io.open("/dev/null")
-    until #files > 0 and not io.open("/dev/null")
+      local file = io.open("/dev/null")
+      files[#files + 1] = file
+    until not file
     local _, _, code = ebb.net.connect("127.0.0.1", port)
     print("connect", code)
     ebb.time.pause()
