@@ -120,6 +120,7 @@ describe("a job that never ends", function()
         end})
         ebb.sleep(1e6)
       end)
+      ebb.yield_now()
       stuck "hasher"
     ]])
     assert.equal(0, code)

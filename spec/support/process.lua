@@ -10,12 +10,18 @@ local function take(path)
   return text
 end
 
--- The thread sanitizer has a thread of its own once there is a second one.
+-- The sanitizers of this build, as CMake was told.
+local function sanitizers()
+  local cache = take(os.getenv "EBB_BUILD" .. "/CMakeCache.txt")
+  return cache:match "\nEBB_SANITIZE:%w+=([^\n]*)"
+end
+
+-- ThreadSanitizer starts a thread of its own beside the first other one.
 function process.threads()
   local status = take "/proc/self/status"
   local count = math.tointeger(status:match "Threads:%s*(%d+)")
-  local has_own = take "/proc/self/maps":find("libtsan", 1, true)
-  return has_own and count > 1 and count - 1 or count
+  if count > 1 and sanitizers() == "thread" then count = count - 1 end
+  return count
 end
 
 -- By way of a file: a pipe to `ls` would be among them, with one end or two.
@@ -28,9 +34,6 @@ function process.files()
 end
 
 -- Does a sanitizer slow everything down?
-function process.is_sanitized()
-  local cache = take(os.getenv "EBB_BUILD" .. "/CMakeCache.txt")
-  return cache:match "EBB_SANITIZE:%w+=[^\n]" ~= nil
-end
+function process.is_sanitized() return sanitizers() ~= "" end
 
 return process
