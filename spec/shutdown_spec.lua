@@ -305,6 +305,36 @@ describe("blocking work at the end of a program", function()
   end)
 end)
 
+describe("os.exit on another thread", function()
+  for place, spawn in pairs {
+    ["in blocking work"] = "ebb.spawn_blocking(%s)",
+    ["in a task of a runtime"] = "ebb.Runtime.new():handle():spawn(%s)",
+  } do
+    for _, close in ipairs {"false", "true"} do
+      it(("ends the process %s, with close %s"):format(place, close),
+         function()
+        local code, out, err = run("local ebb = require 'ebb'\n" ..
+          spawn:format(([[function()
+            local ebb = require "ebb"
+            ebb.spawn(function()
+              local _ <close> = setmetatable({}, {__close = function()
+                print "closed"
+              end})
+              ebb.sleep(1e6)
+            end)
+            ebb.yield_now()
+            table.sort({2, 1}, function()
+              ebb.yield_now()
+              os.exit(3, %s)
+            end)
+          end]]):format(close)) .. ":join()")
+        assert.same({3, close == "true" and "closed\n" or "", ""},
+                    {code, out, err})
+      end)
+    end
+  end
+end)
+
 describe("set_shutdown_timeout", function()
   for kind, seconds in pairs {
     ["negative"] = -1, ["NaN"] = 0 / 0, ["a string"] = "soon",

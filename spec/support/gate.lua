@@ -32,13 +32,14 @@ function gate.new()
   return setmetatable({path = path, writer = writer}, gate)
 end
 
--- Waits at the gate, and gives back what follows the path.
+-- Waits at the gate, and gives back what follows the path. Who has arrived is
+-- let go also when the gate is taken away.
 function gate.pass(path, ...)
+  local reader = assert(io.open(path, "rb"))
+  reader:setvbuf "no"
   local log = assert(io.open(path .. ".log", "ab"))
   log:write "x"
   log:close()
-  local reader = assert(io.open(path, "rb"))
-  reader:setvbuf "no"
   reader:read(1)
   reader:close()
   return ...

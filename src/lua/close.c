@@ -168,7 +168,8 @@ static int state_gc(lua_State *L) {
 
 /* The old os.exit does the exiting, since closing the state may unload the
    very library that this code is in. A thread that has been closed with its
-   task can call nothing more, so then it is called on the main thread. */
+   task can call nothing more, so then it is called on the main thread. The
+   state of a pool's thread is still in use by the thread, so it stays open. */
 static int exit_in_order(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
   lua_settop(L, 2);
@@ -176,6 +177,7 @@ static int exit_in_order(lua_State *L) {
   lua_Integer code = is_boolean ? 0 : luaL_optinteger(L, 1, EXIT_SUCCESS);
   bool close = lua_toboolean(L, 2);
   if (close && shut_down(el)) L = el->main;
+  close = close && el->employer == NULL;
   luaL_checkstack(L, 4, NULL);
   ebb_lua_stored(L, el, STORE_EXIT);
   if (is_boolean)
