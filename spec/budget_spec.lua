@@ -10,6 +10,8 @@ local settle = ebb.yield_now
 local forever, nothing = common.forever, common.nothing
 local error_of = common.error_of
 
+local sync = ebb.sync
+
 local BUDGET = 128
 
 local function spend(n)
@@ -111,6 +113,74 @@ local WAITS = {
     for _ = 1, n do set:spawn(nothing) end
     settle()
     return function() assert(set:join_next_with_id()) end
+  end,
+  ["recv of a channel"] = function(n)
+    local tx, rx = sync.channel()
+    for i = 1, n do tx:send(i) end
+    settle()
+    return function() assert(rx:recv()) end
+  end,
+  ["recv of a closed channel"] = function()
+    local tx, rx = sync.channel(1)
+    tx:close()
+    return function() assert(rx:recv() == nil) end
+  end,
+  ["send to a channel with room"] = function(n)
+    local tx, rx = sync.channel(n)
+    return function() assert(tx:send(rx)) end
+  end,
+  ["recv of a oneshot"] = function(n)
+    local receivers = {}
+    for i = 1, n do
+      local tx, rx = sync.oneshot()
+      tx:send(i)
+      receivers[i] = rx
+    end
+    return function() assert(table.remove(receivers):recv()) end
+  end,
+  ["acquire of a Semaphore"] = function(n)
+    local semaphore, permits = sync.Semaphore.new(n), {}
+    return function() permits[#permits + 1] = semaphore:acquire() end
+  end,
+  ["lock of a Mutex"] = function()
+    local mutex = sync.Mutex.new()
+    return function() mutex:lock():release() end
+  end,
+  ["read of a RwLock"] = function()
+    local lock = sync.RwLock.new()
+    return function() lock:read():release() end
+  end,
+  ["write of a RwLock"] = function()
+    local lock = sync.RwLock.new()
+    return function() lock:write():release() end
+  end,
+  ["notified with a permit"] = function()
+    local notify = sync.Notify.new()
+    return function()
+      notify:notify_one()
+      notify:notified()
+    end
+  end,
+  ["wait of a Barrier for one"] = function()
+    local barrier = sync.Barrier.new(1)
+    return function() assert(barrier:wait()) end
+  end,
+  ["changed of a watch"] = function()
+    local tx, rx = sync.watch(0)
+    return function()
+      tx:send(1)
+      rx:changed()
+    end
+  end,
+  ["recv of a broadcast"] = function(n)
+    local tx, rx = sync.broadcast(n)
+    for i = 1, n do tx:send(i) end
+    return function() assert(rx:recv()) end
+  end,
+  ["tick of a late interval"] = function()
+    local interval = ebb.time.interval(1)
+    ebb.time.advance(1e5)
+    return function() interval:tick() end
   end,
 }
 

@@ -143,9 +143,11 @@ static int send_on(lua_State *L, ebb_lua *el, channel *c) {
   for (;;) {
     if (!r->closed && !ebb_ring_has_place(r))
       ebb_lua_wait_in(L, el, &r->senders, 1, "send", send_k);
+    else if (!r->closed && !has_room(L, r))
+      continue;
     else if (!ebb_budget_take(el->rt))
       ebb_lua_yield(L, el, send_k);
-    else if (r->closed || has_room(L, r))
+    else
       return send_now(L, c);
     if (ebb_line_take(el->rt)) return send_granted(L, c);
   }
