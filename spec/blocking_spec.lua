@@ -132,7 +132,15 @@ describe("as in Tokio, blocking work", function()
     before_each(function() ebb.time.pause() end)
     after_each(function() ebb.time.resume() end)
 
-    it("keeps the time from jumping (blocking_when_paused)", function()
+    it("is not overtaken by a timeout (blocking_when_paused)", function()
+      for _, limit in ipairs {3, 0.001} do
+        assert.same({true, true, 7}, {ebb.time.timeout(limit, function()
+          return ebb.spawn_blocking(function() return 7 end):join()
+        end)})
+      end
+    end)
+
+    it("keeps the time from jumping, however little", function()
       local before = ebb.time.now()
       local sleeper = ebb.spawn(ebb.sleep, 0.001)
       for _ = 1, 20 do ebb.spawn_blocking(nothing):join() end
@@ -724,6 +732,26 @@ describe("inside of blocking work", function()
       inside.spawn(inside.sleep, math.huge):join()
     end):join()
     assert.matches("deadlock: ", tostring(err:into_panic()))
+  end)
+
+  it("the current Handle is that of the runtime it is done for", function()
+    assert.is_true(ebb.Handle.current() == ebb.block_in_place(function()
+      return require "ebb".Handle.current()
+    end))
+  end)
+
+  it("select and timeouts work", function()
+    local key, ok, value, none, why = ebb.block_in_place(function()
+      local inside = require "ebb"
+      inside.time.pause()
+      local winner, fine, text = inside.select {
+        slow = function() inside.sleep(2) return "slow" end,
+        fast = function() inside.sleep(1) return "fast" end,
+      }
+      return winner, fine, text, inside.time.timeout(1, inside.sleep, 2)
+    end)
+    assert.same({"fast", true, "fast", nil, "elapsed"},
+                {key, ok, value, none, why})
   end)
 
   it("a paused clock is the job's own", function()

@@ -144,19 +144,17 @@ describe("as in Tokio, a LocalSet", function()
   end)
 
   it("cancels tasks woken meanwhile (drop_cancels_remote_tasks)", function()
-    local source = ebb.spawn(ebb.sleep, 1)
-    local turns = 0
+    local tx, rx = ebb.sync.channel(1024)
+    local ended = false
     local task = set:spawn_local(function()
-      while true do
-        turns = turns + 1
-        source:join()
-      end
+      repeat local value = rx:recv() until value == nil
+      ended = true
     end)
-    drive(set)
-    ebb.sleep(2)
+    set:block_on(ebb.sleep, 0.001)
+    tx:close()
     set:close()
-    assert.is_false((task:join()))
-    assert.equal(1, turns)
+    assert.is_true(select(2, task:join()):is_cancelled())
+    assert.is_false(ended)
   end)
 
   it("wakes who joins many of its tasks (local_tasks_wake_join_all)",
@@ -176,35 +174,60 @@ describe("as in Tokio, a LocalSet", function()
   it("runs beside others' tasks (local_tasks_are_polled_after_tick)",
      function()
     local EXPECTED = 500
-    local started, ended = 0, 0
+    local received, ended = 0, 0
+    local tx, rx = ebb.sync.channel()
     set:run_until(function()
-      local gates = {}
-      for i = 1, EXPECTED do gates[i] = ebb.spawn(ebb.sleep, 10) end
-      for i = 1, EXPECTED do
-        started = started + 1
+      local sender = ebb.spawn(function()
+        ebb.sleep(0.01)
+        local oneshots = {}
+        for i = 1, EXPECTED do
+          local one_tx, one_rx = ebb.sync.oneshot()
+          oneshots[i] = one_tx
+          tx:send(one_rx)
+        end
+        tx:close()
+        ebb.sleep(0.01)
+        for i = 1, EXPECTED do oneshots[i]:send(i) end
+        while ended < EXPECTED do ebb.sleep(0.02) end
+      end)
+      for oneshot in rx.recv, rx do
+        received = received + 1
         ebb.spawn_local(function()
-          gates[i]:join()
+          assert(oneshot:recv())
           ended = ended + 1
         end)
       end
-      ebb.spawn(function()
-        while ended < EXPECTED do ebb.sleep(20) end
-      end):join()
+      sender:await()
     end)
-    assert.same({EXPECTED, EXPECTED}, {started, ended})
+    assert.same({EXPECTED, EXPECTED}, {received, ended})
   end)
 
-  it("may be closed while its tasks wait for each other"
+  it("may be closed while its tasks' clean-ups wake each other"
      .. " (acquire_mutex_in_drop)", function()
-    local first, second, third
-    first = set:spawn_local(function() second:join() end)
-    second = set:spawn_local(function() third:join() end)
-    third = set:spawn_local(forever)
-    drive(set, 3)
+    local tx1, rx1 = ebb.sync.oneshot()
+    local tx2, rx2 = ebb.sync.oneshot()
+    local went_on = false
+    local tasks = {
+      set:spawn_local(function()
+        rx2:recv()
+        went_on = true
+      end),
+      set:spawn_local(function()
+        local _ <close> = closer(function() tx2:send "closed" end)
+        rx1:recv()
+        went_on = true
+      end),
+      set:spawn_local(function()
+        local _ <close> = closer(function() tx1:send "closed" end)
+        forever()
+      end),
+    }
+    drive(set)
     set:close()
-    for _, task in ipairs {first, second, third} do
+    for _, task in ipairs(tasks) do
       assert.is_true(select(2, task:join()):is_cancelled())
     end
+    assert.is_false(went_on)
   end)
 
   it("is woken by a spawn from elsewhere (spawn_wakes_localset)", function()

@@ -357,6 +357,30 @@ describe("aborting a task on another runtime", function()
     assert.equal("in the clean-up", select(2, task:join()):into_panic())
   end)
 
+  it("is done by a timeout, and by a select that it loses", function()
+    ebb.time.pause()
+    local task = there:spawn(guarded, "timeout")
+    ask(until_started, 1)
+    ebb.time.resume()
+    assert.same({nil, "elapsed"}, {ebb.time.timeout(0, function()
+      local held <close> = task
+      held:join()
+    end)})
+    assert.is_true(select(2, task:join()):is_cancelled())
+    assert.is_true(ask(is_closed, "timeout"))
+    task = there:spawn(guarded, "select")
+    ask(until_started, 2)
+    assert.same({"near", true, 7}, {ebb.select {
+      far = function()
+        local held <close> = task
+        held:join()
+      end,
+      near = function() settle() return 7 end,
+    }})
+    assert.is_true(select(2, task:join()):is_cancelled())
+    assert.is_true(ask(is_closed, "select"))
+  end)
+
   it("may come many times, from many tasks, at once", function()
     for _ = 1, 20 do
       local task = there:spawn(forever)
@@ -849,6 +873,21 @@ describe("a Runtime", function()
       collectgarbage()
     end)
     assert.is_true(collectgarbage "count" - before < 1000)
+  end)
+
+  it("is shut down when a task that has it in a <close> is aborted",
+     function()
+    local task, inner
+    task = ebb.spawn(function()
+      local one <close> = Runtime.new()
+      inner = one:handle():spawn(forever)
+      inner:join()
+    end)
+    settle()
+    settle()
+    task:abort()
+    assert.is_true(select(2, task:join()):is_cancelled())
+    assert.is_true(select(2, inner:join()):is_cancelled())
   end)
 
   it("may be shut down by its own task's word", function()
