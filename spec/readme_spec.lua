@@ -64,7 +64,7 @@ end
 -- commands we look whether they are there.
 local RUN <const> = {
   ["build/ebb"] = true, ["lua5.4"] = true, ["cc"] = true, ["./embed"] = true,
-  ["export"] = true
+  ["./pool"] = true, ["export"] = true
 }
 
 local function is_run(block)
@@ -92,6 +92,7 @@ check["build/ebb"] = function()
 end
 
 check["./embed"] = function() end
+check["./pool"] = function() end
 
 -- What it installs is what ./dev installs.
 check["apt-get"] = function(words)
