@@ -103,18 +103,18 @@ static int spawn_k(lua_State *L, int status, lua_KContext ctx);
 /* The second upvalue says where, or that a task that is there stays. */
 enum { IF_ABSENT = -1 };
 
-static int spawn_on(lua_State *L, ebb_lua *el) {
-  bool if_absent = lua_tointeger(L, lua_upvalueindex(2)) == IF_ABSENT;
+static int spawn_on(lua_State *L, ebb_lua *el, lua_map *map) {
   for (;;) {
-    lua_map *map = ebb_lua_check_map(L, el);
     ebb_lua_place at = ebb_lua_map_find(L, map, 2);
-    if (at.task != NULL && if_absent) {
+    if (at.task != NULL &&
+        lua_tointeger(L, lua_upvalueindex(2)) == IF_ABSENT) {
       luaL_pushfail(L);
       return 1;
     }
     if (!must_wait(map, at.task)) return spawn_in(L, map, at);
     ebb_lua_wait(L, el, &map->m->set.waiters, EBB_NEVER, "a free place",
                  spawn_k);
+    map = ebb_lua_check_map(L, el);
   }
 }
 
@@ -122,7 +122,7 @@ static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   ebb_lua *el = (ebb_lua *)ctx;
   ebb_lua_wait_over(L, el, spawn_k);
-  return spawn_on(L, el);
+  return spawn_on(L, el, ebb_lua_check_map(L, el));
 }
 
 /* stack: map, key, body, [where,] arguments... -> id, or nil when the key is
@@ -143,7 +143,7 @@ static int map_spawn(lua_State *L) {
   lua_getiuservalue(L, 1, UV_ANCHORS);
   ebb_lua_task_thread(L, el, 3);
   lua_rotate(L, 3, 4);
-  return spawn_on(L, el);
+  return spawn_on(L, el, map);
 }
 
 /* ---- joining ---- */
