@@ -37,6 +37,7 @@ static void free_member(ebb_local_set *s, ebb_member *m) {
 
 void ebb_local_set_unpark(ebb_task *t) {
   ebb_list_remove(&t->link);
+  t->parked = false;
   ebb_task_make_ready(t);
 }
 
@@ -49,7 +50,7 @@ void ebb_local_set_remove(ebb_task *t) {
     s->spare = m;
   else
     free_member(s, m);
-  if (t->parked && t->state == EBB_READY) ebb_local_set_unpark(t);
+  if (t->parked) ebb_local_set_unpark(t);
   if (ebb_list_is_empty(&s->members)) ebb_wake_all(&s->drained);
 }
 

@@ -64,7 +64,7 @@ static void abort_all(ebb_runtime *rt) {
   uint32_t slot = ebb_table_scan(&rt->tasks, 0);
   for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(&rt->tasks, slot + 1)) {
     ebb_task *t = ebb_table_item(&rt->tasks, slot);
-    if (t->parked && t->state == EBB_READY) ebb_local_set_unpark(t);
+    if (t->parked) ebb_local_set_unpark(t);
     ebb_task_abort(t);
   }
 }

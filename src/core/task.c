@@ -46,8 +46,8 @@ static void free_task(ebb_task *t) {
 
 void ebb_task_make_ready(ebb_task *t) {
   t->state = EBB_READY;
-  t->parked = !ebb_is_driven(t);
-  if (t->parked) {
+  if (!ebb_is_driven(t)) {
+    t->parked = true;
     ebb_list_push(&t->local->set->ready, &t->link);
     return;
   }
@@ -65,7 +65,7 @@ void ebb_task_start(ebb_task *t) {
 void ebb_task_finish(ebb_task *t) {
   assert(t->state == EBB_RUNNING && t->stack == NULL);
   t->state = EBB_FINISHED;
-  ebb_task_leave_line(t);
+  if (t->line != NULL) ebb_task_leave_line(t);
   ebb_wake_all(&t->joiners);
   if (t->set != NULL) ebb_join_set_finished(t->set, t);
   if (t->local != NULL) ebb_local_set_remove(t);
@@ -126,7 +126,7 @@ void ebb_task_abort(ebb_task *t) {
     t->ops->abort(t);
   } else if (!t->closing) {
     ebb_task_wake(t, -ECANCELED);
-    ebb_task_leave_line(t);
+    if (t->line != NULL) ebb_task_leave_line(t);
     if (t->racing) ebb_task_hasten(t);
   }
 }

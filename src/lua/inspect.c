@@ -141,7 +141,7 @@ static void describe_wait(lua_State *L, ebb_lua *el, ebb_task *t) {
 
 static bool is_stuck(const ebb_task *t) {
   if (is_hidden(t)) return false;
-  return t->state == EBB_WAITING || (t->state == EBB_READY && t->parked);
+  return t->state == EBB_WAITING || t->parked;
 }
 
 void ebb_lua_raise_deadlock(lua_State *L, ebb_lua *el) {
