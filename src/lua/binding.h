@@ -40,7 +40,7 @@ enum {
   STORE_NOOP,       /* a Lua function that does nothing, for pending hooks */
   STORE_EXIT,       /* the os.exit that was there before ours */
   STORE_NAMES,      /* task id -> name */
-  STORE_LOCALS,     /* task id -> table of the task's own values, within.h */
+  STORE_LOCALS,     /* task id -> see locals.c */
   STORE_MODULES,    /* table of the standard library or of ebb -> its name */
   STORE_LOCAL_SETS, /* weak: the engine's set -> LocalSet */
   STORE_META_FIRST, /* metatables, in the order of ebb_lua_class */

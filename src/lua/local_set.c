@@ -2,8 +2,9 @@
    ebb.LocalSet (Tokio: task::LocalSet). */
 #include "local_set.h"
 
-#include "within.h"
+#include "locals.h"
 #include "spawn.h"
+#include "within.h"
 
 typedef struct lua_local_set {
   ebb_local_set engine;
@@ -43,33 +44,19 @@ static int set_new(lua_State *L) {
 
 /* ---- guards: which set is current, which is driven ----
 
-   Among a task's own values there is, under this key, the newest guard that
-   makes a set current; each has the next older one. Without any, the set that
-   the task itself is in counts. */
+   A guard that makes a set current has it as its value, under this key.
+   Without any, the set that the task itself is in counts. */
 static const char guards_key;
 
 typedef struct guard {
-  bool open;
-  bool drives;  /* the set */
+  ebb_lua_guard base; /* open while the set is current */
+  bool drives;        /* the set */
 } guard;
-
-/* User values of a guard. */
-enum { UV_SET = 1, UV_OUTER, UV_TABLE, UV_COUNT = UV_TABLE };
-
-/* Pushes the newest guard in force; false, with nil pushed: there is none. */
-static bool push_guard(lua_State *L, ebb_lua *el) {
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&guards_key);
-  ebb_lua_push_local(L, el);
-  return !lua_isnil(L, -1);
-}
 
 bool ebb_lua_push_local_set(lua_State *L, ebb_lua *el) {
   const ebb_local_set *own = ebb_local_set_current(el->rt);
-  if (push_guard(L, el)) {
-    lua_getiuservalue(L, -1, UV_SET);
-    lua_remove(L, -2);
-    return true;
-  }
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&guards_key);
+  if (ebb_lua_push_local(L, el)) return true;
   lua_pop(L, 1);
   if (own == NULL) return false;
   ebb_lua_stored(L, el, STORE_LOCAL_SETS);
@@ -82,51 +69,32 @@ bool ebb_lua_push_local_set(lua_State *L, ebb_lua *el) {
 /* Pushes a guard for the set at 1, which is driven or not from now on. */
 static void push_new_guard(lua_State *L, ebb_lua *el, bool drives) {
   lua_local_set *s = check_open(L, el, 1);
-  guard *g = ebb_lua_new_object(L, el, CLASS_LOCAL_GUARD, sizeof *g, UV_COUNT);
+  guard *g = ebb_lua_new_object(L, el, CLASS_LOCAL_GUARD, sizeof *g,
+                                UV_LOCAL_COUNT);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&guards_key);
+  lua_setiuservalue(L, -2, UV_LOCAL_KEY);
   lua_pushvalue(L, 1);
-  lua_setiuservalue(L, -2, UV_SET);
-  g->open = true;
+  lua_setiuservalue(L, -2, UV_LOCAL_VALUE);
   g->drives = drives;
   if (drives) ebb_local_set_begin(&s->engine);
 }
 
-/* Makes the set of the guard at the top the current one. */
-static void make_current(lua_State *L, ebb_lua *el) {
-  (void)push_guard(L, el);
-  lua_setiuservalue(L, -2, UV_OUTER);
-  ebb_lua_push_locals(L, el);
-  lua_pushvalue(L, -2);
-  lua_rawsetp(L, -2, &guards_key);
-  lua_setiuservalue(L, -2, UV_TABLE);
+/* stack: guard */
+static void stop_driving(lua_State *L, guard *g) {
+  if (!g->drives) return;
+  g->drives = false;
+  lua_getiuservalue(L, 1, UV_LOCAL_VALUE);
+  ebb_local_set_end(&((lua_local_set *)lua_touserdata(L, 2))->engine);
+  lua_pop(L, 1);
 }
 
-/* stack: guard, its table; takes the guards that are closed from the head of
-   the chain. Cannot fail. */
-static void unchain(lua_State *L, ebb_lua *el) {
-  guard *g;
-  lua_rawgetp(L, 2, &guards_key);
-  while ((g = lua_touserdata(L, 3)) != NULL && !g->open) {
-    lua_getiuservalue(L, 3, UV_OUTER);
-    lua_replace(L, 3);
-  }
-  lua_rawsetp(L, 2, &guards_key);
-  ebb_lua_trim_locals(L, el, 2);
-}
-
-/* Guards of one task are mostly closed newest first, but need not be. */
 static int guard_close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
   guard *g = ebb_lua_check(L, el, 1, CLASS_LOCAL_GUARD);
+  if (el->rt == NULL) return 0;
   lua_settop(L, 1);
-  if (!g->open || el->rt == NULL) return 0;
-  g->open = false;
-  if (g->drives) {
-    lua_getiuservalue(L, 1, UV_SET);
-    lua_local_set *s = lua_touserdata(L, 2);
-    ebb_local_set_end(&s->engine);
-    lua_pop(L, 1);
-  }
-  if (lua_getiuservalue(L, 1, UV_TABLE) == LUA_TTABLE) unchain(L, el);
+  stop_driving(L, g);
+  if (g->base.open) ebb_lua_guard_close(L, el);
   return 0;
 }
 
@@ -135,7 +103,7 @@ static int guard_close(lua_State *L) {
 static int set_enter(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   push_new_guard(L, el, false);
-  make_current(L, el);
+  ebb_lua_guard_open(L, el, NULL);
   return 1;
 }
 
@@ -148,7 +116,7 @@ static int set_run_until(lua_State *L) {
   lua_replace(L, 1);
   lua_toclose(L, 1);
   lua_pushvalue(L, 1);
-  make_current(L, el);
+  ebb_lua_guard_open(L, el, L);
   lua_pop(L, 1);
   return ebb_lua_call_within(L);
 }

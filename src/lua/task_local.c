@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: MIT
    ebb.task_local (Tokio: task_local!, task::LocalKey). */
+#include "locals.h"
 #include "within.h"
 
 /* User values of a LocalKey. */
 enum { UV_NAME = 1 };
-
-/* User values of a scope, which is closed when its function ends. */
-enum {
-  UV_KEY = 1,
-  UV_OUTER, /* what was in force before */
-  UV_TABLE, /* of the task's own values; nil once closed */
-  UV_COUNT = UV_TABLE
-};
-
-/* Stands for a nil that is in force. */
-static const char nil_value;
 
 static int new_key(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
@@ -27,39 +17,26 @@ static int new_key(lua_State *L) {
 
 /* ---- scopes ---- */
 
-/* Only fields that are there are assigned, so it cannot fail. */
 static int scope_close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  if (ebb_lua_is(L, el, 1, CLASS_LOCAL_SCOPE) == NULL) return 0;
+  ebb_lua_guard *g = ebb_lua_is(L, el, 1, CLASS_LOCAL_SCOPE);
+  if (g == NULL || !g->open || el->rt == NULL) return 0;
   lua_settop(L, 1);
-  if (el->rt == NULL || lua_getiuservalue(L, 1, UV_TABLE) == LUA_TNIL)
-    return 0;
-  lua_pushnil(L);
-  lua_setiuservalue(L, 1, UV_TABLE);
-  lua_getiuservalue(L, 1, UV_KEY);
-  lua_getiuservalue(L, 1, UV_OUTER);
-  lua_rawset(L, 2);
-  ebb_lua_trim_locals(L, el, 2);
+  ebb_lua_guard_close(L, el);
   return 0;
 }
 
-/* stack: key, value -> guard; the value is in force */
+/* stack: key, value, ... -> guard, value, ... */
 static void enter(lua_State *L, ebb_lua *el) {
-  ebb_lua_push_locals(L, el);
-  ebb_lua_new_object(L, el, CLASS_LOCAL_SCOPE, 0, UV_COUNT);
+  ebb_lua_new_object(L, el, CLASS_LOCAL_SCOPE, sizeof(ebb_lua_guard),
+                     UV_LOCAL_COUNT);
   lua_pushvalue(L, 1);
-  lua_setiuservalue(L, -2, UV_KEY);
-  lua_pushvalue(L, 1);
-  lua_rawget(L, -3);
-  lua_setiuservalue(L, -2, UV_OUTER);
-  lua_pushvalue(L, 1);
-  if (lua_isnil(L, 2))
-    lua_pushlightuserdata(L, (void *)(uintptr_t)&nil_value);
-  else
-    lua_pushvalue(L, 2);
-  lua_rawset(L, -4);
-  lua_insert(L, -2);
-  lua_setiuservalue(L, -2, UV_TABLE);
+  lua_setiuservalue(L, -2, UV_LOCAL_KEY);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, -2, UV_LOCAL_VALUE);
+  ebb_lua_guard_open(L, el, L);
+  lua_replace(L, 1);
+  lua_toclose(L, 1);
 }
 
 /* stack: key, value, function, arguments... -> the function's results */
@@ -69,8 +46,6 @@ static int key_scope(lua_State *L) {
   luaL_checkany(L, 2);
   ebb_lua_check_callable(L, 3);
   enter(L, el);
-  lua_replace(L, 1);
-  lua_toclose(L, 1);
   lua_remove(L, 2);
   return ebb_lua_call_within(L);
 }
@@ -81,13 +56,7 @@ static int key_scope(lua_State *L) {
    scope. */
 static bool push_value(lua_State *L, ebb_lua *el) {
   lua_pushvalue(L, 1);
-  ebb_lua_push_local(L, el);
-  if (lua_isnil(L, -1)) return false;
-  if (lua_touserdata(L, -1) == &nil_value) {
-    lua_pop(L, 1);
-    lua_pushnil(L);
-  }
-  return true;
+  return ebb_lua_push_local(L, el);
 }
 
 static const char *name_of(lua_State *L) {
