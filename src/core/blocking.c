@@ -4,6 +4,10 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "clock.h"
+
+#define A_MOMENT INT64_C(200000000) /* ns */
+
 int ebb_blocking_init(ebb_blocking *b) {
   *b = (ebb_blocking){.limit = EBB_BLOCKING_LIMIT,
                       .patience = EBB_BLOCKING_PATIENCE};
@@ -179,6 +183,10 @@ unsigned ebb_blocking_close(ebb_blocking *b, int64_t deadline,
   bool in_time = true;
   while (b->threads > 0 && in_time)
     in_time = ebb_cond_wait(&b->gone, &b->lock, deadline);
+  /* Who is on its own may have threads that it waits for as long as we do. */
+  for (in_time = true; b->alone > 0 && in_time;)
+    in_time = ebb_cond_wait(&b->gone, &b->lock,
+                            ebb_time_add(deadline, A_MOMENT));
   unsigned left = 0;
   for (ebb_list *l = b->running.next; l != &b->running; l = l->next) {
     if (stuck != NULL) stuck(ctx, ebb_container_of(l, ebb_work, link));

@@ -121,6 +121,7 @@ struct ebb_lua {
   struct ebb_lua_port *port; /* see handle.h; NULL until it is asked for */
   struct ebb_lua_port *employer; /* not NULL: the state is a pool thread's, and
                                     works for this one */
+  bool has_foreign; /* there may be Handles of other states */
   int64_t shutdown_timeout; /* ns that the end waits for blocking work */
   ebb_stuck_fn *stuck; /* told of blocking work that outlasts it */
   void *stuck_ctx;

@@ -75,6 +75,7 @@ void ebb_lua_push_handle(lua_State *L, ebb_lua_port *port) {
   ebb_lua *el = find(L);
   handle *h = ebb_lua_new_object(L, el, CLASS_HANDLE, sizeof *h, 0);
   h->foreign = port != el->port;
+  if (h->foreign) el->has_foreign = true;
   h->port = h->foreign ? ebb_lua_port_retain_foreign(port)
                        : ebb_lua_port_retain(port);
 }

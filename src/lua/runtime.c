@@ -16,6 +16,8 @@ typedef struct runtime_job {
   lua_State *L;    /* its state; there. `base.port` leads to it */
   ebb_lua *el;     /* the same */
   bool stopped;    /* there */
+  bool asked;      /* somebody waits for its end, and will be told what is
+                      stuck; here, before `stop` is sent */
   int64_t timeout; /* of its end, ns; written here, before `stop` is sent */
   char stuck[160]; /* what outlasted that; there, then here */
 } runtime_job;
@@ -50,8 +52,10 @@ static void run(ebb_job *job, ebb_worker *worker) {
   }
   rt->wakers--;
   r->el->shutdown_timeout = r->timeout;
-  r->el->stuck = note_stuck;
-  r->el->stuck_ctx = r;
+  if (r->asked) {
+    r->el->stuck = note_stuck;
+    r->el->stuck_ctx = r;
+  }
   lua_close(r->L);
   job->outcome = EBB_COMPLETED;
 }
@@ -60,6 +64,8 @@ static void run(ebb_job *job, ebb_worker *worker) {
 
 static void stop(ebb_job *job) {
   runtime_job *r = (runtime_job *)job;
+  const ebb_lua_task *lt = (ebb_lua_task *)job->task;
+  if (!r->asked) r->timeout = lt->group->el->shutdown_timeout;
   ebb_job_retain(job);
   if (ebb_handle_post(r->base.port->handle, &r->stop) < 0)
     ebb_job_release(job);
@@ -128,7 +134,6 @@ static runtime_job *new_job(lua_State *L, ebb_lua *el, runtime *r,
   job->base.job.background = true;
   job->base.job.work.alone = true;
   job->el = there;
-  job->timeout = el->shutdown_timeout;
   ebb_lua_port_release_foreign(job->base.port);
   job->base.port = ebb_lua_port_retain_foreign(port);
   r->port = ebb_lua_port_retain_foreign(port);
@@ -206,6 +211,7 @@ static void ask_to_stop(runtime *r, int64_t timeout) {
   ebb_job *base = &job->base.job;
   if (base->is_over || base->stopping) return;
   job->timeout = timeout;
+  job->asked = true;
   base->background = false;
   r->lt->task.rt->jobs++;
   ebb_task_abort(&r->lt->task);

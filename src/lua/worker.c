@@ -69,15 +69,18 @@ static lua_State *state_of(ebb_worker *worker) {
 /* ---- a job ---- */
 
 /* What the job leaves behind it is aborted, as at the end of a main chunk;
-   the next job finds neither its paused clock nor its set_unhandled; and a
-   state that has grown does not keep the garbage. */
+   the next job finds neither its paused clock nor its set_unhandled. A state
+   that has grown does not keep the garbage, nor Handles, which keep others
+   waiting. */
 static void tidy_up(lua_State *L, ebb_lua *el) {
   enum { KEEP_KB = 1024 };
   ebb_lua_end_tasks(el);
   (void)ebb_clock_resume(el->rt);
   lua_pushnil(L);
   ebb_lua_store(L, el, STORE_UNHANDLED);
-  if (lua_gc(L, LUA_GCCOUNT) > KEEP_KB) lua_gc(L, LUA_GCCOLLECT);
+  if (el->has_foreign || lua_gc(L, LUA_GCCOUNT) > KEEP_KB)
+    lua_gc(L, LUA_GCCOLLECT);
+  el->has_foreign = false;
 }
 
 /* The loop of this thread's runtime runs until the job's task and those it has
