@@ -9,19 +9,38 @@
 
 /* ---- opening ---- */
 
-/* Pushes the table of the running task, made if there is none. */
+/* Pushes the table of the running task, made if there is none; finalizers may
+   have made one meanwhile. */
 static void push_table(lua_State *L, ebb_lua *el) {
   lua_Integer id = (lua_Integer)el->rt->current->id;
   ebb_lua_stored(L, el, STORE_LOCALS);
   if (lua_rawgeti(L, -1, id) == LUA_TNIL) {
-    lua_pop(L, 1);
     lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, -3, id);
+    if (lua_rawgeti(L, -3, id) == LUA_TNIL) {
+      lua_copy(L, -2, -1);
+      lua_pushvalue(L, -1);
+      lua_rawseti(L, -5, id);
+    }
+    lua_replace(L, -2);
+    lua_replace(L, -2);
     ebb_lua_task *lt = ebb_lua_current(el);
     if (lt != NULL) lt->localized = true;
   }
   lua_remove(L, -2);
+}
+
+/* Is there a line for the key at the top? */
+static bool has_line(lua_State *L, ebb_lua *el) {
+  lua_Integer id = (lua_Integer)el->rt->current->id;
+  int key = lua_gettop(L);
+  ebb_lua_stored(L, el, STORE_LOCALS);
+  bool found = false;
+  if (lua_rawgeti(L, -1, id) == LUA_TTABLE) {
+    lua_pushvalue(L, key);
+    found = lua_rawget(L, -2) != LUA_TNIL;
+  }
+  lua_settop(L, key);
+  return found;
 }
 
 static void push_weak_metatable(lua_State *L, ebb_lua *el) {
@@ -29,21 +48,34 @@ static void push_weak_metatable(lua_State *L, ebb_lua *el) {
   lua_xmove(el->store, L, 1);
 }
 
-/* stack: table, key -> table, line */
+static void push_new_line(lua_State *L, ebb_lua *el) {
+  lua_newtable(L);
+  push_weak_metatable(L, el);
+  lua_setmetatable(L, -2);
+  lua_pushinteger(L, 0);
+  lua_rawseti(L, -2, 0);
+}
+
+/* stack: key -> table, line. A line that is needed is made first: from when
+   the table is found until the line is in it, no finalizer may run, which
+   could use scopes of its own, and leave the table empty and forgotten. */
 static void push_line(lua_State *L, ebb_lua *el) {
-  lua_pushvalue(L, -1);
-  if (lua_rawget(L, -3) == LUA_TNIL) {
+  int key = lua_gettop(L);
+  if (has_line(L, el))
+    lua_pushnil(L);
+  else
+    push_new_line(L, el);
+  push_table(L, el);
+  lua_pushvalue(L, key);
+  if (lua_rawget(L, -2) == LUA_TNIL) {
     lua_pop(L, 1);
-    lua_newtable(L);
-    push_weak_metatable(L, el);
-    lua_setmetatable(L, -2);
-    lua_pushinteger(L, 0);
-    lua_rawseti(L, -2, 0);
-    lua_pushvalue(L, -2);
-    lua_pushvalue(L, -2);
-    lua_rawset(L, -5);
+    lua_pushvalue(L, key);
+    lua_pushvalue(L, key + 1);
+    lua_rawset(L, -3);
+    lua_pushvalue(L, key + 1);
   }
-  lua_remove(L, -2);
+  lua_remove(L, key);
+  lua_remove(L, key);
 }
 
 /* The line is at `line`. */
@@ -63,7 +95,6 @@ void ebb_lua_guard_open(lua_State *L, ebb_lua *el, const lua_State *thread) {
   luaL_checkstack(L, 8, NULL);
   ebb_lua_guard *g = lua_touserdata(L, -1);
   int guard = lua_gettop(L), line = guard + 2;
-  push_table(L, el);
   lua_getiuservalue(L, guard, UV_LOCAL_KEY);
   push_line(L, el);
   lua_Integer n = length(L, line) + 1;
