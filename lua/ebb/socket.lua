@@ -1,0 +1,39 @@
+-- SPDX-License-Identifier: MIT
+--
+-- LuaSocket with sockets that wait instead of blocking. What LuaSocket has in
+-- Lua runs here unchanged, over a core whose functions let other tasks run.
+
+local ebb = require "ebb"
+local load = require "ebb.load"
+local tcp = require "ebb.socket.tcp"
+local udp = require "ebb.socket.udp"
+
+local core = {}
+for name, value in pairs(load.require("socket.core", "lua-socket")) do
+  if type(value) ~= "table" then core[name] = value end
+end
+core.connect = tcp.connect
+core.dns = require "ebb.socket.dns"
+core.select = require "ebb.socket.select"
+core.tcp, core.tcp4, core.tcp6 = tcp.tcp, tcp.tcp4, tcp.tcp6
+core.udp, core.udp4, core.udp6 = udp.udp, udp.udp4, udp.udp6
+
+function core.sleep(seconds) ebb.sleep(math.max(seconds, 0)) end
+
+local socket = load.with("socket", {["socket.core"] = core}, "lua-socket")
+
+-- Those that have taken what they use from `socket` or `ssl` when they were
+-- loaded: they are to be loaded again.
+local TAKERS <const> = {
+  "socket.ftp", "socket.http", "socket.smtp", "socket.tp", "ssl", "ssl.https"
+}
+
+function socket.patch()
+  if package.loaded.socket == socket then return socket end
+  package.loaded.socket = socket
+  for _, name in ipairs(TAKERS) do package.loaded[name] = nil end
+  package.preload.ssl = function() return require "ebb.ssl" end
+  return socket
+end
+
+return socket

@@ -1,0 +1,51 @@
+-- SPDX-License-Identifier: MIT
+--
+-- UDP sockets: as those of LuaSocket, but it is the task that waits.
+
+local addresses_of = require "ebb.socket.addresses"
+local object = require "ebb.socket.object"
+local core = require("ebb.load").require("socket.core", "lua-socket")
+
+local udp = {}
+local methods = {}
+local class
+
+local function wrap(raw, ...)
+  if not raw then return raw, ... end
+  class = class or object.class(raw, methods)
+  return object.new(class, raw)
+end
+
+for method, direction in pairs {
+  receive = "receive", receivefrom = "receive", send = "send", sendto = "send"
+} do
+  methods[method] = function(self, ...)
+    return object.retry(self, direction, self.raw[method], ...)
+  end
+end
+
+-- Names are resolved first, where that does not block.
+for _, method in ipairs {"setpeername", "setsockname"} do
+  methods[method] = function(self, host, port)
+    if host ~= "*" then
+      local addresses, err = addresses_of(host, self.family)
+      if not addresses then return nil, err end
+      host = addresses[1]
+    end
+    return self.raw[method](self.raw, host, port)
+  end
+end
+
+local function maker(make, family)
+  return function()
+    local sock, err = wrap(make())
+    if sock then sock.family = family end
+    return sock, err
+  end
+end
+
+udp.udp = maker(core.udp)
+udp.udp4 = maker(core.udp4, "inet")
+udp.udp6 = maker(core.udp6, "inet6")
+
+return udp
