@@ -19,6 +19,7 @@
 
 #include "ebb.h"
 #include "interrupt.h"
+#include "path.h"
 
 /* What the command line asks for. It is read once before anything runs,
    since -E and a misspelt option matter from the start; the arguments of -e
@@ -289,6 +290,7 @@ static void prepare_state(lua_State *L, const options *o) {
     lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
   }
   luaL_openlibs(L);
+  path_add(L);
   preload_ebb(L);
   create_arg_table(L, o);
   if (o->warnings) lua_warning(L, "@on", 0);

@@ -1,0 +1,180 @@
+-- SPDX-License-Identifier: MIT
+--
+-- cqueues in tasks of ebb. A controller runs in whatever task calls its loop
+-- or step, and that task waits for it by the descriptor, the events and the
+-- timeout that it names. Outside of controllers cqueues.poll waits as well, so
+-- that sockets of cqueues, and what is built on them, work in any task.
+
+local ebb = require "ebb"
+local load = require "ebb.load"
+
+if package.loaded.cqueues then
+  error("require \"ebb.cqueues\" before what uses cqueues, which would keep " ..
+        "functions that block", 0)
+end
+
+-- The step that is one system call and no more; cqueues adds to it.
+local raw_step <const> = load.require("_cqueues", "lua-cqueues").create().step
+local cqueues = load.require("cqueues", "lua-cqueues")
+
+-- ---- steps ----
+
+-- Cqueues keeps on the C stack which controller is running, so one step must
+-- end before another one begins, also when a coroutine in it makes the task
+-- wait, and must not be aborted in the middle. So each is a task of its own.
+local stepper -- its handle, while there is one
+
+local released <const> = setmetatable({}, {
+  __close = function() stepper = nil end
+})
+
+local function is_stepping()
+  return stepper ~= nil and stepper:id() == ebb.try_id()
+end
+
+local function results_of(ok, ...)
+  if ok then return ... end
+  local err = ...
+  error(err:is_panic() and err:into_panic() or err, 0)
+end
+
+local step
+local function step_once(controller)
+  local release <close> = released
+  return raw_step(controller, 0)
+end
+
+local function step_alone(controller)
+  while stepper do stepper:join() end
+  local handle = ebb.spawn(step_once, controller)
+  stepper = handle
+  return results_of(handle:join())
+end
+
+step = cqueues.interpose("step", function(self, timeout)
+  if is_stepping() then return step(self, timeout) end
+  if not self:empty() then ebb.io.wait(self, nil, timeout) end
+  return step_alone(self)
+end)
+
+-- ---- poll ----
+
+local poll_in_controller <const> = cqueues.poll
+local condition <const> = require "cqueues.condition"
+
+-- Controllers that have nothing to do, kept for the next polls.
+local spare <const> = {}
+local SPARE_LIMIT <const> = 16
+
+local function put_back(controller)
+  if controller:empty() and #spare < SPARE_LIMIT then
+    spare[#spare + 1] = controller
+  else
+    controller:close()
+  end
+end
+
+-- For conditions, and for several objects at once: a controller polls them.
+-- It begins at once, so that no signal is missed, and since nothing else runs
+-- in it, its steps never wait and need not be alone.
+local function poll_by_controller(...)
+  local controller = table.remove(spare) or cqueues.new()
+  local guard <close> = setmetatable({}, {
+    __close = function() put_back(controller) end
+  })
+  local ready
+  controller:wrap(function(...)
+    ready = table.pack(poll_in_controller(...))
+  end, ...)
+  assert(raw_step(controller, 0))
+  while not ready do
+    ebb.io.wait(controller)
+    assert(raw_step(controller, 0))
+  end
+  return table.unpack(ready, 1, ready.n)
+end
+
+local function poll_one(object, timeout)
+  local own = object.timeout and object:timeout()
+  local ready, why = ebb.io.wait(object, nil, timeout)
+  if not ready and why == "timeout" and timeout and
+     (not own or timeout <= own) then
+    return timeout
+  end
+  return object
+end
+
+local function has_fd(object)
+  local kind = type(object)
+  return (kind == "userdata" or kind == "table") and
+         type(object.pollfd) == "function" and
+         math.type(object:pollfd()) == "integer"
+end
+
+local function poll(object, timeout, ...)
+  if object == nil then
+    ebb.yield_now()
+  elseif type(object) == "number" and timeout == nil then
+    ebb.sleep(math.max(object, 0))
+    return object
+  elseif select("#", ...) == 0 and has_fd(object) and
+         (timeout == nil or type(timeout) == "number") then
+    return poll_one(object, timeout)
+  else
+    return poll_by_controller(object, timeout, ...)
+  end
+end
+
+function cqueues.poll(...)
+  if is_stepping() then return poll_in_controller(...) end
+  return poll(...)
+end
+
+-- This one yields to a controller by itself, even where there is none.
+local function is_signalled(self, first, ...)
+  if first == self then return true, ... end
+  return false, first, ...
+end
+
+local wait
+wait = condition.interpose("wait", function(self, ...)
+  if is_stepping() then return wait(self, ...) end
+  return is_signalled(self, poll(self, ...))
+end)
+
+-- ---- closing ----
+
+local cancel <const> = cqueues.cancel
+
+function cqueues.cancel(...)
+  for i = 1, select("#", ...) do
+    local object = select(i, ...)
+    if object ~= nil then ebb.io.forget(object) end
+  end
+  return cancel(...)
+end
+
+local socket = require "cqueues.socket"
+local close
+close = socket.interpose("close", function(self, ...)
+  ebb.io.forget(self)
+  return close(self, ...)
+end)
+
+-- ---- from cqueues to ebb ----
+
+-- Runs f as a task and gives its results, like ebb.block_on. In a coroutine of
+-- a controller only that one waits, not all of the controller.
+local function block_on(f, ...)
+  if not is_stepping() then return ebb.block_on(f, ...) end
+  local done, result = condition.new(), nil
+  local task = ebb.spawn(f, ...)
+  ebb.spawn(function()
+    result = table.pack(task:join())
+    done:signal()
+  end)
+  while not result do poll_in_controller(done) end
+  return results_of(table.unpack(result, 1, result.n))
+end
+
+return setmetatable({block_on = block_on}, {__index = cqueues})
