@@ -17,7 +17,8 @@ local class
 -- The error stays LuaSec's, "wantread" say, when time is up.
 function methods:dohandshake()
   local ok, err = object.retry(self, "receive", self.raw.dohandshake)
-  return ok or false, err
+  if ok then return ok end
+  return false, err
 end
 
 -- The descriptor of `sock` goes over to the connection, its timeouts do not.
