@@ -131,7 +131,7 @@ function uv.listen(stream, backlog, on_connection)
 end
 
 function uv.new_async(callback)
-  return luv.new_async(callback and loop.in_task(callback))
+  return kicking(luv.new_async(callback and loop.in_task(callback)))
 end
 
 -- The first one is run by a thread of its own, in another Lua state.

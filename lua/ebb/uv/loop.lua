@@ -12,10 +12,10 @@ local load = require "ebb.load"
 
 local loop = {}
 
--- luv calls back on the Lua thread that has loaded it. So that this is no
--- task's, which ends, it is one that has nothing else to do; `home` keeps it.
-local home <const> = coroutine.create(load.require)
-local ok, luv = coroutine.resume(home, "luv", "lua-luv")
+-- luv calls back on the Lua thread that has loaded it, and does not keep it.
+-- So that this is no task's, which ends, it is one that has nothing to do.
+loop.home = coroutine.create(load.require)
+local ok, luv = coroutine.resume(loop.home, "luv", "lua-luv")
 if not ok then error(luv, 0) end
 
 loop.luv = luv
