@@ -2,7 +2,7 @@
 -- delay that doubles each time. One that has panicked too often in a row ends
 -- all of it, with a report that says who it was, how often, and why.
 --
--- Run: ./dev run examples/22_supervisor.lua
+-- Run: ./dev run examples/10_supervisor.lua
 --
 -- Prints:
 --   at 0.7 s: printer panicked (paper jam), attempt 2 in 1 s

@@ -2,7 +2,7 @@
 -- bounded channels between them. The source is fast, but cannot run ahead of
 -- the workers by more than what fits between them: its send waits.
 --
--- Run: ./dev run examples/21_pipeline.lua
+-- Run: ./dev run examples/09_pipeline.lua
 --
 -- Prints:
 --   worker 1: 1 -> 1

@@ -5,7 +5,7 @@
 -- him what is in his channel, so that one who is slow holds up nobody. He who
 -- falls too far behind is shown out.
 --
--- Run: ./dev run examples/31_chat.lua [PORT]
+-- Run: ./dev run examples/12_chat.lua [PORT]
 -- With a port it serves `nc 127.0.0.1 PORT` and the like until Ctrl-C. Without,
 -- it plays a scene on a port that is free.
 --

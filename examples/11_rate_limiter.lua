@@ -3,7 +3,7 @@
 -- given up, and its place is free again. A watchdog ends it all, by select, if
 -- nothing comes of it.
 --
--- Run: ./dev run examples/23_rate_limiter.lua
+-- Run: ./dev run examples/11_rate_limiter.lua
 --
 -- Prints:
 --   0.0 s: get /a
