@@ -8,6 +8,8 @@
 local ebb = require "ebb"
 local load = require "ebb.load"
 
+local now = ebb.time.now
+
 if package.loaded.cqueues then
   error("require \"ebb.cqueues\" before what uses cqueues, which would keep " ..
         "functions that block", 0)
@@ -62,35 +64,48 @@ end)
 local poll_in_controller <const> = cqueues.poll
 local condition <const> = require "cqueues.condition"
 
--- Controllers that have nothing to do, kept for the next polls.
-local spare <const> = {}
-local SPARE_LIMIT <const> = 16
+-- For conditions, and for several objects at once, a coroutine of this
+-- controller polls. It is one for all tasks, because an event has to reach
+-- everybody who polls for it before any of them takes it away. Nothing else
+-- runs in it, so its steps never wait and need not be alone.
+local helper <const> = cqueues.new()
+local driver -- the task that runs it, while somebody polls
+local driver_due -- when that one looks again at the latest
 
-local function put_back(controller)
-  if controller:empty() and #spare < SPARE_LIMIT then
-    spare[#spare + 1] = controller
-  else
-    controller:close()
+local function drive()
+  while not helper:empty() do
+    driver_due = now() + (helper:timeout() or math.huge)
+    ebb.io.wait(helper)
+    assert(raw_step(helper, 0))
   end
+  driver = nil
 end
 
--- For conditions, and for several objects at once: a controller polls them.
--- It begins at once, so that no signal is missed, and since nothing else runs
--- in it, its steps never wait and need not be alone.
-local function poll_by_controller(...)
-  local controller = table.remove(spare) or cqueues.new()
-  local guard <close> = setmetatable({}, {
-    __close = function() put_back(controller) end
-  })
-  local ready
-  controller:wrap(function(...)
-    ready = table.pack(poll_in_controller(...))
-  end, ...)
-  assert(raw_step(controller, 0))
-  while not ready do
-    ebb.io.wait(controller)
-    assert(raw_step(controller, 0))
+-- There may be something to do earlier than the driver knows of.
+local function keep_driving()
+  local due = now() + (helper:timeout() or math.huge)
+  if driver and not driver:is_finished() then
+    if due >= driver_due then return end
+    driver:abort()
   end
+  driver_due = due
+  driver = ebb.spawn(drive)
+end
+
+-- The coroutine begins at once, so that no signal is missed. When the task is
+-- aborted it is told to end.
+local function poll_by_helper(...)
+  local tx, rx = ebb.sync.oneshot()
+  local gone = condition.new()
+  local guard <close> = setmetatable({}, {
+    __close = function() gone:signal() end
+  })
+  helper:wrap(function(...)
+    tx:send(table.pack(poll_in_controller(...)))
+  end, gone, ...)
+  assert(raw_step(helper, 0))
+  keep_driving()
+  local ready = rx:recv()
   return table.unpack(ready, 1, ready.n)
 end
 
@@ -121,7 +136,7 @@ local function poll(object, timeout, ...)
          (timeout == nil or type(timeout) == "number") then
     return poll_one(object, timeout)
   else
-    return poll_by_controller(object, timeout, ...)
+    return poll_by_helper(object, timeout, ...)
   end
 end
 
@@ -157,7 +172,7 @@ end
 local socket = require "cqueues.socket"
 local close
 close = socket.interpose("close", function(self, ...)
-  ebb.io.forget(self)
+  if socket.type(self) == "socket" then ebb.io.forget(self) end
   return close(self, ...)
 end)
 
