@@ -341,6 +341,32 @@ describe("the module ebb", function()
     assert.same({"string\n", "", 0}, {out, err, code})
   end)
 
+  it("has its Lua files found from any directory", function()
+    local out, err, code = eval([[
+      for _, name in ipairs {"socket", "uv", "cqueues", "ssl"} do
+        print(package.searchpath("ebb." .. name, package.path) ~= nil)
+      end]], {dir = "/", env = "LUA_PATH= LUA_CPATH="})
+    assert.same({("true\n"):rep(4), "", 0}, {out, err, code})
+  end)
+
+  it("has its Lua files found when it is installed", function()
+    local prefix = os.tmpname()
+    os.remove(prefix)
+    assert(os.execute(("mkdir -p '%s/bin' '%s/share/lua/5.4/ebb' && " ..
+      "ln '%s' '%s/bin/ebb' 2>/dev/null || cp '%s' '%s/bin/ebb'"):format(
+      prefix, prefix, host, prefix, host, prefix)))
+    local module = prefix .. "/share/lua/5.4/ebb/socket.lua"
+    local f = assert(io.open(module, "w"))
+    f:write "return 'installed'"
+    f:close()
+    local pipe = assert(io.popen("cd / && env -u LUA_PATH -u LUA_PATH_5_4 '" ..
+      prefix .. "/bin/ebb' -e 'print(require \"ebb.socket\")' 2>&1"))
+    local out = pipe:read "a"
+    pipe:close()
+    os.execute("rm -r '" .. prefix .. "'")
+    assert.equal("installed\n", out)
+  end)
+
   it("is opened by require, not before", function()
     assert.equal("nil\tnil\n", (eval "print(ebb, package.loaded.ebb)"))
   end)

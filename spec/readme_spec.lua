@@ -4,6 +4,7 @@
 local ebb = require "ebb"
 local lfs = require "lfs" -- which busted needs, too
 local markdown = require "markdown"
+local programs = require "programs"
 local run = require "run"
 
 local function absolute(path)
@@ -135,6 +136,22 @@ local function run_in_sandbox(commands)
   return run.file(path, nil, "sh")
 end
 
+-- Libraries of others that the modules need, and their Debian packages.
+local LIBRARIES <const> = {
+  socket = {module = "socket", package = "lua-socket"},
+  uv = {module = "luv", package = "lua-luv"},
+  cqueues = {module = "cqueues", package = "lua-cqueues"}
+}
+
+local function lacking_for(text)
+  for name, library in pairs(LIBRARIES) do
+    if text:find('require "ebb.' .. name .. '"', 1, true) then
+      local lacking = programs.missing {[library.module] = library.package}
+      if lacking then return lacking end
+    end
+  end
+end
+
 local function assert_prints(block, code, out, err)
   assert.equal("", err)
   assert.equal(0, code)
@@ -147,7 +164,10 @@ describe("README.md", function()
 
   for _, block in ipairs(blocks) do
     local where = "in line " .. block.line
-    if block.tag == "lua" then
+    local lacking = block.tag == "lua" and lacking_for(block.text)
+    if lacking then
+      pending("shows a script, " .. where .. ", that " .. lacking)
+    elseif block.tag == "lua" then
       it("shows a script that runs, " .. where, function()
         assert_prints(block, run(block.text))
       end)
@@ -189,7 +209,8 @@ describe("README.md", function()
 
   it("names functions that exist", function()
     for name in readme:gmatch "[^/%w\"]ebb%.([%a_]+)" do
-      assert.is_truthy(ebb[name], name)
+      local module = SOURCE .. "/lua/ebb/" .. name .. ".lua"
+      assert.is_true(ebb[name] ~= nil or exists(module), name)
     end
     for name in readme:gmatch "[^/%w<]time%.([%l_]+)" do
       assert.is_function(ebb.time[name], name)
@@ -351,6 +372,42 @@ describe("lua/meta/ebb.lua", function()
     end
   end)
 end)
+
+-- What the modules over libraries of others have beyond those; and ebb.uv's run
+-- is not luv's.
+local OWN <const> = {
+  socket = {"patch"}, uv = {"lines", "run"}, cqueues = {"block_on"}
+}
+
+for name, library in pairs(LIBRARIES) do
+  describe("lua/meta/ebb/" .. name .. ".lua", function()
+    local lacking = programs.missing {[library.module] = library.package}
+    if lacking then return pending(lacking) end
+
+    it("has the functions that the library has not", function()
+      local text = read(SOURCE .. "/lua/meta/ebb/" .. name .. ".lua")
+      local annotated = {}
+      for f in text:gmatch("\nfunction " .. name .. "%.([%w_]+)%(") do
+        annotated[#annotated + 1] = f
+      end
+      table.sort(annotated)
+      assert.same(OWN[name], annotated)
+    end)
+
+    it("tells of all that is added", function()
+      local code = ([[
+        local ours, theirs = require "ebb.%s", require "%s"
+        local names = {}
+        for name in pairs(ours) do
+          if theirs[name] == nil then names[#names + 1] = name end
+        end
+        table.sort(names)
+        io.write(table.concat(names, " "))]]):format(name, library.module)
+      local expected = table.concat(OWN[name], " "):gsub(" run", "")
+      assert.same({0, expected, ""}, {run(code)})
+    end)
+  end)
+end
 
 -- ---- the header
 
