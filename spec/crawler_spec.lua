@@ -34,7 +34,7 @@ describe("the example crawler", function()
   end)
 
   local function crawl(...)
-    return run.file("examples/32_crawler.lua", {...})
+    return run.file("examples/13_crawler.lua", {...})
   end
 
   it("fetches all pages of a host, and prints a table", function()
@@ -63,7 +63,7 @@ describe("the example crawler", function()
     assert(silent:listen(5))
     local _, port = silent:getsockname()
     local code, out = run.file("-s", {
-      "INT", "1", "lua5.4", "examples/32_crawler.lua",
+      "INT", "1", "lua5.4", "examples/13_crawler.lua",
       "http://127.0.0.1:" .. math.tointeger(port)
     }, "timeout")
     silent:close()
@@ -86,7 +86,7 @@ describe("the example redis_pipeline", function()
     local directory = programs.directory()
     local server = programs.redis_server(directory)
     local code, out, err =
-      run.file("examples/33_redis_pipeline.lua", {server.found})
+      run.file("examples/14_redis_pipeline.lua", {server.found})
     server:stop()
     programs.remove(directory)
     assert.same({0, ""}, {code, err})

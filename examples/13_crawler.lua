@@ -5,7 +5,7 @@
 -- JoinMap with a `max_tasks` bounds how many are under way; a page that fails
 -- is tried again. Ctrl-C aborts the rest; the table is printed then, too.
 --
--- Run: ./dev run examples/32_crawler.lua URL [PAGES]
+-- Run: ./dev run examples/13_crawler.lua URL [PAGES]
 -- It needs the Debian package lua-socket, and lua-sec for https.
 
 local ebb = require "ebb"

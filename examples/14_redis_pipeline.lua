@@ -5,7 +5,7 @@
 -- hands each to whom it belongs, since redis answers in the order it is asked
 -- in. The protocol is written out here, on `ebb.net`.
 --
--- Run: ./dev run examples/33_redis_pipeline.lua [PORT [TASKS]]
+-- Run: ./dev run examples/14_redis_pipeline.lua [PORT [TASKS]]
 -- It needs a redis-server on 127.0.0.1, on port 6379 if nothing else is said,
 -- and leaves a key "ebb:counter" there for a minute.
 
