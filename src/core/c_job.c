@@ -27,7 +27,8 @@ static void run_on_pool(ebb_job *job, ebb_worker *worker) {
 static void *run_there(ebb_runtime *rt, void *arg) {
   c_job *c = arg;
   c->value = c->body.run(rt, c->body.arg);
-  c->job.outcome = ebb_c_task_was_cut(rt->current) ? EBB_CANCELLED : EBB_COMPLETED;
+  bool was_cut = ebb_c_task_was_cut(rt->current);
+  c->job.outcome = was_cut ? EBB_CANCELLED : EBB_COMPLETED;
   ebb_job_done(&c->job);
   return NULL;
 }

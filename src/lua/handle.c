@@ -129,7 +129,9 @@ static int handle_gc(lua_State *L) {
   return 0;
 }
 
-static int handle_spawn(lua_State *L) { return ebb_lua_spawn_by(L, EBB_LUA_ON); }
+static int handle_spawn(lua_State *L) {
+  return ebb_lua_spawn_by(L, EBB_LUA_ON);
+}
 
 static int handle_spawn_blocking(lua_State *L) {
   return ebb_lua_spawn_by(L, EBB_LUA_BLOCKING_ON);

@@ -39,8 +39,9 @@ lua_Integer ebb_lua_count_option(lua_State *L, int arg, const char *name,
   if (lua_getfield(L, arg, name) != LUA_TNIL) {
     n = lua_tointegerx(L, -1, &is_integer);
     if (!is_integer || n < least || n > most)
-      luaL_argerror(L, arg, lua_pushfstring(L, "%s must be an integer from %I on",
-                                            name, least));
+      luaL_argerror(L, arg,
+                    lua_pushfstring(L, "%s must be an integer from %I on",
+                                    name, least));
   }
   lua_pop(L, 1);
   return n;

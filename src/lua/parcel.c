@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT
-
-   A parcel is the values, and then the contents of the objects (tables and
-   functions) in the order in which they first occurred; each object is
-   announced where it first occurs and numbered there. So nothing recurs, and
-   a list of any length can be sent. */
+   Filling parcels; parcel_format.h says what is in one. */
 #include "parcel.h"
 
 #include <lauxlib.h>
@@ -12,30 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "binding.h"
 #include "handle.h"
-
-typedef enum kind {
-  TAG_END, /* of a table */
-  TAG_NIL,
-  TAG_FALSE,
-  TAG_TRUE,
-  TAG_INTEGER,
-  TAG_FLOAT,
-  TAG_STRING,   /* size, bytes */
-  TAG_LIGHT,    /* pointer */
-  TAG_HANDLE,   /* index in `ports` */
-  TAG_GLOBALS,
-  TAG_MODULE,   /* size and bytes of its name */
-  TAG_OBJECT,   /* number of an object that has been announced */
-  TAG_TABLE,    /* announces one: its border */
-  TAG_FUNCTION, /* announces one: size and bytes of the code */
-  TAG_NEXT,     /* as a key: the integer after the one before */
-  TAG_SHARED    /* as an upvalue: the same as that of an earlier function */
-} kind;
-
-/* An upvalue's place, as one integer. */
-enum { UPVALUES = 256 };
+#include "parcel_format.h"
 
 /* ---- modules ---- */
 
@@ -107,24 +81,24 @@ static void put(lua_State *L, ebb_parcel *p, const void *data, size_t size) {
 }
 
 /* A tag and a word in one go. */
-static void put_word(lua_State *L, ebb_parcel *p, kind tag, const void *word) {
+static void put_word(lua_State *L, ebb_parcel *p, ebb_parcel_tag tag, const void *word) {
   if (p->capacity - p->size < 9) grow(L, p, 9);
   p->data[p->size] = (char)tag;
   memcpy(p->data + p->size + 1, word, 8);
   p->size += 9;
 }
 
-static void put_tag(lua_State *L, ebb_parcel *p, kind tag) {
+static void put_tag(lua_State *L, ebb_parcel *p, ebb_parcel_tag tag) {
   char byte = (char)tag;
   put(L, p, &byte, 1);
 }
 
-static void put_integer(lua_State *L, ebb_parcel *p, kind tag, lua_Integer i) {
+static void put_integer(lua_State *L, ebb_parcel *p, ebb_parcel_tag tag, lua_Integer i) {
   int64_t word = i;
   put_word(L, p, tag, &word);
 }
 
-static void put_string(lua_State *L, ebb_parcel *p, kind tag, int arg) {
+static void put_string(lua_State *L, ebb_parcel *p, ebb_parcel_tag tag, int arg) {
   size_t size;
   const char *s = lua_tolstring(L, arg, &size);
   put_integer(L, p, tag, (lua_Integer)size);
@@ -281,7 +255,7 @@ static bool is_shared(lua_State *L, packer *k, lua_Integer function, int n) {
     return true;
   }
   lua_pop(L, 1);
-  lua_pushinteger(L, function * UPVALUES + n);
+  lua_pushinteger(L, function * EBB_PARCEL_UPVALUES + n);
   lua_rawsetp(L, k->numbers, id);
   return false;
 }
@@ -361,171 +335,4 @@ void ebb_parcel_clear(ebb_parcel *p) {
   free(p->ports);
   free(p->data);
   *p = (ebb_parcel){0};
-}
-
-/* ---- unpacking ---- */
-
-typedef struct unpacker {
-  const ebb_parcel *p;
-  size_t at;
-  int objects; /* index of a table: number -> object */
-  lua_Integer count;
-} unpacker;
-
-static const char *take(unpacker *u, size_t size) {
-  const char *data = u->p->data + u->at;
-  u->at += size;
-  return data;
-}
-
-static lua_Integer take_integer(unpacker *u) {
-  int64_t word;
-  memcpy(&word, take(u, sizeof word), sizeof word);
-  return word;
-}
-
-static lua_Number take_float(unpacker *u) {
-  lua_Number n;
-  memcpy(&n, take(u, sizeof n), sizeof n);
-  return n;
-}
-
-/* The object at the top gets the next number. */
-static void number_object(lua_State *L, unpacker *u) {
-  lua_pushvalue(L, -1);
-  lua_rawseti(L, u->objects, ++u->count);
-}
-
-typedef struct code {
-  const char *data;
-  size_t size;
-} code;
-
-static const char *read_code(lua_State *L, void *data, size_t *size) {
-  code *c = data;
-  (void)L;
-  *size = c->size;
-  c->size = 0;
-  return c->data;
-}
-
-static void unpack_function(lua_State *L, unpacker *u) {
-  code c;
-  c.size = (size_t)take_integer(u);
-  c.data = take(u, c.size);
-  if (lua_load(L, read_code, &c, "=?", "b") != LUA_OK) lua_error(L);
-  number_object(L, u);
-}
-
-/* `name` is that of a module, or of a table in ebb. */
-static void push_module(lua_State *L, const char *bytes, size_t size) {
-  const char *name = lua_pushlstring(L, bytes, size);
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  if (strncmp(name, "ebb", 3) == 0) {
-    luaL_requiref(L, "ebb", luaopen_ebb, 0);
-    if (name[3] == '.') {
-      lua_getfield(L, -1, name + 4);
-      lua_remove(L, -2);
-    }
-  } else {
-    lua_getfield(L, -1, name);
-  }
-  lua_replace(L, -3);
-  lua_pop(L, 1);
-}
-
-/* A table's border may be far beyond its elements, each of which takes two
-   bytes at least. */
-static int length_hint(const unpacker *u, lua_Integer border) {
-  size_t most = (u->p->size - u->at) / 2;
-  if (most > INT_MAX / 2) most = INT_MAX / 2;
-  return border < (lua_Integer)most ? (int)border : (int)most;
-}
-
-static void unpack_value(lua_State *L, unpacker *u, kind tag) {
-  size_t size;
-  switch (tag) {
-    case TAG_FALSE: lua_pushboolean(L, 0); break;
-    case TAG_TRUE: lua_pushboolean(L, 1); break;
-    case TAG_INTEGER: lua_pushinteger(L, take_integer(u)); break;
-    case TAG_FLOAT: lua_pushnumber(L, take_float(u)); break;
-    case TAG_STRING:
-      size = (size_t)take_integer(u);
-      lua_pushlstring(L, take(u, size), size);
-      break;
-    case TAG_LIGHT:
-      lua_pushlightuserdata(L, (void *)(intptr_t)take_integer(u));
-      break;
-    case TAG_HANDLE: ebb_lua_push_handle(L, u->p->ports[take_integer(u)]); break;
-    case TAG_GLOBALS: lua_pushglobaltable(L); break;
-    case TAG_MODULE:
-      size = (size_t)take_integer(u);
-      push_module(L, take(u, size), size);
-      break;
-    case TAG_OBJECT: lua_rawgeti(L, u->objects, take_integer(u)); break;
-    case TAG_TABLE:
-      lua_createtable(L, length_hint(u, take_integer(u)), 0);
-      number_object(L, u);
-      break;
-    case TAG_FUNCTION: unpack_function(L, u); break;
-    default: lua_pushnil(L);
-  }
-}
-
-static kind take_tag(unpacker *u) { return (kind)*take(u, 1); }
-
-/* The table is at the top. */
-static void unpack_table(lua_State *L, unpacker *u) {
-  lua_Integer next = 1;
-  for (kind tag; (tag = take_tag(u)) != TAG_END;) {
-    if (tag == TAG_NEXT) {
-      unpack_value(L, u, take_tag(u));
-      lua_rawseti(L, -2, next++);
-    } else {
-      unpack_value(L, u, tag);
-      unpack_value(L, u, take_tag(u));
-      lua_rawset(L, -3);
-    }
-  }
-}
-
-/* Upvalue n of the function at the top is one of an earlier function. */
-static void share_upvalue(lua_State *L, unpacker *u, int n) {
-  lua_Integer place = take_integer(u);
-  lua_rawgeti(L, u->objects, place / UPVALUES);
-  lua_upvaluejoin(L, -2, n, -1, (int)(place % UPVALUES));
-  lua_pop(L, 1);
-}
-
-/* The function is at the top. */
-static void unpack_upvalues(lua_State *L, unpacker *u) {
-  for (int n = 1; lua_getupvalue(L, -1, n) != NULL; n++) {
-    lua_pop(L, 1);
-    kind tag = take_tag(u);
-    if (tag == TAG_SHARED) {
-      share_upvalue(L, u, n);
-    } else {
-      unpack_value(L, u, tag);
-      lua_setupvalue(L, -2, n);
-    }
-  }
-}
-
-int ebb_parcel_unpack(lua_State *L, const ebb_parcel *p) {
-  unpacker u = {.p = p};
-  u.at = 1;
-  int count = (int)take_integer(&u);
-  luaL_checkstack(L, count + 8, "too many values");
-  lua_newtable(L);
-  u.objects = lua_gettop(L);
-  for (int i = 0; i < count; i++) unpack_value(L, &u, take_tag(&u));
-  for (lua_Integer i = 1; i <= u.count; i++) {
-    if (lua_rawgeti(L, u.objects, i) == LUA_TTABLE)
-      unpack_table(L, &u);
-    else
-      unpack_upvalues(L, &u);
-    lua_pop(L, 1);
-  }
-  lua_remove(L, u.objects);
-  return count;
 }

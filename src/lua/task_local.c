@@ -147,7 +147,8 @@ void ebb_lua_open_task_local(lua_State *L, ebb_lua *el) {
   static const luaL_Reg error[] = {{"__tostring", error_tostring},
                                    {NULL, NULL}};
   ebb_lua_define_class(L, el, CLASS_LOCAL_KEY, "LocalKey", methods, key);
-  ebb_lua_define_class(L, el, CLASS_LOCAL_SCOPE, "ebb.local_scope", none, scope);
+  ebb_lua_define_class(L, el, CLASS_LOCAL_SCOPE, "ebb.local_scope", none,
+                       scope);
   ebb_lua_define_class(L, el, CLASS_ACCESS_ERROR, "AccessError", none, error);
   ebb_lua_stored(L, el, STORE_STATE);
   lua_pushcclosure(L, new_key, 1);

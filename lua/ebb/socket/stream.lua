@@ -40,7 +40,9 @@ function stream.receive(self, pattern, prefix)
   ebb.consume_budget()
   local begun = now()
   local data, err, partial = self.raw:receive(pattern, prefix)
-  if data or not object.events(err, "receive") then return data, err, partial end
+  if data or not object.events(err, "receive") then
+    return data, err, partial
+  end
   local before, fresh = #(prefix or ""), #partial
   local is_all = type(pattern) == "string" and pattern:find "^%*a"
   local wanted = tonumber(pattern) or pattern
