@@ -60,7 +60,9 @@ local function connect(port)
   self.writer = ebb.spawn(function()
     for first in to_send.recv, to_send do
       local batch = {first}
-      for command in to_send.try_recv, to_send do batch[#batch + 1] = command end
+      for command in to_send.try_recv, to_send do
+        batch[#batch + 1] = command
+      end
       assert(conn:write(table.concat(batch)))
     end
     conn:shutdown()

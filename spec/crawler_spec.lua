@@ -8,6 +8,12 @@ local function write(path, text)
   file:write(text)
 end
 
+local function this_interpreter()
+  local first = 0
+  while arg[first - 1] do first = first - 1 end
+  return arg[first]
+end
+
 describe("the example crawler", function()
   local lacking = programs.missing {
     socket = "lua-socket", ["!python3"] = "python3"
@@ -63,7 +69,7 @@ describe("the example crawler", function()
     assert(silent:listen(5))
     local _, port = silent:getsockname()
     local code, out = run.file("-s", {
-      "INT", "1", "lua5.4", "examples/13_crawler.lua",
+      "INT", "2", this_interpreter(), "examples/13_crawler.lua",
       "http://127.0.0.1:" .. math.tointeger(port)
     }, "timeout")
     silent:close()

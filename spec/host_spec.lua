@@ -360,7 +360,7 @@ describe("the module ebb", function()
     f:write "return 'installed'"
     f:close()
     local pipe = assert(io.popen("cd / && env -u LUA_PATH -u LUA_PATH_5_4 '" ..
-      prefix .. "/bin/ebb' -e 'print(require \"ebb.socket\")' 2>&1"))
+      prefix .. "/bin/ebb' -e 'print((require \"ebb.socket\"))' 2>&1"))
     local out = pipe:read "a"
     pipe:close()
     os.execute("rm -r '" .. prefix .. "'")

@@ -419,7 +419,8 @@ describe("a stream of ebb.uv", function()
       for line in uv.lines(theirs) do lines[#lines + 1] = line end
       return lines
     end)
-    for _, part in ipairs {"on", "e\ntw", "o\n\n", ("x"):rep(100000), "\nend"} do
+    local long = ("x"):rep(100000)
+    for _, part in ipairs {"on", "e\ntw", "o\n\n", long, "\nend"} do
       mine:write(part)
       settle()
     end

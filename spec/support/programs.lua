@@ -23,8 +23,8 @@ function programs.use_older_modules()
   end
 end
 
--- `wanted` maps modules, and programs behind a "!", to Debian packages. Nil when
--- all are there, or else what to tell the reader of a pending test.
+-- `wanted` maps modules, and programs behind a "!", to Debian packages. Nil
+-- when all are there, or else what to tell the reader of a pending test.
 function programs.missing(wanted)
   local missing = {}
   for name, package_name in pairs(wanted) do

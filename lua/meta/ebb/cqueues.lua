@@ -1,7 +1,8 @@
 ---@meta ebb.cqueues
 
--- `require "ebb.cqueues"`: cqueues, whose functions are all there, for tasks. It
--- has to be required before anything else that uses cqueues. What is otherwise:
+-- `require "ebb.cqueues"`: cqueues, whose functions are all there, for tasks.
+-- It has to be required before anything else that uses cqueues. What is
+-- otherwise:
 --
 -- * `step` and `loop` of a controller wait in the task that calls them, while
 --   other tasks run (may wait). They are aborted with it; another task may go

@@ -1,8 +1,8 @@
 ---@meta ebb.socket
 
--- `require "ebb.socket"`: LuaSocket, whose functions are all there, with sockets
--- that let other tasks run while they wait. Here is what it adds, and what it
--- does otherwise; the rest is in LuaSocket's own manual.
+-- `require "ebb.socket"`: LuaSocket, whose functions are all there, with
+-- sockets that let other tasks run while they wait. Here is what it adds, and
+-- what it does otherwise; the rest is in LuaSocket's own manual.
 --
 -- * Functions and methods that may wait: `connect`, `bind`, `select`, `sleep`,
 --   those of `dns`; and of sockets `connect`, `accept`, `send`, `receive`,
@@ -16,8 +16,8 @@
 ---@class ebb.socket
 local socket = {}
 
----Puts this module in the place of `socket`, and `ebb.ssl` in that of `ssl`, for
----all that is required from now on. `socket.http`, `socket.smtp`,
+---Puts this module in the place of `socket`, and `ebb.ssl` in that of `ssl`,
+---for all that is required from now on. `socket.http`, `socket.smtp`,
 ---`socket.ftp` and `ssl.https` that are there already are loaded again when
 ---they are required again; other modules that have kept `socket` still block.
 ---Calling it again changes nothing.
