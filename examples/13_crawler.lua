@@ -1,96 +1,165 @@
 -- SPDX-License-Identifier: MIT
 
--- Fetches a page, the pages of the same host that it links to, and so on, by
--- LuaSocket's own `socket.http`: `ebb.socket.patch()` makes it concurrent. A
--- JoinMap with a `max_tasks` bounds how many are under way; a page that fails
--- is tried again. Ctrl-C aborts the rest; the table is printed then, too.
+-- A crawler: fetches a page, the pages of the same host that it links to, and
+-- so on, several at a time. `socket.http` does the fetching: written to block,
+-- it waits here, since `ebb.socket.patch()` has put other sockets under it.
+-- What fails is tried again. Ctrl-C aborts the fetches that are under way.
 --
--- Run: ./dev run examples/13_crawler.lua URL [PAGES]
--- It needs the Debian package lua-socket, and lua-sec for https.
+-- Run: ./dev run examples/13_crawler.lua [OPTION N]... URL
+--
+-- Prints a table of what it has fetched until then, ordered by URL, and on a
+-- terminal how far it is. The exit code is 0 if every page has answered. Needs
+-- the Debian package lua-socket, and for https lua-sec, which by itself does
+-- not verify certificates.
+
+local USAGE <const> = [[
+usage: 13_crawler.lua [OPTION N]... URL
+  -n N  fetch N pages at a time (8)
+  -d N  follow links N steps from URL (2)
+  -l N  fetch N pages at most (100)
+  -t N  give up a try after N seconds (10)
+  -r N  try N times before a page has failed (3)
+]]
 
 local ebb = require "ebb"
-local time = ebb.time
+local socket = require "ebb.socket".patch()
+local http = require "socket.http"
+local ltn12 = require "ltn12"
+local url = require "socket.url"
 
-local FIRST <const>, PAGES <const> = arg[1], tonumber(arg[2] or 100)
-if not FIRST then
-  io.stderr:write "usage: crawler.lua URL [PAGES]\n"
-  os.exit(1)
+local SCHEMES <const> = {http = true, https = pcall(require, "ssl.https")}
+
+local function quit(text)
+  io.stderr:write(text)
+  os.exit(2)
 end
 
-require "ebb.socket".patch()
-local http, url = require "socket.http", require "socket.url"
-
-local AT_ONCE <const> = 16
-local TRIES <const> = 3
-http.TIMEOUT = 10 -- seconds, for each wait
-
-local on_terminal <const> = os.execute "test -t 2"
-local queue, seen, rows = {}, {}, {}
-local begun <const> = time.now()
-
-local function enqueue(address)
-  if seen[address] or #queue >= PAGES then return end
-  seen[address] = true
-  queue[#queue + 1] = address
-end
-
--- The page, the code of the answer, and how often it was asked for.
-local function fetch(address)
-  for try = 1, TRIES do
-    local body, code = http.request(address)
-    if body and code < 500 then return body, code, try end
-    if try == TRIES then return "", code, try end
-    time.sleep(0.1 * 2 ^ try)
+local function read_arguments()
+  local options, i = {n = 8, d = 2, l = 100, t = 10, r = 3}, 1
+  while i < #arg do
+    local name, value = arg[i]:match "^%-(%l)$", tonumber(arg[i + 1])
+    local least = name == "d" and 0 or 1e-3
+    if not options[name] or not value or value < least then quit(USAGE) end
+    options[name], i = value, i + 2
   end
+  if not arg[i] or arg[i]:find "^%-" then quit(USAGE) end
+  return options, arg[i]:find "://" and arg[i] or "http://" .. arg[i]
 end
 
-local function links(address, page)
-  local host = url.parse(FIRST).authority
-  for link in page:gmatch "[hH][rR][eE][fF]%s*=%s*[\"']([^\"'#]+)" do
-    local target = url.parse(url.absolute(address, link))
-    target.fragment = nil
-    if target.authority == host then enqueue(url.build(target)) end
+if arg[1] == "--help" or arg[1] == "-h" then return io.write(USAGE) end
+local options, start = read_arguments()
+
+-- ---- URLs
+
+-- A link of a page, whole and without a fragment, and its host and port; nil
+-- for what cannot be fetched.
+local function resolve(link, base)
+  local parts = url.parse(url.absolute(base, link), {path = "/"})
+  if not parts or not parts.host or not SCHEMES[parts.scheme] then return end
+  parts.fragment = nil
+  return url.build(parts), parts.authority:lower()
+end
+
+local LINK <const> = "<[aA]%s[^>]-[hH][rR][eE][fF]%s*=%s*[\"']?([^\"'%s>]+)"
+
+-- Where a page leads to: links that stay on its host.
+local function links_of(page, body, headers)
+  local links = {}
+  local function add(link)
+    local target, authority = resolve(link, page.url)
+    if authority == page.authority then links[#links + 1] = target end
   end
+  if headers.location then add(headers.location) end
+  if (headers["content-type"] or ""):find "html" then
+    for link in body:gmatch(LINK) do add((link:gsub("&amp;", "&"))) end
+  end
+  return links
 end
 
-local function add_row(address, code, bytes, tries)
-  rows[#rows + 1] = {address = address, code = code, bytes = bytes,
-                     tries = tries}
-  if not on_terminal then return end
-  io.stderr:write(("\r%d of %d pages, %.1f s\27[K"):format(
-    #rows, #queue, time.now() - begun))
+-- ---- fetching
+
+local pages, fetched = {}, 0
+
+local function request(address)
+  local chunks = {}
+  local ok, code, headers = http.request {
+    url = address, sink = ltn12.sink.table(chunks), redirect = false
+  }
+  if not ok then return nil, code end
+  return table.concat(chunks), code, headers or {}
 end
 
-local function visit(address)
-  local page, code, tries = fetch(address)
-  links(address, page)
-  add_row(address, code, #page, tries)
+-- Runs as a task. Fills in what the table tells of the page, and returns the
+-- links in it.
+local function fetch(page)
+  local in_time, body, code, headers
+  repeat
+    ebb.sleep(page.tries * 0.2)
+    page.tries = page.tries + 1
+    in_time, body, code, headers =
+      ebb.time.timeout(options.t, request, page.url)
+  until body and in_time and code < 500 or page.tries >= options.r
+  page.status = in_time and code or "timeout"
+  if not in_time or not body then return {} end
+  page.bytes, fetched = #body, fetched + 1
+  return links_of(page, body, headers)
+end
+
+-- ---- what is shown
+
+local show_progress <const> = os.execute "test -t 2"
+
+local function show(text)
+  if show_progress then io.stderr:write("\r\27[K", text) end
 end
 
 local function print_table()
-  if on_terminal then io.stderr:write "\r\27[K" end
-  table.sort(rows, function(a, b) return a.address < b.address end)
-  print(("%-8s %9s %5s  %s"):format("result", "bytes", "tries", "page"))
-  for _, row in ipairs(rows) do
-    print(("%-8s %9d %5d  %s"):format(row.code, row.bytes, row.tries,
-                                      row.address))
+  show ""
+  table.sort(pages, function(a, b) return a.url < b.url end)
+  print "   bytes  tries  status              url"
+  for _, page in ipairs(pages) do
+    if page.status then
+      print(("%8d  %5d  %-18s  %s"):format(page.bytes, page.tries, page.status,
+        page.url))
+    end
   end
-  print(("%d of %d pages"):format(#rows, #queue))
+  print(("fetched %d of %d pages"):format(fetched, #pages))
 end
 
--- Closed last, also when Ctrl-C ends the main chunk.
-local report <close> = setmetatable({}, {__close = print_table})
-local map <close> = ebb.JoinMap.new {max_tasks = AT_ONCE}
+-- ---- all of it
 
-enqueue(url.build(url.parse(FIRST, {path = "/"})))
-local next_page = 1
-repeat
-  local address = queue[next_page]
-  if address then
-    map:spawn(address, visit, address) -- waits for a place
-    next_page = next_page + 1
-  else
-    local failed, ok, err = map:join_next()
-    if ok == false then add_row(failed, tostring(err), 0, 0) end
+-- The table is printed when the tasks have ended, also those that Ctrl-C has
+-- aborted: variables are closed from the last to the first.
+local function crawl()
+  local report <close> = setmetatable({}, {__close = print_table})
+  local map <close> = ebb.JoinMap.new {max_tasks = options.n}
+  local seen, done = {}, 0
+
+  local function visit(address, authority, depth)
+    if seen[address] or #pages >= options.l or depth > options.d then return end
+    local page = {
+      url = address, authority = authority, depth = depth, bytes = 0, tries = 0
+    }
+    seen[address], pages[#pages + 1] = true, page
+    map:spawn(page, fetch, page) -- waits for a place
   end
-until not queue[next_page] and map:is_empty()
+
+  local address, authority = resolve(start, start)
+  visit(address, authority, 0)
+  for page, ok, links in map.join_next, map do
+    if not ok then page.status, links = tostring(links), {} end
+    done = done + 1
+    show(("%d of %d pages"):format(done, #pages))
+    for _, link in ipairs(links) do
+      local is_moved = page.status // 100 == 3 -- which is not a step further
+      visit(link, authority, page.depth + (is_moved and 0 or 1))
+    end
+  end
+  return fetched == #pages
+end
+
+if not resolve(start, start) then
+  quit("13_crawler.lua: cannot fetch " .. start .. "\n" ..
+       (SCHEMES.https and "" or "(https needs the Debian package lua-sec)\n"))
+end
+os.exit(crawl(), true)
