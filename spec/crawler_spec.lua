@@ -299,17 +299,49 @@ describe("the example crawler", function()
 end)
 
 describe("the example redis_pipeline", function()
-  local lacking = programs.missing {["!redis-server"] = "redis-server"}
+  local EXAMPLE <const> = "examples/14_redis_pipeline.lua"
+  local lacking = programs.missing {
+    redis = "lua-redis", ["!redis-server"] = "redis-server"
+  }
   if lacking then return pending(lacking) end
+  local server, directory
 
-  it("gives each of 1000 tasks its own reply", function()
-    local directory = programs.directory()
-    local server = programs.redis_server(directory)
-    local code, out, err =
-      run.file("examples/14_redis_pipeline.lua", {server.found})
+  setup(function()
+    directory = programs.directory()
+    server = programs.redis_server(directory)
+  end)
+  teardown(function()
     server:stop()
     programs.remove(directory)
+  end)
+
+  local function pipeline(...)
+    return run.file(EXAMPLE, {"127.0.0.1", server.found, ...})
+  end
+
+  it("prints what it says", function()
+    local code, out, err = pipeline()
     assert.same({0, ""}, {code, err})
-    assert.equal("the counter is at 1000\nthe replies add up to 500500\n", out)
+    local file <close> = assert(io.open(EXAMPLE, "rb"))
+    local promised = file:read "a":match "it says:\n(.-)%-%- %u"
+    assert.equal(promised:gsub("%-%-   ", ""), out)
+  end)
+
+  it("takes the number of tasks, and leaves nothing behind", function()
+    local _, out = pipeline "3"
+    assert.equal("3 tasks, 66 commands\nwrong replies: 0\n" ..
+                 "the sum of all: 60\n", out)
+    local client = require "redis".connect("127.0.0.1", server.found)
+    assert.equal(0, client:dbsize())
+    client:quit()
+  end)
+
+  it("says that there is no server, and how to name one", function()
+    local code, _, err = run.file(EXAMPLE, {"127.0.0.1", programs.free_port()})
+    assert.equal(1, code)
+    assert.matches("connection refused", err)
+    code, _, err = run.file(EXAMPLE)
+    assert.equal(2, code)
+    assert.matches("^usage: ", err)
   end)
 end)
