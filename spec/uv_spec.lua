@@ -392,6 +392,71 @@ local function pair()
   return mine, theirs
 end
 
+describe("a server of ebb.uv", function()
+  local function client(port, text)
+    local stream = uv.new_tcp()
+    assert(stream:connect("127.0.0.1", port))
+    assert(stream:write(text))
+    stream:close()
+  end
+
+  it("waits for one connection after the other", function()
+    local server = uv.new_tcp()
+    assert(server:bind("127.0.0.1", 0))
+    local clients <close> = ebb.JoinSet.new()
+    local received = {}
+    local port = server:getsockname().port
+    local serving = ebb.spawn(function()
+      for _ = 1, 5 do
+        assert.is_true(server:listen(8))
+        local stream = uv.new_tcp()
+        assert(server:accept(stream))
+        received[#received + 1] = uv.lines(stream)()
+        stream:close()
+      end
+    end)
+    settle() -- it listens
+    for i = 1, 5 do clients:spawn(client, port, i .. "\n") end
+    serving:await()
+    table.sort(received)
+    assert.same({"1", "2", "3", "4", "5"}, received)
+    server:close()
+  end)
+
+  it("loses no connection to an abort", function()
+    local server = uv.new_tcp()
+    assert(server:bind("127.0.0.1", 0))
+    local port = server:getsockname().port
+    local task = ebb.spawn(server.listen, server, 8)
+    settle()
+    task:abort()
+    task:join()
+    local sender = ebb.spawn(client, port, "late\n")
+    assert.is_true(server:listen(8))
+    local stream = uv.new_tcp()
+    assert(server:accept(stream))
+    assert.equal("late", uv.lines(stream)())
+    sender:await()
+    stream:close()
+    server:close()
+  end)
+
+  it("says what keeps it from listening", function()
+    local server = uv.new_tcp()
+    local other = uv.new_tcp()
+    assert(server:bind("127.0.0.1", 0))
+    assert(other:bind("127.0.0.1", server:getsockname().port))
+    ebb.spawn(server.listen, server, 8)
+    settle()
+    local ok, message, code = other:listen(8)
+    assert.is_nil(ok)
+    assert.matches("EADDRINUSE", message)
+    assert.equal("EADDRINUSE", code)
+    server:close()
+    other:close()
+  end)
+end)
+
 describe("a stream of ebb.uv", function()
   local mine, theirs
   before_each(function() mine, theirs = pair() end)

@@ -126,8 +126,8 @@ function uv.spawn(path, options, on_exit)
 end
 
 function uv.listen(stream, backlog, on_connection)
-  if on_connection then on_connection = loop.in_task(on_connection) end
-  return kicking(luv.listen(stream, backlog, on_connection))
+  if not on_connection then return wait.connection(stream, backlog) end
+  return kicking(luv.listen(stream, backlog, loop.in_task(on_connection)))
 end
 
 function uv.new_async(callback)

@@ -122,6 +122,34 @@ function wait.event(f, position, kind, handle, ...)
   return convert(w:take(stop))
 end
 
+-- ---- connections: the next comes when one has been accepted ----
+
+local listening <const> = setmetatable({}, {__mode = "k"})
+
+local function listen(stream, backlog)
+  local arrival = {notify = ebb.sync.Notify.new()}
+  local ok, message, code = luv.listen(stream, backlog,
+                                       loop.callback(function(err)
+    arrival.err = err
+    arrival.notify:notify_one()
+  end))
+  if not ok then return nil, message, code end
+  listening[stream] = arrival
+  return arrival
+end
+
+-- Waits for a connection that can be accepted.
+function wait.connection(stream, backlog)
+  local arrival, message, code = listening[stream]
+  if not arrival then
+    arrival, message, code = listen(stream, backlog)
+    if not arrival then return nil, message, code end
+  end
+  loop.kick()
+  arrival.notify:notified()
+  return finish(arrival.err)
+end
+
 -- ---- processes ----
 
 -- luv.spawn; on_exit is a callback of luv. A process that could not be started

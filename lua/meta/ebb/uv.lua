@@ -17,7 +17,9 @@
 --   the process SIGTERM. Nothing that has come is lost or left open.
 -- * A callback runs as a task of its own: it may wait, and an error in it is a
 --   panic.
--- * `listen`, `new_async` and `new_work` need their callbacks.
+-- * `listen` without its callback waits until there is a connection to `accept`
+--   (may wait); call it again for the next.
+-- * `new_async` and `new_work` need their callbacks.
 -- * The methods of luv's objects are these functions.
 
 ---@class ebb.uv
