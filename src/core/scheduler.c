@@ -31,7 +31,6 @@ static void prefetch_sleepers(const ebb_heap *h) {
 /* Everything but file descriptors. */
 static void look_around(ebb_runtime *rt) {
   ebb_timer *timer;
-  rt->countdown = EVENT_INTERVAL;
   rt->now = ebb_clock_now(&rt->clock);
   if (atomic_load_explicit(&rt->interrupted, memory_order_relaxed) &&
       atomic_exchange(&rt->interrupted, false))
@@ -107,10 +106,13 @@ static bool tick_is_over(const ebb_runtime *rt) {
   return ebb_clock_now(&rt->clock) >= rt->tick_end;
 }
 
-/* The task to run next; NULL: the tick is over. */
+/* The task to run next; NULL: the tick is over. Only a look at everything
+   starts the count anew: a timer that is always due makes a task ready each
+   time there is none, and the loop never idle. */
 static ebb_task *next_task(ebb_runtime *rt) {
   if (rt->ticking && tick_is_over(rt)) return NULL;
   if (--rt->countdown <= 0) {
+    rt->countdown = EVENT_INTERVAL;
     look_around(rt);
     look_at_fds(rt);
   }
