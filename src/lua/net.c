@@ -29,7 +29,7 @@ int64_t net_deadline(ebb_lua *el, const net_socket *s) {
 int net_wait(lua_State *L, ebb_lua *el, net_socket *s, int events,
              int64_t deadline, const char *what, lua_KFunction k) {
   if (s->fd < 0) return -EBADF;
-  if (s->io == NULL) {
+  if (s->io == NULL || !s->io->watched) { /* ebb.io.forget may have come */
     int err = ebb_fd_watch(el->rt, s->fd, &s->io);
     if (err < 0) return err;
   }
@@ -41,7 +41,7 @@ void net_close(lua_State *L, ebb_lua *el, net_socket *s, bool reset) {
   int fd = s->fd;
   if (fd < 0) return;
   s->fd = -1;
-  if (s->io != NULL && el->rt != NULL) ebb_forget_fd(el->rt, fd);
+  if (el->rt != NULL) ebb_forget_fd(el->rt, fd); /* ebb.io.wait may wait */
   s->io = NULL;
   ebb_socket_close(fd, reset);
 }
