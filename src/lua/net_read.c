@@ -94,9 +94,22 @@ static bool look_at_end(const request *r, size_t len, answer *a) {
   return r->kind == READ_ALL || (r->kind == READ_LINE && len > 0);
 }
 
-static bool is_too_long(const request *r, size_t len) {
+/* Can a mark that begins within the limit still become complete? */
+static bool may_end(const request *r, const char *data, size_t len) {
+  if (r->kind == READ_LINE)
+    return len - 1 == r->limit && data[r->limit] == '\r';
+  if (r->kind != READ_UNTIL || len - r->limit >= r->mark_len) return false;
+  size_t from = len < r->mark_len ? 0 : len - r->mark_len + 1;
+  for (; from <= r->limit; from++)
+    if (memcmp(data + from, r->mark, len - from) == 0) return true;
+  return false;
+}
+
+static bool is_too_long(const request *r, const net_conn *c) {
+  size_t len = ebb_buffer_len(&c->in);
   if (r->kind == READ_SOME || r->kind == READ_COUNT) return false;
-  return len > r->limit;
+  if (len <= r->limit) return false;
+  return c->ended || !may_end(r, ebb_buffer_head(&c->in), len);
 }
 
 /* ---- answering ---- */
@@ -197,7 +210,7 @@ static int from_buffer(lua_State *L, net_conn *c, const request *r) {
   if (c->lost) return net_fail(L, -ENOMEM);
   if (len > 0 && look(r, ebb_buffer_head(&c->in), len, &a))
     return push_from_buffer(L, c, a);
-  if (is_too_long(r, len)) return net_fail(L, -EMSGSIZE);
+  if (is_too_long(r, c)) return net_fail(L, -EMSGSIZE);
   if (c->ended)
     return look_at_end(r, len, &a) ? push_from_buffer(L, c, a)
                                    : net_fail_end(L);
