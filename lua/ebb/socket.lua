@@ -18,7 +18,11 @@ core.select = require "ebb.socket.select"
 core.tcp, core.tcp4, core.tcp6 = tcp.tcp, tcp.tcp4, tcp.tcp6
 core.udp, core.udp4, core.udp6 = udp.udp, udp.udp4, udp.udp6
 
-function core.sleep(seconds) ebb.sleep(math.max(seconds, 0)) end
+function core.sleep(seconds)
+  local number = tonumber(seconds) or
+                 error("bad argument #1 to 'sleep' (number expected)", 2)
+  ebb.sleep(math.max(number, 0))
+end
 
 local socket = load.with("socket", {["socket.core"] = core}, "lua-socket")
 

@@ -122,9 +122,9 @@ int net_connect_unix(lua_State *L) {
   size_t len;
   const char *path = luaL_checklstring(L, 1, &len);
   lua_settop(L, 2);
+  if (!lua_isnil(L, 2)) (void)ebb_lua_check_duration(L, 2);
   lua_pushnil(L);
   lua_insert(L, AT_PORT);
-  if (!lua_isnil(L, AT_DEADLINE)) ebb_lua_check_duration(L, AT_DEADLINE);
   set_deadline(L, el);
   ebb_resolve_query *q = lua_newuserdatauv(L, sizeof *q, 0);
   q->count = 1;
