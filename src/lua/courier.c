@@ -34,11 +34,22 @@ ebb_lua *ebb_lua_courier_state(const ebb_task *t) {
 
 /* ---- packing ---- */
 
-/* stack: job, error, traceback. What cannot be sent is sent as text. */
+static int to_text(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
+/* stack: job, error, traceback. What cannot be sent is sent as text; its
+   __tostring may fail. */
 static int pack_text(lua_State *L) {
   lua_job *j = lua_touserdata(L, 1);
-  luaL_tolstring(L, 2, NULL);
+  const char *type = luaL_typename(L, 2);
+  lua_pushcfunction(L, to_text);
+  lua_pushvalue(L, 2);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK)
+    lua_pushfstring(L, "(error object is a %s value)", type);
   lua_replace(L, 2);
+  lua_settop(L, 3);
   ebb_parcel_pack(L, &j->result, 2, "error", 1);
   return 0;
 }
@@ -50,13 +61,19 @@ static int pack_values(lua_State *L) {
 }
 
 /* Calls f(job, ...) with the values above `base` on aux, which it pops. True
-   when it went well; else the error is left. */
+   when it went well; else the error is left. Others use aux as well, so that
+   nothing that is called here may wait. */
 static bool call(courier *c, lua_CFunction f, int base) {
-  lua_State *aux = c->el->aux;
+  ebb_lua *el = c->el;
+  lua_State *aux = el->aux;
+  const char *outer = el->no_wait;
+  el->no_wait = "the __tostring of an error for another thread";
   lua_pushcfunction(aux, f);
   lua_pushlightuserdata(aux, c->job);
   lua_rotate(aux, base + 1, 2);
-  return lua_pcall(aux, lua_gettop(aux) - base - 1, 0, 0) == LUA_OK;
+  bool ok = lua_pcall(aux, lua_gettop(aux) - base - 1, 0, 0) == LUA_OK;
+  el->no_wait = outer;
+  return ok;
 }
 
 /* The error and the traceback are above `base`. Without memory even for the
