@@ -104,6 +104,11 @@ local EVENTS <const> = {
                     end}
 }
 
+local function superseding(handle, started, ...)
+  if started then wait.supersede(handle) end
+  return started, ...
+end
+
 for name, kind in pairs(EVENTS) do
   local f, position = luv[name], kind[1]
   uv[name] = f and function(handle, ...)
@@ -114,7 +119,7 @@ for name, kind in pairs(EVENTS) do
     if wait.has_kept(handle) then
       loop.in_task((select(at, handle, ...)))(wait.take_kept(handle))
     end
-    return call_with_callback(f, at, handle, ...)
+    return superseding(handle, call_with_callback(f, at, handle, ...))
   end
 end
 

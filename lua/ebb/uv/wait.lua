@@ -89,11 +89,18 @@ end
 -- handle: the next one to wait gets it.
 local kept <const> = setmetatable({}, {__mode = "k"})
 
+-- The wait for whose sake a handle is started. One that was aborted gets to
+-- its end only later; it must not stop what another task has started since.
+local current <const> = setmetatable({}, {__mode = "k"})
+
 local function take_kept(handle)
   local result = kept[handle]
   kept[handle] = nil
   if result then return unpack(result, 1, result.n) end
 end
+
+-- A callback is to have the events from now on.
+function wait.supersede(handle) current[handle] = nil end
 
 function wait.has_kept(handle) return kept[handle] ~= nil end
 
@@ -108,8 +115,10 @@ function wait.event(f, position, kind, handle, ...)
     return convert(take_kept(handle))
   end
   local function keep(...) kept[handle] = pack(...) end
-  local function stop() kind.stop(handle) end
   local w <close> = new(keep)
+  local function stop()
+    if current[handle] == w then kind.stop(handle) end
+  end
   local arguments = pack(handle, ...)
   arguments[position] = loop.callback(function(...)
     if kind.is_empty and kind.is_empty(...) then return end
@@ -119,6 +128,7 @@ function wait.event(f, position, kind, handle, ...)
   local n = math.max(arguments.n, position)
   local started, message, code = f(unpack(arguments, 1, n))
   if not started then return nil, message, code end
+  current[handle] = w
   return convert(w:take(stop))
 end
 
