@@ -74,6 +74,14 @@ for name, position in pairs(REQUESTS) do
   end
 end
 
+for _, name in ipairs {"close", "tcp_close_reset"} do
+  local f = uv[name]
+  uv[name] = f and function(handle, ...)
+    if handle ~= nil then wait.cancel(handle) end
+    return f(handle, ...)
+  end
+end
+
 -- ---- events ----
 
 local function same(...) return ... end

@@ -89,7 +89,7 @@ end
 -- handle: the next one to wait gets it.
 local kept <const> = setmetatable({}, {__mode = "k"})
 
--- The wait for whose sake a handle is started. One that was aborted gets to
+-- The wait for whose sake a handle is started, until its event has come. One that was aborted gets to
 -- its end only later; it must not stop what another task has started since.
 local current <const> = setmetatable({}, {__mode = "k"})
 
@@ -97,6 +97,15 @@ local function take_kept(handle)
   local result = kept[handle]
   kept[handle] = nil
   if result then return unpack(result, 1, result.n) end
+end
+
+-- The handle is about to be closed, after which libuv says nothing more.
+function wait.cancel(handle)
+  local w = current[handle]
+  if not w then return end
+  current[handle] = nil
+  w.cancelled, w.undo = true, nil
+  w:give "ECANCELED: operation canceled"
 end
 
 -- A callback is to have the events from now on.
@@ -117,7 +126,13 @@ function wait.event(f, position, kind, handle, ...)
   local function keep(...) kept[handle] = pack(...) end
   local w <close> = new(keep)
   local function stop()
-    if current[handle] == w then kind.stop(handle) end
+    if current[handle] ~= w then return end
+    current[handle] = nil
+    kind.stop(handle)
+  end
+  local function results(...)
+    if w.cancelled then return finish(...) end
+    return convert(...)
   end
   local arguments = pack(handle, ...)
   arguments[position] = loop.callback(function(...)
@@ -129,7 +144,7 @@ function wait.event(f, position, kind, handle, ...)
   local started, message, code = f(unpack(arguments, 1, n))
   if not started then return nil, message, code end
   current[handle] = w
-  return convert(w:take(stop))
+  return results(w:take(stop))
 end
 
 -- ---- connections: the next comes when one has been accepted ----
