@@ -10,7 +10,8 @@
 -- * `read_start`, `udp_recv_start`, `timer_start`, `signal_start`,
 --   `poll_start`, `fs_event_start`, `fs_poll_start`... without their callback
 --   wait for one event, stop, and give it (may wait). At the end of a stream
---   `read_start` gives nil.
+--   `read_start` gives nil. If another task closes the handle, they give nil and
+--   a message that begins with "ECANCELED".
 -- * `spawn` without its callback waits for the end of the process, and gives
 --   its exit code and the signal that ended it (may wait).
 -- * An abort cancels the request where libuv can, stops the events, and sends
