@@ -72,14 +72,21 @@ static int drain_once(ebb_lua *el) {
 
 /* The process ends from inside a task: its variables are closed first, on
    top of its frames, which nothing will return to. A task that has finished
-   can still be the one that runs, in the report of its panic. */
+   can still be the one that runs, in the report of its panic. One that is no
+   coroutine runs Lua code all the same, in finalizers and in the __tostring
+   of errors; its values will not be seen. True when a thread was closed. */
 static bool leave_task(ebb_lua *el) {
+  ebb_task *t = el->rt->current;
+  if (owner(t) != el) return false;
   ebb_lua_task *lt = ebb_lua_current(el);
-  if (lt == NULL || lt->group->el != el) return false;
-  if (lt->task.state == EBB_RUNNING) ebb_lua_task_close(lt, NULL);
-  ebb_lua_run_end(lt);
+  if (lt == NULL) {
+    t->outcome = EBB_CANCELLED;
+  } else {
+    if (t->state == EBB_RUNNING) ebb_lua_task_close(lt, NULL);
+    ebb_lua_run_end(lt);
+  }
   ebb_root_move_here(el->rt);
-  return true;
+  return lt != NULL;
 }
 
 /* A set that nobody drives must not keep a task from its end. */
@@ -88,7 +95,7 @@ static void abort_for_good(ebb_task *t) {
   ebb_task_abort(t);
 }
 
-/* True when it was called in a task, whose thread is closed now. */
+/* True when it was called in the task of a coroutine, which is closed now. */
 static bool shut_down(ebb_lua *el) {
   if (el->rt == NULL || el->rt->current == NULL) return false;
   el->closing = true;

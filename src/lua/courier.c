@@ -80,15 +80,14 @@ static bool call(courier *c, lua_CFunction f, int base) {
    text the parcel stays empty, which says so. */
 static void send_panic(courier *c, int base) {
   lua_State *aux = c->el->aux;
-  c->job->job.outcome = EBB_PANICKED;
   lua_pushvalue(aux, base + 1);
   lua_pushvalue(aux, base + 2);
-  if (call(c, pack_values, base + 2)) {
-    lua_settop(aux, base);
-    return;
+  if (!call(c, pack_values, base + 2)) {
+    lua_settop(aux, base + 2);
+    (void)call(c, pack_text, base);
   }
-  lua_settop(aux, base + 2);
-  if (!call(c, pack_text, base)) lua_settop(aux, base);
+  lua_settop(aux, base);
+  c->job->job.outcome = EBB_PANICKED;
 }
 
 /* The one value above `base` is an error of ours. */
@@ -105,15 +104,19 @@ static void send_results(courier *c, int base) {
     return;
   }
   lua_xmove(L, aux, c->lt->count);
-  c->job->job.outcome = EBB_COMPLETED;
-  if (!call(c, pack_values, base)) send_own_error(c, base);
+  if (call(c, pack_values, base))
+    c->job->job.outcome = EBB_COMPLETED;
+  else
+    send_own_error(c, base);
 }
 
+/* What is packed may run code that ends the process, and the task with it: so
+   the job counts as cancelled until that is done. */
 static void send_outcome(courier *c) {
   lua_State *aux = c->el->aux;
   ebb_lua_task *lt = c->lt;
   int base = lua_gettop(aux);
-  c->job->job.outcome = lt->task.outcome;
+  c->job->job.outcome = EBB_CANCELLED;
   if (lt->task.outcome == EBB_PANICKED) {
     ebb_lua_push_panic(aux, lt);
     ebb_lua_push_detail(aux, c->el, lt);
