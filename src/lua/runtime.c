@@ -226,14 +226,18 @@ static int shutdown_on(lua_State *L, ebb_lua *el, int status) {
   while (!ebb_task_is_finished(t) && status != -ETIMEDOUT)
     status = ebb_lua_wait(L, el, &t->joiners, lua_tointeger(L, 2),
                           "the end of a runtime", shutdown_k);
-  const char *stuck = job_of(r)->stuck;
-  if (ebb_task_is_finished(t) && stuck[0] == '\0') {
+  /* Our own end cuts the wait off; the other thread may be writing then. */
+  const runtime_job *job = job_of(r);
+  const char *stuck = job->base.job.is_over ? job->stuck : NULL;
+  if (stuck != NULL && stuck[0] == '\0') {
     lua_pushboolean(L, 1);
     return 1;
   }
   luaL_pushfail(L);
-  if (ebb_task_is_finished(t))
+  if (stuck != NULL)
     lua_pushfstring(L, "%s still runs", stuck);
+  else if (ebb_task_is_finished(t))
+    lua_pushliteral(L, "the state that has made the runtime is being closed");
   else
     lua_pushliteral(L, "a task of the runtime runs on without waiting");
   return 2;
