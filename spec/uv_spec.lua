@@ -392,6 +392,35 @@ local function pair()
   return mine, theirs
 end
 
+describe("work of ebb.uv", function()
+  local function add(a, b) return a + b, "sum" end
+
+  it("is waited for without its second callback", function()
+    local work = uv.new_work(add)
+    assert.same({3, "sum"}, {work:queue(1, 2)})
+    assert.same({7, "sum"}, {uv.queue_work(work, 3, 4)})
+  end)
+
+  it("gives each who queues it his own results", function()
+    local work = uv.new_work(add)
+    local tasks <close> = ebb.JoinMap.new()
+    for i = 1, 20 do tasks:spawn(i, work.queue, work, i, i) end
+    for i, ok, sum in tasks.join_next, tasks do
+      assert.is_true(ok)
+      assert.equal(2 * i, sum)
+    end
+  end)
+
+  it("may lose who waits for it", function()
+    local work = uv.new_work(add)
+    local task = ebb.spawn(work.queue, work, 1, 2)
+    settle()
+    task:abort()
+    task:join()
+    assert.same({11, "sum"}, {work:queue(5, 6)})
+  end)
+end)
+
 describe("a server of ebb.uv", function()
   local function client(port, text)
     local stream = uv.new_tcp()

@@ -147,12 +147,24 @@ function uv.new_async(callback)
   return kicking(luv.new_async(callback and loop.in_task(callback)))
 end
 
+-- What new_work gives without its second callback: to queue it is to wait.
+local Work = {}
+Work.__index = Work
+
+function Work:queue(...) return wait.work(self.work, ...) end
+
 -- The first one is run by a thread of its own, in another Lua state.
 function uv.new_work(work, after)
+  if not after then return setmetatable({work = work}, Work) end
   return luv.new_work(work, loop.in_task(after))
 end
 
-for _, name in ipairs {"accept", "queue_work", "ref"} do
+function uv.queue_work(context, ...)
+  if getmetatable(context) == Work then return context:queue(...) end
+  return kicking(luv.queue_work(context, ...))
+end
+
+for _, name in ipairs {"accept", "ref"} do
   local f = luv[name]
   uv[name] = function(...) return kicking(f(...)) end
 end

@@ -175,6 +175,19 @@ function wait.connection(stream, backlog)
   return finish(arrival.err)
 end
 
+-- ---- work for a thread of libuv, which cannot be told to stop ----
+
+-- A context has one callback for whatever is queued; so each has its own.
+function wait.work(work, ...)
+  local w <close> = new()
+  local context = luv.new_work(work, loop.callback(function(...)
+    w:give(...)
+  end))
+  local ok, message, code = luv.queue_work(context, ...)
+  if not ok then return nil, message, code end
+  return w:take()
+end
+
 -- ---- processes ----
 
 -- luv.spawn; on_exit is a callback of luv. A process that could not be started

@@ -20,7 +20,9 @@
 --   panic.
 -- * `listen` without its callback waits until there is a connection to `accept`
 --   (may wait); call it again for the next.
--- * `new_async` and `new_work` need their callbacks.
+-- * `new_work` without its second callback gives something whose `queue` waits
+--   for the results (may wait); an abort does not stop the work.
+-- * `new_async` needs its callback: there is nothing to wait for.
 -- * The methods of luv's objects are these functions.
 
 ---@class ebb.uv
