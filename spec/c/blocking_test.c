@@ -367,7 +367,8 @@ static void closing_tells_what_is_stuck(void) {
   for (int i = 0; i < 2; i++) submit(&b, &held[i]);
   for (int i = 0; i < 2; i++) gate_wait(&held[i].started, 1);
   submit(&b, &waiting);
-  CHECK(ebb_blocking_close(&b, ebb_thread_now() + 1, add_stuck, &stuck) == 2);
+  int64_t deadline = ebb_clock_system() + 1;
+  CHECK(ebb_blocking_close(&b, deadline, add_stuck, &stuck) == 2);
   CHECK(stuck.count == 2);
   CHECK(stuck.works[0] == &held[0].work && stuck.works[1] == &held[1].work);
   CHECK(has_come_to(&waiting, 0, 1));

@@ -4,8 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "clock.h"
-
 #define A_MOMENT INT64_C(200000000) /* ns */
 
 int ebb_blocking_init(ebb_blocking *b) {
@@ -48,7 +46,7 @@ static void unqueue(ebb_blocking *b, ebb_work *w) {
 
 /* The lock is held. NULL: nothing came for long, or the pool is closed. */
 static ebb_work *take(ebb_blocking *b) {
-  int64_t deadline = ebb_thread_now() + b->patience;
+  int64_t deadline = ebb_clock_system() + b->patience;
   bool in_time = true;
   b->idle++;
   while (b->queued == 0 && !b->closed && in_time)

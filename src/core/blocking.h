@@ -7,6 +7,7 @@
 #ifndef EBB_CORE_BLOCKING_H
 #define EBB_CORE_BLOCKING_H
 
+#include "clock.h"
 #include "list.h"
 #include "thread.h"
 
@@ -67,7 +68,7 @@ int ebb_blocking_submit(ebb_blocking *b, ebb_work *w);
 bool ebb_blocking_withdraw(ebb_blocking *b, ebb_work *w);
 
 /* Cancels what has not started, and waits until the threads have left, until
-   `deadline` of ebb_thread_now at most. Then `stuck`, if not NULL, is called,
+   `deadline` of ebb_clock_system at most. Then `stuck`, if not NULL, is called,
    with the lock held, for the work that still runs. Returns how much there
    is. */
 unsigned ebb_blocking_close(ebb_blocking *b, int64_t deadline,

@@ -147,14 +147,6 @@ static int start_call(ebb_runtime *rt, call *c, ebb_task **out) {
   return 0;
 }
 
-/* There is no stack for the loop to go on on, but the call uses ours: all
-   there is to do is to sit it out. */
-static void sit_out(ebb_runtime *rt) {
-  enum { A_WHILE = 1000000 };
-  (void)ebb_fd_look(rt, A_WHILE);
-  if (ebb_has_mail(rt)) ebb_handle_deliver(rt);
-}
-
 /* Waits until the call is over. An abort of the running task takes it back
    if it has not begun; if it has, nothing ends this wait. Returns what came
    between. */
@@ -168,7 +160,7 @@ static int wait_for(ebb_runtime *rt, ebb_task *t) {
     err = status;
     ebb_task_abort(t);
     if (status == -ECANCELED) self->closing = true;
-    if (status == -ENOMEM) sit_out(rt);
+    if (status == -ENOMEM) ebb_sit_out(rt);
   }
   self->closing = closing;
   return err;

@@ -6,11 +6,14 @@
 #include <errno.h>
 #include <time.h>
 
-static int64_t source_now(const ebb_clock *c) {
-  if (c->source != NULL) return c->source(c->ctx);
+int64_t ebb_clock_system(void) {
   struct timespec ts;
   clock_gettime(CLOCK_MONOTONIC, &ts);
   return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static int64_t source_now(const ebb_clock *c) {
+  return c->source != NULL ? c->source(c->ctx) : ebb_clock_system();
 }
 
 int64_t ebb_clock_now(const ebb_clock *c) {

@@ -16,6 +16,9 @@ typedef struct ebb_clock {
 
 int64_t ebb_clock_now(const ebb_clock *c);
 
+/* The system's monotonic clock, whatever clock a runtime has. *any thread* */
+int64_t ebb_clock_system(void);
+
 /* 0, or -EALREADY when it is in that state. */
 int ebb_clock_stop(ebb_clock *c);
 int ebb_clock_go(ebb_clock *c);

@@ -61,24 +61,19 @@ static int make(ebb_fd_table *fds, int fd, ebb_fd **out) {
 
 /* ---- waking ---- */
 
-static void wake_all(ebb_list *list, int status) {
-  while (!ebb_list_is_empty(list))
-    ebb_task_wake(ebb_container_of(list->next, ebb_task, link), status);
-}
-
 static void wake(ebb_fd *f, int ready) {
-  if (ready & EBB_READ) wake_all(&f->readers, EBB_READ);
-  if (ready & EBB_WRITE) wake_all(&f->writers, EBB_WRITE);
-  if (ready != 0) wake_all(&f->either, ready);
+  if (ready & EBB_READ) ebb_end_waits(&f->readers, EBB_READ);
+  if (ready & EBB_WRITE) ebb_end_waits(&f->writers, EBB_WRITE);
+  if (ready != 0) ebb_end_waits(&f->either, ready);
 }
 
 /* What the number stood for is gone. */
 static void retire(ebb_fd *f) {
   f->watched = f->hung_up = false;
   f->generation++;
-  wake_all(&f->readers, EBB_GONE);
-  wake_all(&f->writers, EBB_GONE);
-  wake_all(&f->either, EBB_GONE);
+  ebb_end_waits(&f->readers, EBB_GONE);
+  ebb_end_waits(&f->writers, EBB_GONE);
+  ebb_end_waits(&f->either, EBB_GONE);
 }
 
 static uint64_t tag_of(const ebb_fd *f) {

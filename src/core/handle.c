@@ -23,11 +23,11 @@ static void release_owner(void *h) { ebb_handle_release(h); }
 
 /* The first runtime of a process that is numbered goes on counting ids as it
    did before. The others may have tasks with such ids. */
-static void number(ebb_runtime *rt) {
+static void number(ebb_handle *h, ebb_runtime *rt) {
   static _Atomic uint64_t last;
-  rt->number = atomic_fetch_add(&last, 1) + 1;
-  rt->numbered_at = rt->last_id;
-  rt->last_id += (rt->number - 1) % NUMBERS << ID_BITS;
+  h->number = atomic_fetch_add(&last, 1) + 1;
+  h->taken = rt->last_id;
+  rt->last_id += (h->number - 1) % NUMBERS << ID_BITS;
 }
 
 static int init(ebb_handle *h, ebb_runtime *rt) {
@@ -59,9 +59,7 @@ int ebb_handle_get(ebb_runtime *rt, ebb_handle **out) {
       free(h);
       return err;
     }
-    number(rt);
-    h->number = rt->number;
-    h->taken = rt->numbered_at;
+    number(h, rt);
     rt->handle = h;
   }
   *out = rt->handle;

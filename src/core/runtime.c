@@ -94,7 +94,7 @@ static int drain(ebb_runtime *rt) {
 static unsigned close_handle(ebb_runtime *rt, const ebb_shutdown *s) {
   if (rt->handle == NULL) return 0;
   unsigned left = ebb_blocking_close(
-      &rt->handle->pool, ebb_time_add(ebb_thread_now(), s->timeout),
+      &rt->handle->pool, ebb_time_add(ebb_clock_system(), s->timeout),
       s->stuck, s->ctx);
   ebb_handle_close(rt->handle);
   ebb_handle_release(rt->handle);

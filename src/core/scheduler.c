@@ -237,6 +237,12 @@ int ebb_yield(ebb_runtime *rt) {
   return t->status;
 }
 
+void ebb_sit_out(ebb_runtime *rt) {
+  enum { A_MOMENT = 1000000 };
+  (void)ebb_fd_look(rt, A_MOMENT);
+  if (ebb_has_mail(rt)) ebb_handle_deliver(rt);
+}
+
 int ebb_coop(ebb_runtime *rt) {
   if (ebb_wait_is_cut(rt)) return -ECANCELED;
   int err = 0;

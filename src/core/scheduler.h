@@ -20,6 +20,10 @@ int ebb_wait(ebb_runtime *rt, ebb_list *list, int64_t deadline,
 /* The same to the back of the run queue. */
 int ebb_yield(ebb_runtime *rt);
 
+/* For who must not return although there is no stack for the loop to go on
+   on: waits a moment for events, and takes the mail. */
+void ebb_sit_out(ebb_runtime *rt);
+
 /* Takes 1 of the budget, yielding first when none is left. */
 int ebb_coop(ebb_runtime *rt);
 

@@ -34,7 +34,7 @@ void ebb_task_set_id(ebb_task *t, ebb_id id) {
   assert(t->state == EBB_NEW && t->set == NULL);
   ebb_table_remove(tasks, t->id_slot);
   t->id = id;
-  if (t->rt->number == 0 && t->rt->last_id < id) t->rt->last_id = id;
+  if (t->rt->handle == NULL && t->rt->last_id < id) t->rt->last_id = id;
   t->id_slot = ebb_table_insert(tasks, (uint32_t)id, EBB_KEY_INT(id), t);
 }
 
@@ -182,9 +182,9 @@ void ebb_task_hasten(ebb_task *t) {
   ebb_list_push(t->rt->ready.next, &t->link);
 }
 
-void ebb_wake_all(ebb_list *list) {
+void ebb_end_waits(ebb_list *list, int status) {
   while (!ebb_list_is_empty(list))
-    ebb_task_wake(ebb_container_of(list->next, ebb_task, link), 0);
+    ebb_task_wake(ebb_container_of(list->next, ebb_task, link), status);
 }
 
 /* ---- the budget ---- */

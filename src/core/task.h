@@ -132,8 +132,6 @@ struct ebb_runtime {
   ebb_task *current;  /* NULL only inside the loop itself */
   ebb_stack *stack;   /* the pool stack that runs; NULL: the native one */
 
-  uint64_t number;    /* see handle.c; 0: none yet */
-  ebb_id numbered_at; /* last_id at that time */
   ebb_id last_id;
   int64_t now; /* when the loop last looked at the clock */
   uint32_t ready_count;
@@ -213,8 +211,10 @@ void ebb_task_leave_line(ebb_task *t);
 /* A ready task is the next to run; does nothing to any other. */
 void ebb_task_hasten(ebb_task *t);
 
-/* Ends the wait of every task in the list. */
-void ebb_wake_all(ebb_list *list);
+/* Ends the wait of every task in the list, with a status; or with 0. */
+void ebb_end_waits(ebb_list *list, int status);
+
+static inline void ebb_wake_all(ebb_list *list) { ebb_end_waits(list, 0); }
 
 /* What a turn of the task begins with. */
 static inline int ebb_full_budget(const ebb_task *t) {

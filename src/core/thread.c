@@ -50,12 +50,6 @@ bool ebb_cond_wait(ebb_cond *c, ebb_mutex *m, int64_t deadline) {
   return pthread_cond_timedwait(c, m, &ts) != ETIMEDOUT;
 }
 
-int64_t ebb_thread_now(void) {
-  struct timespec ts;
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 typedef struct start {
   void (*run)(void *arg);
   void *arg;

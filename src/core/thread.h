@@ -26,12 +26,9 @@ void ebb_cond_signal(ebb_cond *c);
 void ebb_cond_broadcast(ebb_cond *c);
 
 /* Waits for a signal, the lock being held, until `deadline` of
-   ebb_thread_now; EBB_NEVER has no limit. May return without any signal.
+   ebb_clock_system; EBB_NEVER has no limit. May return without any signal.
    False: the deadline came. */
 bool ebb_cond_wait(ebb_cond *c, ebb_mutex *m, int64_t deadline);
-
-/* Monotonic ns, whatever clock a runtime has. */
-int64_t ebb_thread_now(void);
 
 /* Starts a detached thread, in which all signals are blocked: handlers run
    where they always did. 0 or a negative errno (-EAGAIN: the system has no

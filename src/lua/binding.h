@@ -232,8 +232,10 @@ _Noreturn void ebb_lua_raise(lua_State *L, int err);
 /* luaL_error, for where the compiler has to know that it does not return. */
 _Noreturn void ebb_lua_error(lua_State *L, const char *format, ...);
 
-/* The ebb_lua of a state, made if there is none; pushes its userdata. */
+/* The ebb_lua of a state, made if there is none; pushes its userdata, or does
+   not. Raise errors. */
 ebb_lua *ebb_lua_get(lua_State *L);
+ebb_lua *ebb_lua_of(lua_State *L);
 
 /* ---- thread.c: anchors and recycling ---- */
 
@@ -335,6 +337,10 @@ void ebb_lua_push_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
 /* Pushes `true, values...` or `false, JoinError` and returns how many. The
    task must have finished; it keeps what it has. Raises errors. */
 int ebb_lua_push_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+
+/* Turns that into the values alone: returns how many of `count` are left, or
+   raises what the task has raised; a JoinError if it was cancelled. */
+int ebb_lua_unwrap_result(lua_State *L, ebb_lua_task *lt, int count);
 
 /* Pushes a task's JoinError, the same one each time. Raises errors. */
 void ebb_lua_push_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt);

@@ -60,19 +60,13 @@ typedef struct handle {
   bool foreign;       /* the port is another state's */
 } handle;
 
-static ebb_lua *find(lua_State *L) {
-  ebb_lua *el = ebb_lua_get(L);
-  lua_pop(L, 1);
-  return el;
-}
-
 ebb_lua_port *ebb_lua_to_port(lua_State *L, int arg) {
-  handle *h = ebb_lua_is(L, find(L), arg, CLASS_HANDLE);
+  handle *h = ebb_lua_is(L, ebb_lua_of(L), arg, CLASS_HANDLE);
   return h != NULL ? h->port : NULL;
 }
 
 void ebb_lua_push_handle(lua_State *L, ebb_lua_port *port) {
-  ebb_lua *el = find(L);
+  ebb_lua *el = ebb_lua_of(L);
   handle *h = ebb_lua_new_object(L, el, CLASS_HANDLE, sizeof *h, 0);
   h->foreign = port != el->port;
   if (h->foreign) el->has_foreign = true;

@@ -39,9 +39,13 @@ void ebb_lua_describe_work(ebb_work *w, char *text, size_t size) {
   const ebb_job *job = ebb_container_of(w, ebb_job, work);
   const lua_job *j = (const lua_job *)job;
   bool is_lua = job->ops->free == ebb_lua_job_free;
-  snprintf(text, size, "%s %llu%s%s%s", is_lua ? j->kind : "blocking task",
-           (unsigned long long)job->id, is_lua && j->name ? " \"" : "",
-           is_lua && j->name ? j->name : "", is_lua && j->name ? "\"" : "");
+  const char *kind = is_lua ? j->kind : "blocking task";
+  const char *name = is_lua ? j->name : NULL;
+  unsigned long long id = job->id;
+  if (name != NULL)
+    snprintf(text, size, "%s %llu \"%s\"", kind, id, name);
+  else
+    snprintf(text, size, "%s %llu", kind, id);
 }
 
 /* The state may have been closed while its runtime, an engine's, goes on. */
@@ -86,10 +90,12 @@ lua_job *ebb_lua_carried_job(lua_State *L, ebb_lua *el, int arg) {
   return j;
 }
 
-static char *copy_name(const char *name) {
+void ebb_lua_job_set_name(lua_State *L, lua_job *j, const char *name) {
+  if (name == NULL) return;
   size_t size = strlen(name) + 1;
-  char *copy = malloc(size);
-  return copy == NULL ? NULL : memcpy(copy, name, size);
+  j->name = malloc(size);
+  if (j->name == NULL) ebb_lua_raise(L, -ENOMEM);
+  memcpy(j->name, name, size);
 }
 
 static lua_job *new_job(lua_State *L, ebb_lua *el, ebb_lua_port *port,
@@ -122,11 +128,7 @@ void ebb_lua_push_job(lua_State *L, ebb_lua *el, ebb_lua_port *port,
     lua_rotate(L, body + 1, 2);
   }
   c->job = new_job(L, el, port, blocking);
-  const char *name = ebb_lua_name_of(L);
-  if (name != NULL) {
-    c->job->name = copy_name(name);
-    if (c->job->name == NULL) ebb_lua_raise(L, -ENOMEM);
-  }
+  ebb_lua_job_set_name(L, c->job, ebb_lua_name_of(L));
   ebb_parcel_pack(L, &c->job->call, body + 1, "argument", blocking ? -2 : 0);
   lua_settop(L, body);
 }

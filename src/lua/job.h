@@ -46,6 +46,9 @@ void ebb_lua_job_init(lua_job *j, const ebb_job_ops *ops, ebb_lua *el,
 void ebb_lua_push_carrier(lua_State *L, ebb_lua *el);
 void ebb_lua_carry(lua_State *L, int carrier, lua_job *j);
 
+/* Gives a job a copy of a name; NULL: it has none. Raises errors. */
+void ebb_lua_job_set_name(lua_State *L, lua_job *j, const char *name);
+
 /* Frees a job, which is in a block from malloc. */
 void ebb_lua_job_free(ebb_job *job);
 

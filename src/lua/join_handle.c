@@ -191,10 +191,8 @@ static int in_place_k(lua_State *L, int status, lua_KContext ctx);
 /* stack: handle -> values... */
 static int in_place_on(lua_State *L, ebb_lua *el) {
   int count = join_on(L, el, in_place_k);
-  if (lua_toboolean(L, -count)) return count - 1;
   ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
-  if (lt->task.outcome == EBB_PANICKED) ebb_lua_push_panic(L, lt);
-  return lua_error(L);
+  return ebb_lua_unwrap_result(L, lt, count);
 }
 
 static int in_place_k(lua_State *L, int status, lua_KContext ctx) {

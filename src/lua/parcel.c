@@ -313,8 +313,7 @@ static int pack(lua_State *L) {
 void ebb_parcel_pack(lua_State *L, ebb_parcel *p, int first,
                      const char *what, int number) {
   packer k = {
-      .el = ebb_lua_get(L), .p = p, .what = what, .number = number};
-  lua_pop(L, 1);
+      .el = ebb_lua_of(L), .p = p, .what = what, .number = number};
   int count = lua_gettop(L) - first + 1;
   luaL_checkstack(L, count + 3, "too many values to send");
   *p = (ebb_parcel){0};

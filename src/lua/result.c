@@ -85,6 +85,12 @@ int ebb_lua_push_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   return completed ? 1 + lt->count : 2;
 }
 
+int ebb_lua_unwrap_result(lua_State *L, ebb_lua_task *lt, int count) {
+  if (lt->task.outcome == EBB_COMPLETED) return count - 1;
+  if (lt->task.outcome == EBB_PANICKED) ebb_lua_push_panic(L, lt);
+  return lua_error(L);
+}
+
 /* ---- the class ---- */
 
 static join_error *check_error(lua_State *L) {

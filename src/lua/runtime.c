@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "job.h"
 #include "spawn.h"
@@ -41,14 +40,13 @@ static void note_stuck(void *ctx, ebb_work *w) {
 
 /* Word from elsewhere can always come, so it never waits in vain. */
 static void run(ebb_job *job, ebb_worker *worker) {
-  enum { A_WHILE = 1000000 };
   runtime_job *r = (runtime_job *)job;
   ebb_runtime *rt = r->el->rt;
   (void)worker;
   rt->wakers++;
   while (!r->stopped) {
     int err = ebb_wait(rt, NULL, EBB_NEVER, "its shutdown");
-    if (err == -ENOMEM) (void)ebb_fd_look(rt, A_WHILE);
+    if (err == -ENOMEM) ebb_sit_out(rt);
   }
   rt->wakers--;
   r->el->shutdown_timeout = r->timeout;
@@ -140,14 +138,6 @@ static runtime_job *new_job(lua_State *L, ebb_lua *el, runtime *r,
   return job;
 }
 
-static void name_job(lua_State *L, runtime_job *job, const char *name) {
-  if (name == NULL) return;
-  size_t size = strlen(name) + 1;
-  job->base.name = malloc(size);
-  if (job->base.name == NULL) ebb_lua_raise(L, -ENOMEM);
-  memcpy(job->base.name, name, size);
-}
-
 /* stack: options, the name, Runtime */
 static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
                   unsigned threads) {
@@ -155,7 +145,7 @@ static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
   there->rt->max_blocking_threads = threads;
   ebb_lua_push_carrier(L, el);
   runtime_job *job = new_job(L, el, r, there);
-  name_job(L, job, name);
+  ebb_lua_job_set_name(L, &job->base, name);
   lua_pushnil(L);
   ebb_lua_stored(L, el, STORE_ANCHORS);
   ebb_lua_thread_take(L, el);

@@ -65,10 +65,7 @@ void ebb_lua_scope_let_go(ebb_lua_scope *s, ebb_task *t) {
 
 int ebb_lua_scope_results(lua_State *L, ebb_lua_scope *s, ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
-  int count = ebb_lua_push_result(L, s->el, lt);
-  if (t->outcome == EBB_COMPLETED) return count - 1;
-  if (t->outcome == EBB_PANICKED) ebb_lua_push_panic(L, lt);
-  return lua_error(L);
+  return ebb_lua_unwrap_result(L, lt, ebb_lua_push_result(L, s->el, lt));
 }
 
 void ebb_lua_scope_shield(ebb_lua_scope *s) {

@@ -249,6 +249,12 @@ ebb_lua *ebb_lua_get(lua_State *L) {
   return new_state(L, NULL);
 }
 
+ebb_lua *ebb_lua_of(lua_State *L) {
+  ebb_lua *el = ebb_lua_get(L);
+  lua_pop(L, 1);
+  return el;
+}
+
 static int attach(lua_State *L) {
   new_state(L, lua_touserdata(L, 1));
   return 0;
@@ -266,9 +272,7 @@ int ebb_lua_attach(lua_State *L, ebb_runtime *rt) {
 }
 
 ebb_runtime *ebb_lua_runtime(lua_State *L) {
-  ebb_runtime *rt = ebb_lua_get(L)->rt;
-  lua_pop(L, 1);
-  return rt;
+  return ebb_lua_of(L)->rt;
 }
 
 lua_State *ebb_lua_thread(const ebb_task *t) {

@@ -87,11 +87,10 @@ static void tidy_up(lua_State *L, ebb_lua *el) {
    made are done. When nothing can end their waits, the job is told, as a main
    chunk would be. */
 static void drive(ebb_lua *el, ebb_task *t) {
-  enum { A_WHILE = 1000000 };
   while (!ebb_task_is_finished(t)) {
     int err = ebb_task_join(t, EBB_NEVER, NULL);
     if (err == -EDEADLK) ebb_break_waits(el->rt);
-    if (err == -ENOMEM) (void)ebb_fd_look(el->rt, A_WHILE);
+    if (err == -ENOMEM) ebb_sit_out(el->rt);
   }
 }
 
@@ -100,8 +99,7 @@ void ebb_lua_worker_run(ebb_job *job, ebb_worker *worker) {
   lua_State *L = state_of(worker);
   job->outcome = EBB_PANICKED; /* for want of memory */
   if (L == NULL) return;
-  ebb_lua *el = ebb_lua_get(L);
-  lua_pop(L, 1);
+  ebb_lua *el = ebb_lua_of(L);
   ebb_task *t = ebb_lua_courier_new(el, j);
   if (t == NULL) return;
   job->outcome = EBB_CANCELLED;
