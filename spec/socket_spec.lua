@@ -611,15 +611,8 @@ describe("ebb.socket.patch", function()
 
     setup(function()
       directory = programs.directory()
-      local key, certificate = directory .. "/key", directory .. "/certificate"
-      assert(os.execute(("env -u LD_PRELOAD openssl req -x509 -newkey " ..
-        "rsa:2048 -nodes -keyout %s -out %s -days 2 -subj /CN=localhost " ..
-        "2>/dev/null"):format(key, certificate)))
-      port = programs.free_port()
-      server = programs.start({
-        "openssl", "s_server", "-accept", "127.0.0.1:" .. port, "-key", key,
-        "-cert", certificate, "-www"
-      }, "^ACCEPT")
+      server = programs.tls_server(directory)
+      port = server.found
     end)
     teardown(function()
       server:stop()

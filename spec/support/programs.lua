@@ -115,6 +115,22 @@ function programs.http_server(directory)
   return programs.start(words, "^port (%d+)")
 end
 
+-- Speaks HTTPS; `found` is its port. Its certificate comes to be in the file
+-- "certificate" of the directory.
+function programs.tls_server(directory)
+  local key, certificate = directory .. "/key", directory .. "/certificate"
+  assert(os.execute(("env -u LD_PRELOAD openssl req -x509 -newkey " ..
+    "rsa:2048 -nodes -keyout %s -out %s -days 2 -subj /CN=localhost " ..
+    "2>/dev/null"):format(key, certificate)))
+  local port = programs.free_port()
+  local process = programs.start({
+    "openssl", "s_server", "-accept", "127.0.0.1:" .. port, "-key", key,
+    "-cert", certificate, "-www"
+  }, "^ACCEPT")
+  process.found = port
+  return process
+end
+
 function programs.redis_server(directory)
   local port = programs.free_port()
   local process = programs.start({
