@@ -8,26 +8,27 @@
 
 /* ---- objects ---- */
 
-void *net_new(lua_State *L, ebb_lua *el, ebb_lua_class class, size_t size) {
+void *ebb_lua_net_new(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                      size_t size) {
   net_socket *s = ebb_lua_new_object(L, el, class, size, 1);
   s->fd = -1;
   s->timeout = EBB_NEVER;
   return s;
 }
 
-net_conn *net_new_conn(lua_State *L, ebb_lua *el) {
-  net_conn *c = net_new(L, el, CLASS_NET_CONN, sizeof *c);
+net_conn *ebb_lua_net_new_conn(lua_State *L, ebb_lua *el) {
+  net_conn *c = ebb_lua_net_new(L, el, CLASS_NET_CONN, sizeof *c);
   ebb_list_init(&c->turns);
   return c;
 }
 
-int64_t net_deadline(ebb_lua *el, const net_socket *s) {
+int64_t ebb_lua_net_deadline(ebb_lua *el, const net_socket *s) {
   if (s->timeout == EBB_NEVER) return EBB_NEVER;
   return ebb_time_add(ebb_now(el->rt), s->timeout);
 }
 
-int net_wait(lua_State *L, ebb_lua *el, net_socket *s, int events,
-             int64_t deadline, const char *what, lua_KFunction k) {
+int ebb_lua_net_wait(lua_State *L, ebb_lua *el, net_socket *s, int events,
+                     int64_t deadline, const char *what, lua_KFunction k) {
   if (s->fd < 0) return -EBADF;
   if (s->io == NULL || !s->io->watched) { /* ebb.io.forget may have come */
     int err = ebb_fd_watch(el->rt, s->fd, &s->io);
@@ -36,7 +37,7 @@ int net_wait(lua_State *L, ebb_lua *el, net_socket *s, int events,
   return ebb_lua_wait(L, el, ebb_fd_waiters(s->io, events), deadline, what, k);
 }
 
-void net_close(lua_State *L, ebb_lua *el, net_socket *s, bool reset) {
+void ebb_lua_net_close(lua_State *L, ebb_lua *el, net_socket *s, bool reset) {
   (void)L;
   int fd = s->fd;
   if (fd < 0) return;
@@ -55,7 +56,7 @@ static int push_failure(lua_State *L, const char *message, const char *code) {
   return 3;
 }
 
-int net_fail(lua_State *L, int err) {
+int ebb_lua_net_fail(lua_State *L, int err) {
   const char *code;
   if (err == -EBADF) return push_failure(L, "closed", "EBADF");
   if (err == -ETIMEDOUT) return push_failure(L, "timeout", "ETIMEDOUT");
@@ -68,9 +69,11 @@ int net_fail(lua_State *L, int err) {
   return push_failure(L, strerror(-err), code);
 }
 
-int net_fail_end(lua_State *L) { return push_failure(L, "closed", "EOF"); }
+int ebb_lua_net_fail_end(lua_State *L) {
+  return push_failure(L, "closed", "EOF");
+}
 
-int net_push_address(lua_State *L, const ebb_address *a) {
+int ebb_lua_net_push_address(lua_State *L, const ebb_address *a) {
   char text[EBB_ADDRESS_TEXT];
   int port;
   size_t len = ebb_address_text(a, text, &port);
@@ -82,8 +85,8 @@ int net_push_address(lua_State *L, const ebb_address *a) {
 
 /* ---- hosts ---- */
 
-ebb_resolve_query *net_push_query(lua_State *L, int arg, bool passive,
-                                  bool datagram) {
+ebb_resolve_query *ebb_lua_net_push_query(lua_State *L, int arg, bool passive,
+                                          bool datagram) {
   bool any = passive && lua_isnoneornil(L, arg);
   const char *host = any ? NULL : luaL_checkstring(L, arg);
   lua_Integer port = luaL_checkinteger(L, arg + 1);
@@ -98,7 +101,7 @@ ebb_resolve_query *net_push_query(lua_State *L, int arg, bool passive,
   return q;
 }
 
-int net_resolve(lua_State *L, ebb_lua *el, int arg) {
+int ebb_lua_net_resolve(lua_State *L, ebb_lua *el, int arg) {
   ebb_resolve_query *q = lua_touserdata(L, arg);
   if (ebb_resolve_number(q)) return 0;
   int status = ebb_lua_in_place(L, el, ebb_resolve_name, q);
@@ -122,13 +125,12 @@ static int get_fd(lua_State *L) {
 static int local_name(lua_State *L) {
   ebb_address a;
   int err = ebb_socket_local(check_socket(L)->fd, &a);
-  return err < 0 ? net_fail(L, err) : net_push_address(L, &a);
+  return err < 0 ? ebb_lua_net_fail(L, err) : ebb_lua_net_push_address(L, &a);
 }
 
 static int set_timeout(lua_State *L) {
   net_socket *s = check_socket(L);
-  s->timeout =
-      lua_isnoneornil(L, 2) ? EBB_NEVER : ebb_lua_check_duration(L, 2);
+  s->timeout = lua_isnoneornil(L, 2) ? EBB_NEVER : ebb_lua_check_duration(L, 2);
   return 0;
 }
 
@@ -150,9 +152,9 @@ static void set_functions(lua_State *L, ebb_lua *el, ebb_lua_class class,
   luaL_setfuncs(L, functions, 2);
 }
 
-void net_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                      const char *name, const luaL_Reg *methods,
-                      lua_CFunction close) {
+void ebb_lua_net_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                              const char *name, const luaL_Reg *methods,
+                              lua_CFunction close) {
   static const luaL_Reg shared[] = {{"getfd", get_fd},
                                     {"local_name", local_name},
                                     {"set_timeout", set_timeout},
@@ -174,30 +176,31 @@ void net_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
 /* Two connections whose other ends they are. */
 static int pair(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  net_conn *a = net_new_conn(L, el), *b = net_new_conn(L, el);
+  net_conn *a = ebb_lua_net_new_conn(L, el), *b = ebb_lua_net_new_conn(L, el);
   int fds[2];
   int err = ebb_socket_pair(fds);
-  if (err < 0) return net_fail(L, err);
+  if (err < 0) return ebb_lua_net_fail(L, err);
   a->s.fd = fds[0];
   b->s.fd = fds[1];
   return 2;
 }
 
 void ebb_lua_define_net(lua_State *L, ebb_lua *el) {
-  net_define_conn(L, el);
-  net_define_guard(L, el);
-  net_define_listener(L, el);
-  net_define_udp(L, el);
+  ebb_lua_net_define_conn(L, el);
+  ebb_lua_net_define_guard(L, el);
+  ebb_lua_net_define_listener(L, el);
+  ebb_lua_net_define_udp(L, el);
 }
 
 void ebb_lua_open_net(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg functions[] = {{"connect", net_connect},
-                                       {"connect_unix", net_connect_unix},
-                                       {"listen", net_listen},
-                                       {"listen_unix", net_listen_unix},
-                                       {"pair", pair},
-                                       {"udp", net_udp},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"connect", ebb_lua_net_connect},
+      {"connect_unix", ebb_lua_net_connect_unix},
+      {"listen", ebb_lua_net_listen},
+      {"listen_unix", ebb_lua_net_listen_unix},
+      {"pair", pair},
+      {"udp", ebb_lua_net_udp},
+      {NULL, NULL}};
   lua_newtable(L);
   ebb_lua_stored(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);

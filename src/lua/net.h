@@ -32,89 +32,91 @@ typedef struct net_conn {
 /* ---- net.c ---- */
 
 /* An object of a class that begins with a net_socket, pushed. */
-void *net_new(lua_State *L, ebb_lua *el, ebb_lua_class class, size_t size);
+void *ebb_lua_net_new(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                      size_t size);
 
 /* A connection without a socket, pushed. */
-net_conn *net_new_conn(lua_State *L, ebb_lua *el);
+net_conn *ebb_lua_net_new_conn(lua_State *L, ebb_lua *el);
 
 /* When a call that begins now must end. */
-int64_t net_deadline(ebb_lua *el, const net_socket *s);
+int64_t ebb_lua_net_deadline(ebb_lua *el, const net_socket *s);
 
 /* Would a try to do it not be sure to end with EAGAIN? */
-static inline bool net_may_try(const net_socket *s, int events) {
+static inline bool ebb_lua_net_may_try(const net_socket *s, int events) {
   return s->io == NULL || (s->io->ready & events) != 0;
 }
 
 /* A try has ended with EAGAIN, or shown that the next one would. */
-static inline void net_clear(net_socket *s, int events) {
+static inline void ebb_lua_net_clear(net_socket *s, int events) {
   if (s->io != NULL) ebb_fd_clear(s->io, events);
 }
 
 /* Waits as ebb_lua_wait until it is worth a try. Gives also -EBADF when the
-   socket was closed, or another error that net_fail can tell. */
-int net_wait(lua_State *L, ebb_lua *el, net_socket *s, int events,
-             int64_t deadline, const char *what, lua_KFunction k);
+   socket was closed, or another error that ebb_lua_net_fail can tell. */
+int ebb_lua_net_wait(lua_State *L, ebb_lua *el, net_socket *s, int events,
+                     int64_t deadline, const char *what, lua_KFunction k);
 
 /* Is this status of a wait the end of the call? */
-static inline bool net_is_over(int status) {
+static inline bool ebb_lua_net_is_over(int status) {
   return status < 0 && status != -EINTR;
 }
 
 /* Pushes nil, message, code for a negative errno; -ETIMEDOUT is "timeout",
    -EBADF "closed". */
-int net_fail(lua_State *L, int err);
+int ebb_lua_net_fail(lua_State *L, int err);
 
 /* The same for the end of a stream. */
-int net_fail_end(lua_State *L);
+int ebb_lua_net_fail_end(lua_State *L);
 
 /* Pushes the text of an address and, unless it is a path, the port. */
-int net_push_address(lua_State *L, const ebb_address *a);
+int ebb_lua_net_push_address(lua_State *L, const ebb_address *a);
 
 /* Answers the query in a userdata at `arg`, off the loop's thread when it is
    about a name. 0 or -EINTR: ask again. */
-int net_resolve(lua_State *L, ebb_lua *el, int arg);
+int ebb_lua_net_resolve(lua_State *L, ebb_lua *el, int arg);
 
 /* Pushes a query about the host and the port at index `arg` and arg + 1;
    nil or "*" as host is NULL, where `passive`. */
-ebb_resolve_query *net_push_query(lua_State *L, int arg, bool passive,
-                                  bool datagram);
+ebb_resolve_query *ebb_lua_net_push_query(lua_State *L, int arg, bool passive,
+                                          bool datagram);
 
 /* Closes a socket of any class, waking who waits for it. */
-void net_close(lua_State *L, ebb_lua *el, net_socket *s, bool reset);
+void ebb_lua_net_close(lua_State *L, ebb_lua *el, net_socket *s, bool reset);
 
 /* Adds what all classes have to the one just defined: close, getfd,
    local_name, set_timeout, and the metamethods. `close` closes the object at
    index 1. */
-void net_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                      const char *name, const luaL_Reg *methods,
-                      lua_CFunction close);
+void ebb_lua_net_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                              const char *name, const luaL_Reg *methods,
+                              lua_CFunction close);
 
 /* ---- the classes ---- */
 
-void net_define_conn(lua_State *L, ebb_lua *el);
-void net_define_guard(lua_State *L, ebb_lua *el);
-void net_define_listener(lua_State *L, ebb_lua *el);
-void net_define_udp(lua_State *L, ebb_lua *el);
+void ebb_lua_net_define_conn(lua_State *L, ebb_lua *el);
+void ebb_lua_net_define_guard(lua_State *L, ebb_lua *el);
+void ebb_lua_net_define_listener(lua_State *L, ebb_lua *el);
+void ebb_lua_net_define_udp(lua_State *L, ebb_lua *el);
 
 /* Methods in files of their own. */
-int net_conn_lines(lua_State *L);
-int net_conn_read(lua_State *L);
-int net_conn_read_some(lua_State *L);
-int net_conn_write(lua_State *L);
+int ebb_lua_net_conn_lines(lua_State *L);
+int ebb_lua_net_conn_read(lua_State *L);
+int ebb_lua_net_conn_read_some(lua_State *L);
+int ebb_lua_net_conn_write(lua_State *L);
 
 /* Functions of the module. */
-int net_connect(lua_State *L);
-int net_connect_unix(lua_State *L);
-int net_listen(lua_State *L);
-int net_listen_unix(lua_State *L);
-int net_udp(lua_State *L);
+int ebb_lua_net_connect(lua_State *L);
+int ebb_lua_net_connect_unix(lua_State *L);
+int ebb_lua_net_listen(lua_State *L);
+int ebb_lua_net_listen_unix(lua_State *L);
+int ebb_lua_net_udp(lua_State *L);
 
-static inline net_conn *net_check_conn(lua_State *L, ebb_lua *el, int arg) {
+static inline net_conn *ebb_lua_net_check_conn(lua_State *L, ebb_lua *el,
+                                               int arg) {
   return ebb_lua_check(L, el, arg, CLASS_NET_CONN);
 }
 
 /* The allocator of the state, for buffers. */
-static inline ebb_alloc net_alloc(lua_State *L) {
+static inline ebb_alloc ebb_lua_net_alloc(lua_State *L) {
   ebb_alloc alloc;
   alloc.fn = lua_getallocf(L, &alloc.ctx);
   return alloc;

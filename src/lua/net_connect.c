@@ -60,7 +60,7 @@ static int end_attempt(lua_State *L, ebb_lua *el, net_conn *attempt) {
     return -EINPROGRESS;
   if (err == 0) return 0;
   set(L, AT_ERROR, err);
-  net_close(L, el, &attempt->s, false);
+  ebb_lua_net_close(L, el, &attempt->s, false);
   return begin_next(L, attempt);
 }
 
@@ -69,12 +69,13 @@ static int connect_k(lua_State *L, int status, lua_KContext ctx);
 static int connect_on(lua_State *L, ebb_lua *el, int status) {
   net_conn *attempt = lua_touserdata(L, AT_ATTEMPT);
   while (status != 0) {
-    if (net_is_over(status) && status != -EINPROGRESS)
-      return net_fail(L, status);
+    if (ebb_lua_net_is_over(status) && status != -EINPROGRESS)
+      return ebb_lua_net_fail(L, status);
     if (status != -EINPROGRESS) status = end_attempt(L, el, attempt);
     if (status == -EINPROGRESS)
-      status = net_wait(L, el, &attempt->s, EBB_WRITE,
-                        lua_tointeger(L, AT_DEADLINE), "connect", connect_k);
+      status =
+          ebb_lua_net_wait(L, el, &attempt->s, EBB_WRITE,
+                           lua_tointeger(L, AT_DEADLINE), "connect", connect_k);
   }
   return finish(L);
 }
@@ -90,11 +91,11 @@ static int connect_k(lua_State *L, int status, lua_KContext ctx) {
 /* stack: host, port, deadline, query */
 static int connect_start(lua_State *L, ebb_lua *el) {
   const ebb_resolve_query *q = lua_touserdata(L, AT_QUERY);
-  if (q->count < 0) return net_fail(L, q->count);
-  net_new_conn(L, el);
+  if (q->count < 0) return ebb_lua_net_fail(L, q->count);
+  ebb_lua_net_new_conn(L, el);
   lua_pushinteger(L, 0);
   lua_pushinteger(L, -EHOSTUNREACH);
-  net_conn *attempt = net_new_conn(L, el);
+  net_conn *attempt = ebb_lua_net_new_conn(L, el);
   lua_toclose(L, AT_ATTEMPT);
   return connect_on(L, el, begin_next(L, attempt));
 }
@@ -103,21 +104,21 @@ static int connect_start(lua_State *L, ebb_lua *el) {
 static void set_deadline(lua_State *L, ebb_lua *el) {
   int64_t deadline = EBB_NEVER;
   if (!lua_isnoneornil(L, AT_DEADLINE))
-    deadline = ebb_time_add(ebb_now(el->rt),
-                            ebb_lua_check_duration(L, AT_DEADLINE));
+    deadline =
+        ebb_time_add(ebb_now(el->rt), ebb_lua_check_duration(L, AT_DEADLINE));
   lua_settop(L, AT_DEADLINE);
   set(L, AT_DEADLINE, deadline);
 }
 
-int net_connect(lua_State *L) {
+int ebb_lua_net_connect(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   set_deadline(L, el);
-  net_push_query(L, AT_HOST, false, false);
-  while (net_resolve(L, el, AT_QUERY) == -EINTR) continue;
+  ebb_lua_net_push_query(L, AT_HOST, false, false);
+  while (ebb_lua_net_resolve(L, el, AT_QUERY) == -EINTR) continue;
   return connect_start(L, el);
 }
 
-int net_connect_unix(lua_State *L) {
+int ebb_lua_net_connect_unix(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   size_t len;
   const char *path = luaL_checklstring(L, 1, &len);

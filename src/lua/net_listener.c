@@ -21,7 +21,7 @@ static net_socket *check_listener(lua_State *L, ebb_lua *el) {
 
 static int listener_close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  net_close(L, el, check_listener(L, el), false);
+  ebb_lua_net_close(L, el, check_listener(L, el), false);
   return 0;
 }
 
@@ -32,16 +32,16 @@ static int back_off(lua_State *L, ebb_lua *el, net_socket *s) {
   int64_t deadline = lua_tointeger(L, AT_DEADLINE);
   int64_t then = ebb_time_add(ebb_now(el->rt), BACK_OFF);
   if (deadline < then) then = deadline;
-  return net_wait(L, el, s, EBB_READ, then, "room for a connection",
-                  accept_k);
+  return ebb_lua_net_wait(L, el, s, EBB_READ, then, "room for a connection",
+                          accept_k);
 }
 
 static int try_accept(lua_State *L, net_socket *s) {
   net_conn *c = lua_touserdata(L, AT_CONN);
-  if (!net_may_try(s, EBB_READ)) return -EAGAIN;
+  if (!ebb_lua_net_may_try(s, EBB_READ)) return -EAGAIN;
   int fd = ebb_socket_accept(s->fd, &c->tcp);
   if (fd >= 0) c->s.fd = fd;
-  if (fd == -EAGAIN) net_clear(s, EBB_READ);
+  if (fd == -EAGAIN) ebb_lua_net_clear(s, EBB_READ);
   return fd;
 }
 
@@ -53,14 +53,15 @@ static bool is_late(lua_State *L, ebb_lua *el, int status) {
 static int accept_on(lua_State *L, ebb_lua *el, int status) {
   net_socket *s = lua_touserdata(L, AT_LISTENER);
   for (;;) {
-    if (s->fd < 0) return net_fail(L, -EBADF);
+    if (s->fd < 0) return ebb_lua_net_fail(L, -EBADF);
     if (status == -ETIMEDOUT && !is_late(L, el, status)) status = 0;
-    if (net_is_over(status)) return net_fail(L, status);
+    if (ebb_lua_net_is_over(status)) return ebb_lua_net_fail(L, status);
     status = try_accept(L, s);
     if (status >= 0) return 1;
     if (status == -EAGAIN)
-      status = net_wait(L, el, s, EBB_READ, lua_tointeger(L, AT_DEADLINE),
-                        "accept", accept_k);
+      status =
+          ebb_lua_net_wait(L, el, s, EBB_READ, lua_tointeger(L, AT_DEADLINE),
+                           "accept", accept_k);
     else if (ebb_socket_is_exhausted(status))
       status = back_off(L, el, s);
     else if (ebb_socket_is_passing(status))
@@ -78,8 +79,8 @@ static int listener_accept(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   net_socket *s = check_listener(L, el);
   lua_settop(L, AT_LISTENER);
-  lua_pushinteger(L, net_deadline(el, s));
-  net_new_conn(L, el);
+  lua_pushinteger(L, ebb_lua_net_deadline(el, s));
+  ebb_lua_net_new_conn(L, el);
   int status = 0;
   if (!ebb_budget_take(el->rt)) status = ebb_lua_yield(L, el, accept_k);
   return accept_on(L, el, status);
@@ -90,13 +91,13 @@ static int listener_accept(lua_State *L) {
 /* The first address that can be listened on. */
 static int listen_on(lua_State *L, ebb_lua *el, const ebb_resolve_query *q,
                      int backlog) {
-  net_socket *s = net_new(L, el, CLASS_NET_LISTENER, sizeof *s);
+  net_socket *s = ebb_lua_net_new(L, el, CLASS_NET_LISTENER, sizeof *s);
   int err = q->count;
   for (int i = 0; i < q->count; i++) {
     err = ebb_socket_listen(&q->addresses[i], backlog, &s->fd);
     if (err == 0) return 1;
   }
-  return net_fail(L, err);
+  return ebb_lua_net_fail(L, err);
 }
 
 static int check_backlog(lua_State *L, int arg) {
@@ -106,16 +107,16 @@ static int check_backlog(lua_State *L, int arg) {
   return (int)backlog;
 }
 
-int net_listen(lua_State *L) {
+int ebb_lua_net_listen(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   int backlog = check_backlog(L, 3);
   lua_settop(L, 2);
-  const ebb_resolve_query *q = net_push_query(L, 1, true, false);
-  while (net_resolve(L, el, 3) == -EINTR) continue;
+  const ebb_resolve_query *q = ebb_lua_net_push_query(L, 1, true, false);
+  while (ebb_lua_net_resolve(L, el, 3) == -EINTR) continue;
   return listen_on(L, el, q, backlog);
 }
 
-int net_listen_unix(lua_State *L) {
+int ebb_lua_net_listen_unix(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   size_t len;
   const char *path = luaL_checklstring(L, 1, &len);
@@ -127,9 +128,8 @@ int net_listen_unix(lua_State *L) {
   return listen_on(L, el, q, backlog);
 }
 
-void net_define_listener(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg methods[] = {{"accept", listener_accept},
-                                     {NULL, NULL}};
-  net_define_class(L, el, CLASS_NET_LISTENER, "Listener", methods,
-                   listener_close);
+void ebb_lua_net_define_listener(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"accept", listener_accept}, {NULL, NULL}};
+  ebb_lua_net_define_class(L, el, CLASS_NET_LISTENER, "Listener", methods,
+                           listener_close);
 }

@@ -10,9 +10,9 @@
 #include "net.h"
 
 enum {
-  CHUNK = 4096,      /* on the stack */
-  ROOM = 16 * 1024,  /* at least, where the buffer is read into */
-  SOME = 8192        /* at most, where nothing was said */
+  CHUNK = 4096,     /* on the stack */
+  ROOM = 16 * 1024, /* at least, where the buffer is read into */
+  SOME = 8192       /* at most, where nothing was said */
 };
 
 /* The call: its places on the Lua stack. `what` is a count, which is `limit`
@@ -25,7 +25,7 @@ typedef struct request {
   enum { READ_SOME, READ_COUNT, READ_LINE, READ_ALL, READ_UNTIL } kind;
   const char *mark; /* what ends a line, or what was asked for */
   size_t mark_len;
-  size_t limit; /* or the count */
+  size_t limit;   /* or the count */
   size_t scanned; /* so much of the buffer has no mark */
 } request;
 
@@ -127,7 +127,7 @@ static int push_bytes(lua_State *L, net_conn *c, const char *data, size_t n) {
 /* Finalizers may run once the string has been made, so the buffer says
    before that the bytes are gone. */
 static int push_from_buffer(lua_State *L, net_conn *c, answer a) {
-  ebb_alloc alloc = net_alloc(L);
+  ebb_alloc alloc = ebb_lua_net_alloc(L);
   const char *head = ebb_buffer_head(&c->in);
   c->in.begin += a.drop;
   push_bytes(L, c, head, a.len);
@@ -137,7 +137,7 @@ static int push_from_buffer(lua_State *L, net_conn *c, answer a) {
 
 /* 0 or -ENOMEM. */
 static int keep(lua_State *L, net_conn *c, const char *data, size_t n) {
-  ebb_alloc alloc = net_alloc(L);
+  ebb_alloc alloc = ebb_lua_net_alloc(L);
   int err = ebb_buffer_append(&c->in, data, n, &alloc);
   c->lost = err < 0;
   return err;
@@ -157,7 +157,7 @@ static ptrdiff_t receive(net_conn *c, char *room, size_t size) {
   ptrdiff_t n = ebb_socket_read(c->s.fd, room, size);
   if (n == 0) c->ended = true;
   if (n == -EAGAIN || (c->tcp && n > 0 && (size_t)n < size))
-    net_clear(&c->s, EBB_READ);
+    ebb_lua_net_clear(&c->s, EBB_READ);
   return n;
 }
 
@@ -174,7 +174,7 @@ static int try_chunk(lua_State *L, net_conn *c, const request *r) {
 }
 
 static int try_buffer(lua_State *L, net_conn *c) {
-  ebb_alloc alloc = net_alloc(L);
+  ebb_alloc alloc = ebb_lua_net_alloc(L);
   size_t size = ROOM;
   if (ebb_buffer_reserve(&c->in, size, &alloc) == NULL) return -ENOMEM;
   size = c->in.capacity - c->in.end;
@@ -185,8 +185,8 @@ static int try_buffer(lua_State *L, net_conn *c) {
 }
 
 static int receive_more(lua_State *L, net_conn *c, const request *r) {
-  bool is_small = r->kind != READ_ALL &&
-                  (r->kind != READ_COUNT || r->limit <= CHUNK);
+  bool is_small =
+      r->kind != READ_ALL && (r->kind != READ_COUNT || r->limit <= CHUNK);
   if (ebb_buffer_len(&c->in) == 0 && is_small) return try_chunk(L, c, r);
   return try_buffer(L, c);
 }
@@ -196,8 +196,8 @@ static int receive_more(lua_State *L, net_conn *c, const request *r) {
 static void note_scanned(lua_State *L, const net_conn *c, const request *r) {
   size_t len = ebb_buffer_len(&c->in);
   if (r->mark_len == 0) return;
-  lua_pushinteger(L, (lua_Integer)(len < r->mark_len ? 0
-                                                     : len - r->mark_len + 1));
+  lua_pushinteger(L,
+                  (lua_Integer)(len < r->mark_len ? 0 : len - r->mark_len + 1));
   lua_replace(L, AT_SCANNED);
   lua_pushinteger(L, (lua_Integer)c->taken);
   lua_replace(L, AT_TAKEN);
@@ -207,13 +207,13 @@ static void note_scanned(lua_State *L, const net_conn *c, const request *r) {
 static int from_buffer(lua_State *L, net_conn *c, const request *r) {
   size_t len = ebb_buffer_len(&c->in);
   answer a = {0, 0};
-  if (c->lost) return net_fail(L, -ENOMEM);
+  if (c->lost) return ebb_lua_net_fail(L, -ENOMEM);
   if (len > 0 && look(r, ebb_buffer_head(&c->in), len, &a))
     return push_from_buffer(L, c, a);
-  if (is_too_long(r, c)) return net_fail(L, -EMSGSIZE);
+  if (is_too_long(r, c)) return ebb_lua_net_fail(L, -EMSGSIZE);
   if (c->ended)
     return look_at_end(r, len, &a) ? push_from_buffer(L, c, a)
-                                   : net_fail_end(L);
+                                   : ebb_lua_net_fail_end(L);
   note_scanned(L, c, r);
   return 0;
 }
@@ -224,16 +224,16 @@ static int read_on(lua_State *L, ebb_lua *el, int status) {
   net_conn *c = lua_touserdata(L, AT_CONN);
   for (;;) {
     request r = get_request(L, c);
-    if (c->s.fd < 0) return net_fail(L, -EBADF);
+    if (c->s.fd < 0) return ebb_lua_net_fail(L, -EBADF);
     int count = from_buffer(L, c, &r);
     if (count > 0) return count;
-    if (net_is_over(status)) return net_fail(L, status);
+    if (ebb_lua_net_is_over(status)) return ebb_lua_net_fail(L, status);
     status = -EAGAIN;
-    if (net_may_try(&c->s, EBB_READ)) status = receive_more(L, c, &r);
+    if (ebb_lua_net_may_try(&c->s, EBB_READ)) status = receive_more(L, c, &r);
     if (status == 1) return 1;
     if (status == -EAGAIN)
-      status = net_wait(L, el, &c->s, EBB_READ, lua_tointeger(L, AT_DEADLINE),
-                        "read", read_k);
+      status = ebb_lua_net_wait(L, el, &c->s, EBB_READ,
+                                lua_tointeger(L, AT_DEADLINE), "read", read_k);
     else if (status == 0 && !ebb_budget_take(el->rt))
       status = ebb_lua_yield(L, el, read_k);
   }
@@ -248,16 +248,16 @@ static int read_k(lua_State *L, int status, lua_KContext ctx) {
 /* stack: conn, what, limit */
 static int read_start(lua_State *L, ebb_lua *el, const net_conn *c) {
   lua_settop(L, AT_LIMIT);
-  lua_pushinteger(L, net_deadline(el, &c->s));
+  lua_pushinteger(L, ebb_lua_net_deadline(el, &c->s));
   if (lua_type(L, AT_WHAT) == LUA_TSTRING) lua_settop(L, AT_TAKEN);
   int status = 0;
   if (!ebb_budget_take(el->rt)) status = ebb_lua_yield(L, el, read_k);
   return read_on(L, el, status);
 }
 
-int net_conn_read_some(lua_State *L) {
+int ebb_lua_net_conn_read_some(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  net_conn *c = net_check_conn(L, el, 1);
+  net_conn *c = ebb_lua_net_check_conn(L, el, 1);
   lua_Integer limit = luaL_optinteger(L, 2, SOME);
   luaL_argcheck(L, limit > 0, 2, "count is not positive");
   lua_settop(L, 1);
@@ -281,9 +281,9 @@ static void check_request(lua_State *L) {
   lua_pushinteger(L, limit);
 }
 
-int net_conn_read(lua_State *L) {
+int ebb_lua_net_conn_read(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  net_conn *c = net_check_conn(L, el, 1);
+  net_conn *c = ebb_lua_net_check_conn(L, el, 1);
   check_request(L);
   return read_start(L, el, c);
 }
@@ -296,8 +296,8 @@ static int next_line(lua_State *L) {
   return read_start(L, ebb_lua_open(L), lua_touserdata(L, AT_CONN));
 }
 
-int net_conn_lines(lua_State *L) {
-  net_check_conn(L, ebb_lua_open(L), 1);
+int ebb_lua_net_conn_lines(lua_State *L) {
+  ebb_lua_net_check_conn(L, ebb_lua_open(L), 1);
   if (lua_isnoneornil(L, 2)) {
     lua_settop(L, 3);
     lua_pushliteral(L, "*l");

@@ -14,7 +14,7 @@ static net_socket *check_udp(lua_State *L, ebb_lua *el) {
 
 static int udp_close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  net_close(L, el, check_udp(L, el), false);
+  ebb_lua_net_close(L, el, check_udp(L, el), false);
   return 0;
 }
 
@@ -35,27 +35,28 @@ static int take(lua_State *L, net_socket *s, size_t size) {
     return n < 0 ? (int)n : -EAGAIN;
   }
   luaL_pushresultsize(&b, (size_t)n);
-  return 1 + net_push_address(L, &from);
+  return 1 + ebb_lua_net_push_address(L, &from);
 }
 
 static int try_receive(lua_State *L, net_socket *s) {
-  if (!net_may_try(s, EBB_READ)) return -EAGAIN;
+  if (!ebb_lua_net_may_try(s, EBB_READ)) return -EAGAIN;
   ptrdiff_t size = ebb_socket_next_size(s->fd);
   int count = size < 0 ? (int)size : take(L, s, (size_t)size);
-  if (count == -EAGAIN) net_clear(s, EBB_READ);
+  if (count == -EAGAIN) ebb_lua_net_clear(s, EBB_READ);
   return count;
 }
 
 static int receive_on(lua_State *L, ebb_lua *el, int status) {
   net_socket *s = lua_touserdata(L, AT_UDP);
   for (;;) {
-    if (s->fd < 0) return net_fail(L, -EBADF);
-    if (net_is_over(status)) return net_fail(L, status);
+    if (s->fd < 0) return ebb_lua_net_fail(L, -EBADF);
+    if (ebb_lua_net_is_over(status)) return ebb_lua_net_fail(L, status);
     status = try_receive(L, s);
     if (status > 0) return status;
     if (status == -EAGAIN)
-      status = net_wait(L, el, s, EBB_READ, lua_tointeger(L, AT_DEADLINE),
-                        "a datagram", receive_k);
+      status =
+          ebb_lua_net_wait(L, el, s, EBB_READ, lua_tointeger(L, AT_DEADLINE),
+                           "a datagram", receive_k);
   }
 }
 
@@ -69,7 +70,7 @@ static int udp_receive(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   net_socket *s = check_udp(L, el);
   lua_settop(L, AT_UDP);
-  lua_pushinteger(L, net_deadline(el, s));
+  lua_pushinteger(L, ebb_lua_net_deadline(el, s));
   int status = 0;
   if (!ebb_budget_take(el->rt)) status = ebb_lua_yield(L, el, receive_k);
   return receive_on(L, el, status);
@@ -83,26 +84,26 @@ static int try_send(lua_State *L, net_socket *s) {
   const ebb_resolve_query *q = lua_touserdata(L, AT_QUERY);
   size_t size;
   const char *data = lua_tolstring(L, AT_DATA, &size);
-  if (!net_may_try(s, EBB_WRITE)) return -EAGAIN;
-  ptrdiff_t n = ebb_socket_send(s->fd, data, size,
-                                q == NULL ? NULL : &q->addresses[0]);
-  if (n == -EAGAIN) net_clear(s, EBB_WRITE);
+  if (!ebb_lua_net_may_try(s, EBB_WRITE)) return -EAGAIN;
+  ptrdiff_t n =
+      ebb_socket_send(s->fd, data, size, q == NULL ? NULL : &q->addresses[0]);
+  if (n == -EAGAIN) ebb_lua_net_clear(s, EBB_WRITE);
   return n < 0 ? (int)n : 0;
 }
 
 static int send_on(lua_State *L, ebb_lua *el, int status) {
   net_socket *s = lua_touserdata(L, AT_UDP);
   for (;;) {
-    if (s->fd < 0) return net_fail(L, -EBADF);
-    if (net_is_over(status)) return net_fail(L, status);
+    if (s->fd < 0) return ebb_lua_net_fail(L, -EBADF);
+    if (ebb_lua_net_is_over(status)) return ebb_lua_net_fail(L, status);
     status = try_send(L, s);
     if (status == 0) {
       lua_pushboolean(L, true);
       return 1;
     }
     if (status == -EAGAIN)
-      status = net_wait(L, el, s, EBB_WRITE, lua_tointeger(L, AT_DEADLINE),
-                        "send", send_k);
+      status = ebb_lua_net_wait(L, el, s, EBB_WRITE,
+                                lua_tointeger(L, AT_DEADLINE), "send", send_k);
   }
 }
 
@@ -114,7 +115,7 @@ static int send_k(lua_State *L, int status, lua_KContext ctx) {
 
 /* stack: udp, data, query or nil */
 static int send_start(lua_State *L, ebb_lua *el, const net_socket *s) {
-  lua_pushinteger(L, net_deadline(el, s));
+  lua_pushinteger(L, ebb_lua_net_deadline(el, s));
   lua_insert(L, AT_DEADLINE);
   int status = 0;
   if (!ebb_budget_take(el->rt)) status = ebb_lua_yield(L, el, send_k);
@@ -133,14 +134,14 @@ static int udp_send(lua_State *L) {
 /* Pushes the answered query about the host at index `arg`, of the kind of
    address that the socket has; or the results of a failure. */
 static bool push_peer(lua_State *L, ebb_lua *el, int arg, int *results) {
-  ebb_resolve_query *q = net_push_query(L, arg, false, true);
+  ebb_resolve_query *q = ebb_lua_net_push_query(L, arg, false, true);
   int at = lua_gettop(L);
   ebb_address own;
   const net_socket *s = lua_touserdata(L, AT_UDP);
   if (ebb_socket_local(s->fd, &own) == 0) q->family = own.as.any.sa_family;
-  while (net_resolve(L, el, at) == -EINTR) continue;
+  while (ebb_lua_net_resolve(L, el, at) == -EINTR) continue;
   if (q->count > 0) return true;
-  *results = net_fail(L, q->count);
+  *results = ebb_lua_net_fail(L, q->count);
   return false;
 }
 
@@ -164,36 +165,36 @@ static int udp_connect(lua_State *L) {
   if (!push_peer(L, el, 2, &results)) return results;
   const ebb_resolve_query *q = lua_touserdata(L, -1);
   int err = ebb_socket_set_peer(s->fd, &q->addresses[0]);
-  if (err < 0) return net_fail(L, err);
+  if (err < 0) return ebb_lua_net_fail(L, err);
   lua_pushboolean(L, true);
   return 1;
 }
 
 /* ---- making one ---- */
 
-int net_udp(lua_State *L) {
+int ebb_lua_net_udp(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   lua_settop(L, 2);
   if (lua_isnil(L, 2)) {
     lua_pushinteger(L, 0);
     lua_replace(L, 2);
   }
-  const ebb_resolve_query *q = net_push_query(L, 1, true, true);
-  while (net_resolve(L, el, 3) == -EINTR) continue;
-  net_socket *s = net_new(L, el, CLASS_NET_UDP, sizeof *s);
+  const ebb_resolve_query *q = ebb_lua_net_push_query(L, 1, true, true);
+  while (ebb_lua_net_resolve(L, el, 3) == -EINTR) continue;
+  net_socket *s = ebb_lua_net_new(L, el, CLASS_NET_UDP, sizeof *s);
   int err = q->count;
   for (int i = 0; i < q->count; i++) {
     err = ebb_socket_bind_udp(&q->addresses[i], &s->fd);
     if (err == 0) return 1;
   }
-  return net_fail(L, err);
+  return ebb_lua_net_fail(L, err);
 }
 
-void net_define_udp(lua_State *L, ebb_lua *el) {
+void ebb_lua_net_define_udp(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"connect", udp_connect},
                                      {"receive", udp_receive},
                                      {"send", udp_send},
                                      {"send_to", udp_send_to},
                                      {NULL, NULL}};
-  net_define_class(L, el, CLASS_NET_UDP, "Udp", methods, udp_close);
+  ebb_lua_net_define_class(L, el, CLASS_NET_UDP, "Udp", methods, udp_close);
 }

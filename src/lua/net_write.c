@@ -46,7 +46,7 @@ static void begin_turn(lua_State *L, ebb_lua *el, net_conn *c) {
   c->writing = true;
 }
 
-void net_define_guard(lua_State *L, ebb_lua *el) {
+void ebb_lua_net_define_guard(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", guard_close}, {NULL, NULL}};
   ebb_lua_define_class(L, el, CLASS_NET_GUARD, "ebb.net.guard", none, meta);
@@ -83,9 +83,9 @@ static int send_on(lua_State *L, net_conn *c, int first, size_t *sent) {
   size_t size;
   int count;
   while ((count = gather(L, first, *sent, pieces, &size)) > 0) {
-    if (!net_may_try(&c->s, EBB_WRITE)) return -EAGAIN;
+    if (!ebb_lua_net_may_try(&c->s, EBB_WRITE)) return -EAGAIN;
     ptrdiff_t n = ebb_socket_write(c->s.fd, pieces, count);
-    if (n == -EAGAIN) net_clear(&c->s, EBB_WRITE);
+    if (n == -EAGAIN) ebb_lua_net_clear(&c->s, EBB_WRITE);
     if (n < 0 && n != -EINTR) return (int)n;
     if (n > 0) *sent += (size_t)n;
     if ((size_t)n == size && count < PIECES_AT_ONCE) return 0;
@@ -99,7 +99,7 @@ static int done(lua_State *L) {
 }
 
 static int fail(lua_State *L, int err, size_t sent) {
-  int count = net_fail(L, err);
+  int count = ebb_lua_net_fail(L, err);
   lua_pushinteger(L, (lua_Integer)sent);
   return count + 1;
 }
@@ -124,7 +124,7 @@ static int write_on(lua_State *L, ebb_lua *el, int status) {
     bool others_turn = c->writing && lua_isnil(L, AT_GUARD);
     int64_t deadline = lua_tointeger(L, AT_DEADLINE);
     if (c->s.fd < 0) status = -EBADF;
-    if (net_is_over(status))
+    if (ebb_lua_net_is_over(status))
       return fail(L, status, (size_t)lua_tointeger(L, AT_SENT));
     if (others_turn) {
       status = ebb_lua_wait(L, el, &c->turns, deadline, "its turn to write",
@@ -134,7 +134,8 @@ static int write_on(lua_State *L, ebb_lua *el, int status) {
     status = try_write(L, el, c);
     if (status == 0) return done(L);
     if (status == -EAGAIN)
-      status = net_wait(L, el, &c->s, EBB_WRITE, deadline, "write", write_k);
+      status =
+          ebb_lua_net_wait(L, el, &c->s, EBB_WRITE, deadline, "write", write_k);
   }
 }
 
@@ -148,7 +149,7 @@ static int write_k(lua_State *L, int status, lua_KContext ctx) {
 static int write_slowly(lua_State *L, ebb_lua *el, net_conn *c, size_t sent,
                         bool yield) {
   luaL_checkstack(L, 16, NULL);
-  lua_pushinteger(L, net_deadline(el, &c->s));
+  lua_pushinteger(L, ebb_lua_net_deadline(el, &c->s));
   lua_pushinteger(L, (lua_Integer)sent);
   lua_pushnil(L);
   lua_rotate(L, AT_DEADLINE, 3);
@@ -158,9 +159,9 @@ static int write_slowly(lua_State *L, ebb_lua *el, net_conn *c, size_t sent,
   return write_on(L, el, status);
 }
 
-int net_conn_write(lua_State *L) {
+int ebb_lua_net_conn_write(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  net_conn *c = net_check_conn(L, el, 1);
+  net_conn *c = ebb_lua_net_check_conn(L, el, 1);
   int top = lua_gettop(L);
   size_t sent = 0;
   for (int i = 2; i <= top; i++) (void)luaL_checkstring(L, i);
