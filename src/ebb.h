@@ -500,8 +500,13 @@ typedef struct ebb_key {
   uint64_t bits;
 } ebb_key;
 
+#ifdef __cplusplus /* which has no compound literals */
+#define EBB_KEY_INT(i) (ebb_key{nullptr, static_cast<uint64_t>(i)})
+#define EBB_KEY_BYTES(p, n) (ebb_key{(p), static_cast<uint64_t>(n)})
+#else
 #define EBB_KEY_INT(i) ((ebb_key){NULL, (uint64_t)(i)})
 #define EBB_KEY_BYTES(p, n) ((ebb_key){(p), (uint64_t)(n)})
+#endif
 
 /* Pluggable keys. `equal` returns 1, 0 or a negative errno, which the call
    that needed it returns; it may wait and may change the map. `drop`, when
