@@ -281,7 +281,8 @@ EBB_API void ebb_unpark(ebb_task *t);
 
 /* Tokio: task::coop. Each turn of a task starts with a budget of 128; a
    wait that is satisfied at once takes 1, and yields first when none is
-   left. consume_budget does just that; returns what a wait returns. */
+   left. consume_budget does just that; returns what a wait returns. A call
+   that can never wait takes nothing. */
 EBB_API int ebb_consume_budget(ebb_runtime *rt);
 EBB_API bool ebb_has_budget_remaining(const ebb_runtime *rt);
 
@@ -440,7 +441,8 @@ EBB_API void ebb_channel_free(ebb_channel *c);
 
 /* Returns 0 when the value is in the channel, or a receiver's own; -ENOMEM
    also when the channel could not grow. After any failure the value is still
-   the caller's. */
+   the caller's. Without a limit it can never wait: then send is no wait, takes
+   nothing of the budget and cannot be cut off by an abort. */
 EBB_API int ebb_channel_send(ebb_channel *c, void *value, int64_t deadline);
 EBB_API int ebb_channel_try_send(ebb_channel *c, void *value);
 

@@ -1385,9 +1385,10 @@ function ebb.sync.channel(capacity) end
 ---@class ebb.sync.Sender
 local Sender = {}
 
----Sends, and waits while the channel is full (may wait).
+---Sends, and waits while the channel is full (may wait). One without a limit is
+---never full: then it never waits, and may be called in finalizers.
 ---
----Tokio: `mpsc::Sender::send`.
+---Tokio: `mpsc::Sender::send`, `mpsc::UnboundedSender::send`.
 ---@param value any but nil
 ---@return true? sent nil: the value was not sent
 ---@return "closed"? why

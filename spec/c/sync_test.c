@@ -605,6 +605,51 @@ static void a_crowd_loses_nothing_and_keeps_the_order(void) {
   for (uint64_t seed = 1; seed <= 20; seed++) run_crowd(1 + seed % 5, seed);
 }
 
+/* ---- what can never wait ---- */
+
+static void *send_without_limit(ebb_runtime *rt, void *arg) {
+  while (ebb_has_budget_remaining(rt))
+    CHECK(ebb_consume_budget(rt) == 0);
+  for (int i = 0; i < 1000; i++)
+    CHECK(ebb_channel_send(arg, "a", EBB_NEVER) == 0);
+  ebb_task_abort(ebb_current(rt));
+  CHECK(ebb_channel_send(arg, "b", EBB_NEVER) == 0);
+  note("sent");
+  CHECK(ebb_yield_now(rt) == -ECANCELED);
+  return NULL;
+}
+
+static void *say(ebb_runtime *rt, void *arg) {
+  (void)rt;
+  note(arg);
+  return NULL;
+}
+
+static void a_send_without_a_limit_never_lets_others_run(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_channel *c;
+  CHECK(ebb_channel_new(rt, 0, &c) == 0);
+  start_detached(rt, send_without_limit, c);
+  start_detached(rt, say, "other");
+  CHECK(ebb_run(rt) == 0 && noted("sent other"));
+  CHECK(ebb_channel_len(c) == 1001);
+  ebb_channel_free(c);
+  free_runtime(rt);
+}
+
+static void outside_of_tasks_it_works_where_waiting_is_forbidden(void) {
+  ebb_options options = {.never_block = true};
+  ebb_runtime *rt;
+  ebb_channel *c;
+  CHECK(ebb_runtime_new(&options, &rt) == 0);
+  CHECK(ebb_channel_new(rt, 0, &c) == 0);
+  for (int i = 0; i < 1000; i++)
+    CHECK(ebb_channel_send(c, "a", EBB_NEVER) == 0);
+  CHECK(ebb_channel_len(c) == 1000);
+  ebb_channel_free(c);
+  free_runtime(rt);
+}
+
 /* ---- memory that fails ---- */
 
 static int use_all(ebb_runtime *rt) {
@@ -746,6 +791,8 @@ int main(void) {
   RUN(no_place_is_lost_wherever_a_sender_is_aborted);
   RUN(a_crowd_that_has_gone_leaves_no_memory_in_use);
   RUN(a_crowd_loses_nothing_and_keeps_the_order);
+  RUN(a_send_without_a_limit_never_lets_others_run);
+  RUN(outside_of_tasks_it_works_where_waiting_is_forbidden);
   RUN(whatever_memory_fails_nothing_is_half_done);
   RUN(waiting_allocates_nothing);
   RUN(a_task_that_no_wait_lets_in_was_cancelled);

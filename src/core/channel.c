@@ -74,6 +74,7 @@ int ebb_channel_try_send(ebb_channel *c, void *value) {
 
 int ebb_channel_send(ebb_channel *c, void *value, int64_t deadline) {
   ebb_runtime *rt = c->rt;
+  if (c->ring.limit == EBB_RING_UNLIMITED) return put(c, value);
   for (;;) {
     if (ebb_wait_is_cut(rt)) return -ECANCELED;
     bool can = c->ring.closed || ebb_ring_has_place(&c->ring);

@@ -161,10 +161,21 @@ static int send_k(lua_State *L, int status, lua_KContext ctx) {
   return ebb_line_take(el->rt) ? send_granted(L, c) : send_on(L, el, c);
 }
 
+static int try_send_on(lua_State *L, channel *c) {
+  ebb_ring *r = &c->ring;
+  do
+    if (!r->closed && !ebb_ring_has_place(r)) return not_sent(L, c, "full");
+  while (!r->closed && !has_room(L, r));
+  return send_now(L, c);
+}
+
+/* What can never wait takes nothing of the budget, since it would have to
+   wait when none is left: finalizers send, too. */
 static int send(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   channel *c = check(L, el);
   ebb_lua_check_value(L);
+  if (c->ring.limit == EBB_RING_UNLIMITED) return try_send_on(L, c);
   return send_on(L, el, c);
 }
 
@@ -172,11 +183,7 @@ static int send(lua_State *L) {
 static int try_send(lua_State *L) {
   channel *c = check(L, ebb_lua_open(L));
   ebb_lua_check_value(L);
-  ebb_ring *r = &c->ring;
-  do
-    if (!r->closed && !ebb_ring_has_place(r)) return not_sent(L, c, "full");
-  while (!r->closed && !has_room(L, r));
-  return send_now(L, c);
+  return try_send_on(L, c);
 }
 
 /* ---- receiving ---- */
