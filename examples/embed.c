@@ -109,6 +109,8 @@ int main(void) {
                          .alloc_ctx = &game,
                          .clock = engine_clock,
                          .clock_ctx = &game,
+                         .real_clock = engine_clock, /* the work is not real */
+                         .real_clock_ctx = &game,
                          .never_block = true}; /* only ebb_tick runs tasks */
   ebb_runtime *rt;
   if (ebb_runtime_new(&options, &rt) < 0) return 1;

@@ -82,8 +82,11 @@ typedef int64_t (*ebb_clock_fn)(void *ctx);
 typedef struct ebb_options {
   ebb_alloc_fn alloc; /* NULL: realloc and free */
   void *alloc_ctx;
-  ebb_clock_fn clock; /* NULL: CLOCK_MONOTONIC */
+  ebb_clock_fn clock; /* deadlines and virtual time; NULL: CLOCK_MONOTONIC */
   void *clock_ctx;
+  ebb_clock_fn real_clock; /* how long turns and ticks take, however slow the
+                              other clock runs; NULL: CLOCK_MONOTONIC */
+  void *real_clock_ctx;
   unsigned max_blocking_threads; /* 0: 512 */
   size_t stack_size; /* bytes of a task's stack, committed when touched;
                         0: 1 MiB, which Lua's own C-level limit needs */
@@ -124,10 +127,10 @@ typedef struct ebb_tick_report {
 } ebb_tick_report;
 
 /* Runs ready tasks and due timers until none is left or `budget_ns` is
-   over on the runtime's clock (checked between turns; 0 runs one turn at the
-   most, EBB_NEVER has no limit). Never blocks. `report` may be NULL. Call
-   outside of tasks. Returns 0, -EBUSY (inside a task) or -ENOMEM (no stack
-   could be had). */
+   over on the real clock (checked between turns; 0 runs one turn at the
+   most, EBB_NEVER has no limit); timers are due by the other one. Never
+   blocks. `report` may be NULL. Call outside of tasks. Returns 0, -EBUSY
+   (inside a task) or -ENOMEM (no stack could be had). */
 EBB_API int ebb_tick(ebb_runtime *rt, int64_t budget_ns,
                      ebb_tick_report *report);
 
@@ -142,8 +145,9 @@ EBB_API int64_t ebb_now(const ebb_runtime *rt);
 /* Virtual time, for tests. Paused, the clock stands still until
    ebb_clock_advance, or, when nothing can run, jumps to the next timer (in
    ebb_run and waits outside of tasks; ebb_tick only reports the timer).
-   pause returns 0 or -EALREADY, resume 0 or -EALREADY, advance 0 or -EINVAL
-   (not paused, or ns < 0). Due timers fire at the next wait or tick. */
+   pause returns 0 or -EALREADY, resume 0 or -EALREADY, advance 0, -EINVAL
+   (not paused, or ns < 0) or -EOVERFLOW (beyond 9.2e18, from where on the
+   clock could not count). Due timers fire at the next wait or tick. */
 EBB_API int ebb_clock_pause(ebb_runtime *rt);
 EBB_API int ebb_clock_resume(ebb_runtime *rt);
 EBB_API int ebb_clock_advance(ebb_runtime *rt, int64_t ns);

@@ -223,7 +223,7 @@ function ebb.set_unhandled(handler) end
 ---@field waiting_for string? what a waiting task waits for; else nil
 ---@field spawned_at number seconds, on the clock of `ebb.time.now`
 ---@field polls integer turns it has had
----@field busy number seconds it ran, since the first call of `ebb.tasks`
+---@field busy number real seconds it ran, since the first call of `ebb.tasks`
 
 ---A snapshot of the tasks that have not finished, and of those that have but
 ---that nobody has joined. The main chunk is not among them.
@@ -1312,7 +1312,7 @@ function ebb.time.resume() end
 
 ---Moves the paused clock on, and lets the sleepers that are due by then run
 ---first, in the order of their deadlines (may wait). Raises an error when time
----is not paused.
+---is not paused, or would be beyond what the clock can count, some 290 years.
 ---
 ---Tokio: `time::advance`.
 ---@param seconds number at least 0

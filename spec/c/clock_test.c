@@ -148,12 +148,17 @@ static void only_a_paused_clock_can_be_advanced_and_not_back(void) {
   free_runtime(rt);
 }
 
-static void time_ends_at_never(void) {
+static void the_clock_is_never_advanced_to_where_it_could_not_run_on(void) {
   hand h = {.now = 100};
   ebb_runtime *rt = runtime_with(&h);
   CHECK(ebb_clock_pause(rt) == 0);
-  CHECK(ebb_clock_advance(rt, INT64_MAX) == 0);
-  CHECK(ebb_now(rt) == EBB_NEVER);
+  CHECK(ebb_clock_advance(rt, INT64_MAX) == -EOVERFLOW);
+  CHECK(ebb_clock_advance(rt, INT64_MAX - 1000) == -EOVERFLOW);
+  CHECK(ebb_now(rt) == 100);
+  CHECK(ebb_clock_advance(rt, INT64_C(9100000000000000000)) == 0);
+  CHECK(ebb_sleep(rt, SECOND) == 0 && ebb_clock_resume(rt) == 0);
+  h.now += SECOND;
+  CHECK(ebb_now(rt) == INT64_C(9100000002000000100));
   free_runtime(rt);
 }
 
@@ -258,7 +263,7 @@ int main(void) {
   RUN(a_clock_can_be_paused_again);
   RUN(pausing_twice_and_resuming_twice_fail);
   RUN(only_a_paused_clock_can_be_advanced_and_not_back);
-  RUN(time_ends_at_never);
+  RUN(the_clock_is_never_advanced_to_where_it_could_not_run_on);
   RUN(running_jumps_from_timer_to_timer);
   RUN(a_wait_outside_of_tasks_jumps_no_further_than_it_must);
   RUN(a_tick_does_not_jump);

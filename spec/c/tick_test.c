@@ -2,18 +2,27 @@
    ebb_tick: an engine that owns the loop and the clock. */
 #include "test.h"
 
-/* The engine's clock. Tasks move it, as if they took time. */
-static int64_t now;
+/* The engine's clock and the real one. Tasks move both, as if they took time;
+   but by `slowness` the engine's runs behind. */
+static int64_t now, real_now, slowness;
 
 static int64_t look(void *ctx) {
   (void)ctx;
   return now;
 }
 
+static int64_t look_at_real(void *ctx) {
+  (void)ctx;
+  return real_now;
+}
+
 static ebb_runtime *new_ticked_runtime(void) {
   ebb_runtime *rt;
-  ebb_options options = {.clock = look, .never_block = true};
+  ebb_options options = {
+      .clock = look, .real_clock = look_at_real, .never_block = true};
   now = 1000;
+  real_now = 77;
+  slowness = 1;
   CHECK(ebb_runtime_new(&options, &rt) == 0);
   return rt;
 }
@@ -34,9 +43,19 @@ static void *say(ebb_runtime *rt, void *arg) {
 static void *toil(ebb_runtime *rt, void *arg) {
   do {
     note(arg);
-    now += 10;
+    real_now += 10;
+    now += 10 / slowness;
   } while (ebb_yield_now(rt) == 0);
   return NULL;
+}
+
+/* As much of virtual time as a frame could have. */
+static void *leap(ebb_runtime *rt, void *arg) {
+  for (int i = 0; i < 4; i++) {
+    CHECK(ebb_clock_advance(rt, SECOND) == 0);
+    CHECK(ebb_yield_now(rt) == 0);
+  }
+  return arg;
 }
 
 static void *sleep_100(ebb_runtime *rt, void *arg) {
@@ -164,6 +183,35 @@ static void the_next_tick_goes_on_where_the_last_one_ended(void) {
   CHECK(noted("c a"));
   tick(rt, 20);
   CHECK(noted("b c"));
+  free_runtime(rt);
+}
+
+static void a_budget_does_not_last_longer_when_the_clock_is_slow(void) {
+  ebb_runtime *rt = new_ticked_runtime();
+  slowness = 5;
+  start_detached(rt, toil, "");
+  CHECK(tick(rt, 30).polls == 3 && now == 1006);
+  free_runtime(rt);
+}
+
+static void a_budget_does_not_last_longer_when_the_clock_is_paused(void) {
+  ebb_runtime *rt = new_ticked_runtime();
+  CHECK(ebb_clock_pause(rt) == 0);
+  start_detached(rt, toil, "");
+  start_detached(rt, sleep_100, "a");
+  CHECK(tick(rt, 30).polls == 4);
+  CHECK(tick(rt, 300).polls == 30 && noted(""));
+  CHECK(ebb_clock_advance(rt, 100) == 0);
+  tick(rt, 30);
+  CHECK(noted("a"));
+  free_runtime(rt);
+}
+
+static void a_clock_that_runs_ahead_does_not_end_a_tick(void) {
+  ebb_runtime *rt = new_ticked_runtime();
+  CHECK(ebb_clock_pause(rt) == 0);
+  start_detached(rt, leap, NULL);
+  CHECK(tick(rt, 30).polls == 5);
   free_runtime(rt);
 }
 
@@ -315,6 +363,9 @@ int main(void) {
   RUN(a_budget_below_nothing_is_one_turn_too);
   RUN(a_tick_ends_between_turns_when_its_budget_is_over);
   RUN(the_next_tick_goes_on_where_the_last_one_ended);
+  RUN(a_budget_does_not_last_longer_when_the_clock_is_slow);
+  RUN(a_budget_does_not_last_longer_when_the_clock_is_paused);
+  RUN(a_clock_that_runs_ahead_does_not_end_a_tick);
   RUN(a_budget_without_end_lasts_until_nothing_is_ready);
   RUN(a_report_counts_what_is_left);
   RUN(the_next_timer_is_the_first_that_is_still_set);

@@ -20,6 +20,10 @@ int64_t ebb_clock_now(const ebb_clock *c) {
   return c->paused ? c->paused_at : source_now(c) + c->offset;
 }
 
+int64_t ebb_clock_real(const ebb_clock *c) {
+  return c->real != NULL ? c->real(c->real_ctx) : ebb_clock_system();
+}
+
 int ebb_clock_stop(ebb_clock *c) {
   if (c->paused) return -EALREADY;
   c->paused_at = ebb_clock_now(c);

@@ -42,7 +42,10 @@ int ebb_runtime_new(const ebb_options *options, ebb_runtime **out) {
   ebb_runtime *rt = o.alloc(o.alloc_ctx, NULL, 0, sizeof *rt);
   if (rt == NULL) return -ENOMEM;
   *rt = (ebb_runtime){.alloc = {o.alloc, o.alloc_ctx},
-                      .clock = {.source = o.clock, .ctx = o.clock_ctx},
+                      .clock = {.source = o.clock,
+                                .ctx = o.clock_ctx,
+                                .real = o.real_clock,
+                                .real_ctx = o.real_clock_ctx},
                       .max_blocking_threads = o.max_blocking_threads,
                       .never_block = o.never_block};
   ebb_list_init(&rt->ready);
@@ -138,7 +141,9 @@ int ebb_clock_resume(ebb_runtime *rt) { return ebb_clock_go(&rt->clock); }
 
 int ebb_clock_advance(ebb_runtime *rt, int64_t ns) {
   if (!rt->clock.paused || ns < 0) return -EINVAL;
-  ebb_clock_jump(&rt->clock, ebb_time_add(rt->clock.paused_at, ns));
+  int64_t then = ebb_time_add(rt->clock.paused_at, ns);
+  if (then > EBB_CLOCK_MAX) return -EOVERFLOW;
+  ebb_clock_jump(&rt->clock, then);
   rt->countdown = 0;
   return 0;
 }

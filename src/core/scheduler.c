@@ -103,7 +103,7 @@ static ebb_task *pop_ready(ebb_runtime *rt) {
 
 static bool tick_is_over(const ebb_runtime *rt) {
   if (rt->tick_end == EBB_NEVER || rt->tick_polls == 0) return false;
-  return ebb_clock_now(&rt->clock) >= rt->tick_end;
+  return ebb_clock_real(&rt->clock) >= rt->tick_end;
 }
 
 /* The task to run next; NULL: the tick is over. Only a look at everything
@@ -130,15 +130,16 @@ static ebb_task *next_task(ebb_runtime *rt) {
   }
 }
 
-/* With rt->measured set, turns are timed; ebb.tasks() shows it. */
+/* With rt->measured set, turns are timed, on the real clock; ebb.tasks() shows
+   it. */
 static void begin_measure(ebb_runtime *rt, const ebb_task *t) {
-  rt->turn_begun = ebb_clock_now(&rt->clock);
+  rt->turn_begun = ebb_clock_real(&rt->clock);
   rt->turn_id = t->id;
 }
 
 static void end_measure(ebb_runtime *rt) {
   ebb_task *t = ebb_task_find(rt, rt->turn_id);
-  if (t != NULL) t->busy += ebb_clock_now(&rt->clock) - rt->turn_begun;
+  if (t != NULL) t->busy += ebb_clock_real(&rt->clock) - rt->turn_begun;
   rt->turn_id = 0;
 }
 
@@ -319,7 +320,7 @@ int ebb_tick(ebb_runtime *rt, int64_t budget_ns, ebb_tick_report *report) {
   rt->tick_end = EBB_NEVER;
   rt->countdown = 0;
   if (budget_ns != EBB_NEVER)
-    rt->tick_end = ebb_time_add(ebb_clock_now(&rt->clock), budget_ns);
+    rt->tick_end = ebb_time_add(ebb_clock_real(&rt->clock), budget_ns);
   suspend_to(rt, s);
   rt->ticking = false;
   report_tick(rt, report);

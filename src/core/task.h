@@ -81,7 +81,7 @@ struct ebb_task {
   const char *what; /* what the last wait was for: static text */
   ebb_list joiners; /* tasks that wait for this one, or in map:join(key) */
   int64_t spawned_at; /* rt->now at that time */
-  int64_t busy;      /* ns run so far; counted once rt->measured is set */
+  int64_t busy; /* real ns run so far; counted once rt->measured is set */
   uint32_t id_slot;  /* place in rt->tasks */
   uint32_t refs;     /* scheduler until finished, set, handles (R7) */
   uint32_t set_slot; /* place in the set; meaningful while set != NULL */
@@ -149,7 +149,7 @@ struct ebb_runtime {
   ebb_id turn_id;     /* while measured: whose turn began */
   int64_t turn_begun; /* and when */
   bool ticking;  /* ebb_tick runs: the loop leaves instead of sleeping */
-  int64_t tick_end;
+  int64_t tick_end;      /* on the real clock, as turn_begun */
   uint32_t tick_polls;
   ebb_list drained; /* waits for unfinished to become 0 */
   atomic_bool interrupted; /* by ebb_interrupt, not yet seen by the loop */

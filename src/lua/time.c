@@ -151,8 +151,9 @@ static int time_resume(lua_State *L) {
 static int time_advance(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   int64_t ns = ebb_lua_check_duration(L, 1);
-  if (ebb_clock_advance(el->rt, ns) < 0)
-    return luaL_error(L, "time is not paused");
+  int err = ebb_clock_advance(el->rt, ns);
+  luaL_argcheck(L, err != -EOVERFLOW, 1, "the clock cannot count so far");
+  if (err < 0) return luaL_error(L, "time is not paused");
   return sleep_to(L, el, ebb_now(el->rt));
 }
 
