@@ -114,7 +114,11 @@ int main(void) {
                          .never_block = true}; /* only ebb_tick runs tasks */
   ebb_runtime *rt;
   if (ebb_runtime_new(&options, &rt) < 0) return 1;
+#if LUA_VERSION_NUM >= 505
+  lua_State *L = lua_newstate(engine_alloc, &game, luaL_makeseed(NULL));
+#else
   lua_State *L = lua_newstate(engine_alloc, &game);
+#endif
   if (L == NULL || ebb_lua_attach(L, rt) < 0) return 1;
   luaL_openlibs(L);
   luaL_requiref(L, "ebb", luaopen_ebb, 0);

@@ -111,7 +111,7 @@ describe("a table that crosses", function()
     for i = 1, 129 do t["key " .. i] = true end
     for i = 1, 129 do t["key " .. i] = nil end
     for i = 0, 62 do t[1 << i] = true end
-    assert.is_true(#t > 1 << 32)
+    if _VERSION == "Lua 5.4" then assert.is_true(#t > 1 << 32) end
     assert.same(t, send(t))
   end)
 
@@ -554,7 +554,7 @@ describe("an error that crosses", function()
     end
     local _, err = ebb.spawn_blocking(raise, nil):join()
     assert.is_true(err:is_panic())
-    assert.is_nil(err:into_panic())
+    assert.equal(common.raised_nil, err:into_panic())
   end)
 
   it("is its text when it cannot be sent", function()

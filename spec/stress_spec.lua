@@ -3,6 +3,7 @@
 -- that wait, while a model keeps account of what must come of each of them.
 -- EBB_STRESS="1 300" runs the seeds 1 to 300, each under every collector.
 
+local common = require "common"
 local ebb = require "ebb"
 
 local random = math.random
@@ -296,7 +297,7 @@ describe("a random program keeps its account", function()
 
   after_each(function()
     ebb.set_unhandled(reporter)
-    collectgarbage("incremental", 200, 100)
+    common.collect_in_steps(200, 100)
     collectgarbage("generational")
     ebb.time.resume()
   end)
@@ -306,7 +307,7 @@ describe("a random program keeps its account", function()
       collectgarbage("generational")
     end,
     ["with an incremental collector in a hurry"] = function()
-      collectgarbage("incremental", 50, 1000)
+      common.collect_in_steps(50, 1000)
     end,
     ["with the collector stopped"] = function() collectgarbage("stop") end,
   } do

@@ -254,7 +254,7 @@ describe("a channel that a finalizer sends to and receives from", function()
     end
     for _ = 1, 50 do bomb() end
     -- Each step is a whole cycle.
-    collectgarbage("incremental", 1, 1000, 40)
+    common.collect_in_steps(1, 1000, 40)
     collectgarbage()
     sends = 0
     for _ = 1, 3000 do
@@ -262,7 +262,7 @@ describe("a channel that a finalizer sends to and receives from", function()
     end
     assert.is_true(sends > 0)
     sends = math.huge
-    collectgarbage("incremental", 200, 100, 13)
+    common.collect_in_steps(200, 100, 13)
     for value in rx.try_recv, rx do received[#received + 1] = value end
     for _, value in ipairs(received) do
       if value ~= "finalizer" then

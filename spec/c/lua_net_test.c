@@ -8,6 +8,7 @@
 #include <lualib.h>
 
 #include "core/buffer.h"
+#include "lua/compat.h"
 #include "test.h"
 
 /* ---- the buffer ---- */
@@ -68,7 +69,7 @@ static void a_buffer_that_cannot_grow_keeps_what_it_has(void) {
 /* ---- Lua ---- */
 
 static lua_State *new_state(test_memory *m) {
-  lua_State *L = lua_newstate(test_alloc, m);
+  lua_State *L = ebb_lua_newstate(test_alloc, m);
   CHECK(L != NULL);
   luaL_openlibs(L);
   luaL_requiref(L, "ebb", luaopen_ebb, 0);

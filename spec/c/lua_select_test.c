@@ -6,10 +6,11 @@
 #include <lua.h>
 #include <lualib.h>
 
+#include "lua/compat.h"
 #include "test.h"
 
 static lua_State *new_state(test_memory *m) {
-  lua_State *L = lua_newstate(test_alloc, m);
+  lua_State *L = ebb_lua_newstate(test_alloc, m);
   CHECK(L != NULL);
   luaL_openlibs(L);
   luaL_requiref(L, "ebb", luaopen_ebb, 1);

@@ -6,6 +6,7 @@
 #include <lua.h>
 #include <lualib.h>
 
+#include "lua/compat.h"
 #include "test.h"
 
 static int l_note(lua_State *L) {
@@ -14,7 +15,7 @@ static int l_note(lua_State *L) {
 }
 
 static lua_State *new_state(test_memory *m) {
-  lua_State *L = lua_newstate(test_alloc, m);
+  lua_State *L = ebb_lua_newstate(test_alloc, m);
   CHECK(L != NULL);
   luaL_openlibs(L);
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);

@@ -7,6 +7,7 @@
 #include <lualib.h>
 #include <pthread.h>
 
+#include "lua/compat.h"
 #include "test.h"
 
 /* ---- states and scripts ---- */
@@ -25,7 +26,7 @@ static const char prelude[] =
     "end\n";
 
 static lua_State *bare_state(test_memory *m) {
-  lua_State *L = m != NULL ? lua_newstate(test_alloc, m) : luaL_newstate();
+  lua_State *L = m != NULL ? ebb_lua_newstate(test_alloc, m) : luaL_newstate();
   CHECK(L != NULL);
   luaL_openlibs(L);
   lua_register(L, "note", l_note);

@@ -20,6 +20,21 @@ function common.collect()
   collectgarbage()
 end
 
+-- Has the collector work step by step, `pause` percent after its last cycle,
+-- `stepmul` percent as fast as memory is taken. Lua 5.5 has these in params.
+function common.collect_in_steps(pause, stepmul, stepsize)
+  if _VERSION == "Lua 5.4" then
+    return collectgarbage("incremental", pause, stepmul, stepsize)
+  end
+  collectgarbage "incremental"
+  collectgarbage("param", "pause", pause)
+  collectgarbage("param", "stepmul", stepmul)
+  if stepsize then collectgarbage("param", "stepsize", 1 << stepsize) end
+end
+
+-- What is raised in the place of nil: nil, or in Lua 5.5 a text.
+common.raised_nil = select(2, pcall(error, nil))
+
 -- Calls f, which must fail, and returns its error.
 function common.error_of(f, ...)
   local ok, err = pcall(f, ...)

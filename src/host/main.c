@@ -293,7 +293,7 @@ static void prepare_state(lua_State *L, const options *o) {
   path_add(L);
   preload_ebb(L);
   create_arg_table(L, o);
-  if (o->warnings) lua_warning(L, "@on", 0);
+  lua_warning(L, o->warnings ? "@on" : "@off", 0);
   lua_gc(L, LUA_GCGEN, 0, 0);
 }
 

@@ -10,23 +10,10 @@
 #ifndef EBB_LUA_BINDING_H
 #define EBB_LUA_BINDING_H
 
-#include <lauxlib.h>
-#include <lua.h>
-
 #include "../core/join_map.h"
 #include "../core/line.h"
 #include "../core/scheduler.h"
-
-#if LUA_VERSION_NUM != 504
-#error "ebb needs Lua 5.4"
-#endif
-
-/* Lua 5.4.6 gave lua_resetthread a new name, and the caller's thread. */
-#if LUA_VERSION_RELEASE_NUM >= 50406
-#define ebb_lua_closethread(L) lua_closethread(L, NULL)
-#else
-#define ebb_lua_closethread(L) lua_resetthread(L)
-#endif
+#include "compat.h"
 
 /* Places on the stack of `store`. */
 enum {

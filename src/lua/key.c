@@ -5,7 +5,6 @@
    and 64 bits of value. */
 #include "binding.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { FLOAT, BOOLEAN, LIGHT, OBJECT, PLACE, MARKS };
@@ -22,12 +21,11 @@ static bool is_marked(ebb_key key) {
 }
 
 static ebb_key number_key(lua_State *L, int arg) {
-  lua_Integer i;
-  if (lua_isinteger(L, arg)) return EBB_KEY_INT(lua_tointeger(L, arg));
+  int is_integer;
+  lua_Integer i = lua_tointegerx(L, arg, &is_integer);
+  if (is_integer) return EBB_KEY_INT(i);
   lua_Number n = lua_tonumber(L, arg);
   luaL_argcheck(L, n == n, arg, "key is NaN");
-  if (lua_numbertointeger(floor(n), &i) && (lua_Number)i == n)
-    return EBB_KEY_INT(i);
   uint64_t bits = 0;
   memcpy(&bits, &n, sizeof n);
   return marked(FLOAT, bits);

@@ -195,9 +195,22 @@ static lua_State *new_helper(lua_State *L, int uservalue) {
   return helper;
 }
 
+/* The module may have been built for another release than runs it. A Lua that
+   does not show its release is taken for the one of the build. */
+#pragma weak lua_ident
+static void check_release(lua_State *L) {
+  luaL_checkversion(L);
+  if (lua_ident == NULL) return;
+  int release = ebb_lua_release_of(lua_ident);
+  if (release != 0 && release < EBB_LUA_OLDEST)
+    luaL_error(L, "ebb needs Lua 5.4.4 or later, not this %s.%d", LUA_VERSION,
+               release % 100);
+}
+
 /* Makes the ebb_lua and leaves it on the stack. Without an engine's runtime
    it makes its own, in the allocator of the Lua state. */
 static ebb_lua *new_state(lua_State *L, ebb_runtime *rt) {
+  check_release(L);
   luaL_checkstack(L, STORE_META_FIRST + CLASS_COUNT + LUA_MINSTACK, NULL);
   ebb_lua *el = lua_newuserdatauv(L, sizeof *el, 3);
   *el = (ebb_lua){.rt = rt,

@@ -5,7 +5,6 @@
    a metamethod called from C, in the main chunk) the stack itself is
    suspended. */
 #include <errno.h>
-#include <string.h>
 
 #include "binding.h"
 
@@ -16,20 +15,9 @@ static bool may_yield(lua_State *L, ebb_lua *el) {
 }
 
 /* Is a finalizer running? The collector is off then, and would stay off for
-   everybody while we wait. From Lua 5.4.4 on lua_gc answers -1; before, it
-   cannot tell a finalizer from a stopped collector, but a finalizer shows in
-   the frames. */
+   everybody while we wait; lua_gc refuses to answer then. */
 static bool in_finalizer(lua_State *L) {
-  int running = lua_gc(L, LUA_GCISRUNNING);
-  if (running != 0) return running < 0;
-  lua_Debug ar;
-  for (int level = 0; lua_getstack(L, level, &ar); level++) {
-    lua_getinfo(L, "n", &ar);
-    if (strcmp(ar.namewhat, "metamethod") == 0 &&
-        strcmp(ar.name, "__gc") == 0)
-      return true;
-  }
-  return false;
+  return lua_gc(L, LUA_GCISRUNNING) < 0;
 }
 
 void ebb_lua_check_may_wait(lua_State *L, ebb_lua *el) {
