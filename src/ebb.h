@@ -71,8 +71,8 @@ typedef uint64_t ebb_id;
 /* ---- runtime ---------------------------------------------------------- */
 
 /* The same contract as lua_Alloc: `size` 0 frees, NULL means no memory. It is
-   called on the runtime's thread only: what several threads share, and Lua
-   states on other threads, come from malloc. */
+   called on the runtime's thread only, unless it is a `thread_alloc`: what
+   several threads share comes from malloc. */
 typedef void *(*ebb_alloc_fn)(void *ctx, void *block, size_t old_size,
                               size_t size);
 
@@ -82,6 +82,10 @@ typedef int64_t (*ebb_clock_fn)(void *ctx);
 typedef struct ebb_options {
   ebb_alloc_fn alloc; /* NULL: realloc and free */
   void *alloc_ctx;
+  ebb_alloc_fn thread_alloc; /* for the Lua states of other threads that this
+                                runtime's tasks have work done on; they call
+                                it several at a time. NULL: malloc's */
+  void *thread_alloc_ctx;
   ebb_clock_fn clock; /* deadlines and virtual time; NULL: CLOCK_MONOTONIC */
   void *clock_ctx;
   ebb_clock_fn real_clock; /* how long turns and ticks take, however slow the
@@ -598,6 +602,34 @@ EBB_API int luaopen_ebb(struct lua_State *L);
    state's tasks. Returns 0, -EALREADY when the state has a runtime, or
    -ENOMEM. */
 EBB_API int ebb_lua_attach(struct lua_State *L, ebb_runtime *rt);
+
+/* Parts of the module `ebb`. */
+enum {
+  EBB_LUA_TASKS = 1 << 0,   /* spawn, maps, sets, select, task_local... */
+  EBB_LUA_SYNC = 1 << 1,    /* ebb.sync */
+  EBB_LUA_TIME = 1 << 2,    /* ebb.time, ebb.sleep */
+  EBB_LUA_IO = 1 << 3,      /* ebb.io */
+  EBB_LUA_NET = 1 << 4,     /* ebb.net */
+  EBB_LUA_THREADS = 1 << 5, /* spawn_blocking, block_in_place, Runtime, Handle;
+                               without it methods that would use another
+                               thread raise an error */
+};
+
+typedef struct ebb_lua_options {
+  unsigned parts; /* what `require "ebb"` has; 0: all */
+} ebb_lua_options;
+
+/* For scripts that are not trusted: as ebb_lua_attach, but the module has
+   only the parts that `options` names; NULL: all. With `rt` NULL the state
+   gets a runtime of its own. Also returns -EINVAL for parts that are unknown.
+
+   States of other threads have the same parts, and of Lua's standard library
+   those that this state had when `ebb` was opened and still has in
+   package.loaded when the work is given away: each as a whole, with functions
+   that have been taken out of its table here. So open the libraries, then
+   `ebb`, then run scripts. */
+EBB_API int ebb_lua_attach_with(struct lua_State *L, ebb_runtime *rt,
+                                const ebb_lua_options *options);
 
 /* The runtime of a state, as luaopen_ebb would use it; it is made if there
    is none. Raises Lua errors (not enough memory). */

@@ -79,6 +79,8 @@ function ebb.spawn_on(body, handle, ...) end
 ---
 ---`body` is a task of that state: it has the same id there, and may wait.
 ---`require` has the same paths. Tasks that it leaves behind are aborted.
+---Of Lua's library that state has what is in package.loaded here, and was there
+---when ebb was opened: what a sandbox lacks it does not get by way of a thread.
 ---
 ---An abort has an effect only until it has started.
 ---

@@ -46,6 +46,7 @@ int ebb_runtime_new(const ebb_options *options, ebb_runtime **out) {
                                 .ctx = o.clock_ctx,
                                 .real = o.real_clock,
                                 .real_ctx = o.real_clock_ctx},
+                      .thread_alloc = {o.thread_alloc, o.thread_alloc_ctx},
                       .max_blocking_threads = o.max_blocking_threads,
                       .never_block = o.never_block};
   ebb_list_init(&rt->ready);

@@ -115,6 +115,7 @@ enum { EBB_TASK_SIZE = sizeof(ebb_task) + 40 };
 
 struct ebb_runtime {
   ebb_alloc alloc;
+  ebb_alloc thread_alloc; /* see ebb_options; its function may be NULL */
   ebb_pool blocks; /* for tasks */
   ebb_clock clock;
   ebb_list ready; /* the run queue */

@@ -101,6 +101,8 @@ struct ebb_lua {
   lua_State *aux;  /* for protected calls that have no caller of their own */
   int idle_count;
   bool owns_runtime;
+  unsigned parts;     /* of the module: EBB_LUA_TASKS... */
+  unsigned libraries; /* those of Lua, see grant.h; 0 until `ebb` is opened */
   bool closing;        /* every task has been aborted, for good */
   uint32_t deadlock_turn; /* of the root: see is_deadlock in wait.c */
   const char *no_wait; /* not NULL: where waiting is refused just now */
@@ -222,6 +224,10 @@ _Noreturn void ebb_lua_error(lua_State *L, const char *format, ...);
 /* The ebb_lua of a state, made if there is none; pushes its userdata, or does
    not. Raise errors. */
 ebb_lua *ebb_lua_get(lua_State *L);
+
+/* Makes it, for a runtime or, if that is NULL, with one of its own; pushes its
+   userdata. Raises errors. */
+ebb_lua *ebb_lua_new(lua_State *L, ebb_runtime *rt, unsigned parts);
 ebb_lua *ebb_lua_of(lua_State *L);
 
 /* ---- thread.c: anchors and recycling ---- */

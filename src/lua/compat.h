@@ -43,8 +43,7 @@ static inline int ebb_lua_release_of(const char *ident) {
 
 /* Lua 5.5 keeps this macro to itself, unless its configuration defines it. */
 #ifndef lua_writestringerror
-#define lua_writestringerror(s, p) \
-  (fprintf(stderr, (s), (p)), fflush(stderr))
+#define lua_writestringerror(s, p) (fprintf(stderr, (s), (p)), fflush(stderr))
 #endif
 
 #endif

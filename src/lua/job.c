@@ -101,11 +101,13 @@ void ebb_lua_job_set_name(lua_State *L, lua_job *j, const char *name) {
 static lua_job *new_job(lua_State *L, ebb_lua *el, ebb_lua_port *port,
                         bool blocking) {
   int err = 0;
+  ebb_lua_grant grant = ebb_lua_get_grant(L, el);
   if (ebb_lua_port_get(el, &err) == NULL) ebb_lua_raise(L, err);
   lua_job *j = malloc(sizeof *j);
   if (j == NULL) ebb_lua_raise(L, -ENOMEM);
   ebb_handle_spare_ids(port->handle, el->rt);
   ebb_lua_job_init(j, &job_ops, el, port, blocking);
+  j->grant = grant;
   return j;
 }
 

@@ -8,6 +8,7 @@
 #define EBB_LUA_JOB_H
 
 #include "../core/job.h"
+#include "grant.h"
 #include "handle.h"
 #include "parcel.h"
 
@@ -18,6 +19,7 @@ typedef struct lua_job {
   ebb_parcel result; /* results, or error and traceback. there, then here */
   ebb_lua_port *port; /* whose runtime does it, or asks for it to be done on
                          a pool; from outside. NULL when its task is done */
+  ebb_lua_grant grant; /* for the state of a pool's thread that does it */
   const char *kind; /* what it is, for people */
   char *name; /* Builder's, or NULL */
 } lua_job;
@@ -64,10 +66,6 @@ ebb_task *ebb_lua_courier_new(ebb_lua *el, lua_job *j);
 ebb_lua *ebb_lua_courier_state(const ebb_task *t);
 
 /* ---- worker.c ---- */
-
-/* A Lua state for another thread: with the standard library, `ebb`, and a
-   runtime of its own. NULL: no memory. */
-lua_State *ebb_lua_worker_new(void);
 
 /* Does the job on the thread of a pool. */
 void ebb_lua_worker_run(ebb_job *job, ebb_worker *worker);

@@ -2,6 +2,7 @@
    The module table of `require "ebb"`. */
 #include <lualib.h>
 
+#include "grant.h"
 #include "parcel.h"
 
 static void replace_running(lua_State *L, ebb_lua *el) {
@@ -13,28 +14,57 @@ static void replace_running(lua_State *L, ebb_lua *el) {
   }
 }
 
-int luaopen_ebb(lua_State *L) {
-  ebb_lua *el = ebb_lua_get(L);
-  replace_running(L, el);
-  ebb_lua_replace_exit(L, el);
-  lua_newtable(L);
-  lua_pushliteral(L, "ebb " EBB_VERSION);
-  lua_setfield(L, -2, "_VERSION");
+static void open_tasks(lua_State *L, ebb_lua *el) {
   ebb_lua_open_task(L, el);
   ebb_lua_open_inspect(L, el);
-  ebb_lua_open_time(L, el);
   ebb_lua_open_select(L, el);
-  ebb_lua_open_io(L, el);
-  ebb_lua_open_net(L, el);
   ebb_lua_open_join_map(L, el);
   ebb_lua_open_join_set(L, el);
   ebb_lua_open_builder(L, el);
   ebb_lua_open_within(L, el);
   ebb_lua_open_task_local(L, el);
   ebb_lua_open_local_set(L, el);
+}
+
+static void open_threads(lua_State *L, ebb_lua *el) {
   ebb_lua_open_handle(L, el);
   ebb_lua_open_runtime(L, el);
-  ebb_lua_open_sync(L, el);
+}
+
+/* Takes out what belongs to the tasks and to a part that is not there. */
+static void close_threads(lua_State *L) {
+  static const char *const names[] = {"spawn_on", "spawn_blocking",
+                                      "spawn_blocking_on", "block_in_place"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    lua_pushnil(L);
+    lua_setfield(L, -2, names[i]);
+  }
+}
+
+/* Fills the module table at the top. */
+static void open_parts(lua_State *L, ebb_lua *el) {
+  static const struct {
+    unsigned part;
+    void (*open)(lua_State *L, ebb_lua *el);
+  } parts[] = {
+      {EBB_LUA_TASKS, open_tasks},       {EBB_LUA_TIME, ebb_lua_open_time},
+      {EBB_LUA_IO, ebb_lua_open_io},     {EBB_LUA_NET, ebb_lua_open_net},
+      {EBB_LUA_SYNC, ebb_lua_open_sync}, {EBB_LUA_THREADS, open_threads},
+  };
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    if ((el->parts & parts[i].part) != 0) parts[i].open(L, el);
+  if ((el->parts & EBB_LUA_THREADS) == 0) close_threads(L);
+}
+
+int luaopen_ebb(lua_State *L) {
+  ebb_lua *el = ebb_lua_get(L);
+  ebb_lua_note_libraries(L, el);
+  replace_running(L, el);
+  ebb_lua_replace_exit(L, el);
+  lua_newtable(L);
+  lua_pushliteral(L, "ebb " EBB_VERSION);
+  lua_setfield(L, -2, "_VERSION");
+  open_parts(L, el);
   ebb_parcel_note_modules(L, el);
   return 1;
 }

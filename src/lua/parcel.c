@@ -3,7 +3,6 @@
 #include "parcel.h"
 
 #include <lauxlib.h>
-#include <lualib.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,16 +25,6 @@ static void note(lua_State *L, ebb_lua *el, const char *name) {
 }
 
 void ebb_parcel_note_modules(lua_State *L, ebb_lua *el) {
-  static const char *const names[] = {
-      LUA_COLIBNAME,   LUA_TABLIBNAME,  LUA_IOLIBNAME,
-      LUA_OSLIBNAME,   LUA_STRLIBNAME,  LUA_UTF8LIBNAME,
-      LUA_MATHLIBNAME, LUA_DBLIBNAME,   LUA_LOADLIBNAME};
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    lua_getfield(L, -1, names[i]);
-    note(L, el, names[i]);
-  }
-  lua_pop(L, 1);
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
     const char *name = lua_pushfstring(L, "ebb.%s", lua_tostring(L, -2));
     lua_insert(L, -2);

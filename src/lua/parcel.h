@@ -19,8 +19,8 @@ typedef struct ebb_parcel {
   size_t port_count;
 } ebb_parcel;
 
-/* Notes the tables of the standard library, and the module `ebb` at the top
-   of the stack, which stays there. Raises errors. */
+/* Notes the module `ebb` at the top of the stack, which stays there, and the
+   tables in it. Raises errors. */
 void ebb_parcel_note_modules(lua_State *L, ebb_lua *el);
 
 /* Fills an empty parcel with the values from index `first` to the top, which

@@ -101,18 +101,19 @@ static int configure(lua_State *L) {
 }
 
 /* Makes the other state; returns its ebb_lua. */
-static ebb_lua *new_state(lua_State *L, runtime *r) {
+static ebb_lua *new_state(lua_State *L, ebb_lua *el, runtime *r) {
+  ebb_lua_grant grant = ebb_lua_get_grant(L, el);
   ebb_lua_push_paths(L);
   settings s = {lua_tostring(L, -2), lua_tostring(L, -1)};
-  r->L = ebb_lua_worker_new();
+  r->L = ebb_lua_grant_state(&grant);
   if (r->L == NULL) ebb_lua_raise(L, -ENOMEM);
   lua_pushcfunction(r->L, configure);
   lua_pushlightuserdata(r->L, &s);
   if (lua_pcall(r->L, 1, 1, 0) != LUA_OK) ebb_lua_raise(L, -ENOMEM);
-  ebb_lua *el = lua_touserdata(r->L, -1);
+  ebb_lua *there = lua_touserdata(r->L, -1);
   lua_settop(r->L, 0);
   lua_pop(L, 2);
-  return el;
+  return there;
 }
 
 /* The job is in the carrier at the top. */
@@ -141,7 +142,7 @@ static runtime_job *new_job(lua_State *L, ebb_lua *el, runtime *r,
 /* stack: options, the name, Runtime */
 static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
                   unsigned threads) {
-  ebb_lua *there = new_state(L, r);
+  ebb_lua *there = new_state(L, el, r);
   there->rt->max_blocking_threads = threads;
   ebb_lua_push_carrier(L, el);
   runtime_job *job = new_job(L, el, r, there);

@@ -10,6 +10,8 @@
 
 #define SHUTDOWN_TIMEOUT INT64_C(5000000000)
 
+enum { ALL_PARTS = 2 * EBB_LUA_THREADS - 1 };
+
 static const char registry_key;
 
 ebb_lua *ebb_lua_open(lua_State *L) {
@@ -209,12 +211,13 @@ static void check_release(lua_State *L) {
 
 /* Makes the ebb_lua and leaves it on the stack. Without an engine's runtime
    it makes its own, in the allocator of the Lua state. */
-static ebb_lua *new_state(lua_State *L, ebb_runtime *rt) {
+ebb_lua *ebb_lua_new(lua_State *L, ebb_runtime *rt, unsigned parts) {
   check_release(L);
   luaL_checkstack(L, STORE_META_FIRST + CLASS_COUNT + LUA_MINSTACK, NULL);
   ebb_lua *el = lua_newuserdatauv(L, sizeof *el, 3);
   *el = (ebb_lua){.rt = rt,
                   .owns_runtime = rt == NULL,
+                  .parts = parts,
                   .shutdown_timeout = SHUTDOWN_TIMEOUT};
   el->own.el = el;
   ebb_list_init(&el->drained);
@@ -259,7 +262,7 @@ ebb_lua *ebb_lua_get(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key) == LUA_TUSERDATA)
     return lua_touserdata(L, -1);
   lua_pop(L, 1);
-  return new_state(L, NULL);
+  return ebb_lua_new(L, NULL, ALL_PARTS);
 }
 
 ebb_lua *ebb_lua_of(lua_State *L) {
@@ -269,17 +272,25 @@ ebb_lua *ebb_lua_of(lua_State *L) {
 }
 
 static int attach(lua_State *L) {
-  new_state(L, lua_touserdata(L, 1));
+  ebb_lua_new(L, lua_touserdata(L, 1), (unsigned)lua_tointeger(L, 2));
   return 0;
 }
 
 int ebb_lua_attach(lua_State *L, ebb_runtime *rt) {
+  return ebb_lua_attach_with(L, rt, NULL);
+}
+
+int ebb_lua_attach_with(lua_State *L, ebb_runtime *rt,
+                        const ebb_lua_options *options) {
+  unsigned parts = options != NULL ? options->parts : 0;
+  if (parts > ALL_PARTS) return -EINVAL;
   int type = lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
   lua_pop(L, 1);
   if (type == LUA_TUSERDATA) return -EALREADY;
   lua_pushcfunction(L, attach);
   lua_pushlightuserdata(L, rt);
-  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return 0;
+  lua_pushinteger(L, parts != 0 ? parts : ALL_PARTS);
+  if (lua_pcall(L, 2, 0, 0) == LUA_OK) return 0;
   lua_pop(L, 1);
   return -ENOMEM;
 }

@@ -41,28 +41,15 @@ void ebb_lua_set_paths(lua_State *L) {
 
 /* ---- states ---- */
 
-static int open_state(lua_State *L) {
-  luaL_openlibs(L);
-  luaL_requiref(L, "ebb", luaopen_ebb, 0);
-  return 0;
-}
-
-lua_State *ebb_lua_worker_new(void) {
-  lua_State *L = luaL_newstate();
-  if (L == NULL) return NULL;
-  lua_pushcfunction(L, open_state);
-  if (lua_pcall(L, 0, 0, 0) == LUA_OK) return L;
-  lua_close(L);
-  return NULL;
-}
-
 static void drop_local(void *local) { lua_close(local); }
 
-static lua_State *state_of(ebb_worker *worker) {
-  if (worker->local == NULL) {
-    worker->local = ebb_lua_worker_new();
-    worker->drop_local = drop_local;
-  }
+/* The thread's state may be to another measure than the job's sender's. */
+static lua_State *state_for(ebb_worker *worker, const ebb_lua_grant *g) {
+  lua_State *L = worker->local;
+  if (L != NULL && ebb_lua_is_granted(ebb_lua_of(L), g)) return L;
+  if (L != NULL) lua_close(L);
+  worker->local = ebb_lua_grant_state(g);
+  worker->drop_local = drop_local;
   return worker->local;
 }
 
@@ -96,7 +83,7 @@ static void drive(ebb_lua *el, ebb_task *t) {
 
 void ebb_lua_worker_run(ebb_job *job, ebb_worker *worker) {
   lua_job *j = (lua_job *)job;
-  lua_State *L = state_of(worker);
+  lua_State *L = state_for(worker, &j->grant);
   job->outcome = EBB_PANICKED; /* for want of memory */
   if (L == NULL) return;
   ebb_lua *el = ebb_lua_of(L);
