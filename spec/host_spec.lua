@@ -30,6 +30,12 @@ local function quoted(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
+-- What the host says begins with the name it was started by.
+local function without_path(text)
+  if text:sub(1, #host + 2) ~= host .. ": " then return text end
+  return "ebb" .. text:sub(#host + 1)
+end
+
 -- Runs the host with `args`, a piece of shell, and returns its stdout, its
 -- stderr and its exit code. `opts.stdin` is a string, `opts.env` a piece of
 -- shell with assignments, `opts.dir` the working directory. None of the
@@ -44,7 +50,7 @@ local function ebb(args, opts)
     quoted(host), args, ">" .. stdout, "2>" .. stderr, "<" .. stdin,
   }, " "))
   assert.equal("exit", kind)
-  return contents(stdout), contents(stderr), code
+  return contents(stdout), without_path(contents(stderr)), code
 end
 
 -- Runs `code` as the host's -e.
@@ -190,7 +196,7 @@ describe("an error", function()
   end)
 
   it("comes after what was printed before", function()
-    assert.matches("^before\nebb: ",
+    assert.matches("^before\n[^\n]*/ebb: ",
       (eval("io.stdout:setvbuf('full') print('before') error('x')",
         {env = "sh -c '\"$0\" \"$@\" 2>&1'"})))
   end)
@@ -304,7 +310,7 @@ describe("the option", function()
     end)
   end
 
-  for _, option in ipairs {"-x", "-vE", "--version"} do
+  for _, option in ipairs {"-x", "-vE", "--versions"} do
     it(option .. ", which is unknown, shows the usage on stderr", function()
       local out, err, code = ebb(option .. " -e 'print(1)'")
       assert.equal("", out)

@@ -21,6 +21,9 @@
 #include "interrupt.h"
 #include "path.h"
 
+/* Messages begin with it: argv[0], as with lua5.4. */
+static const char *program = "ebb";
+
 /* What the command line asks for. It is read once before anything runs,
    since -E and a misspelt option matter from the start; the arguments of -e
    and -l are then taken from argv in a second pass. */
@@ -31,6 +34,7 @@ typedef struct options {
   bool is_stdin; /* the script is `-`, which behind `--` would be a file */
   bool has_code; /* there is an -e, so that stdin is not read */
   bool help, version, ignore_env, warnings;
+  bool version_only;
   bool wrong; /* a complaint was made, nothing else has a meaning */
 } options;
 
@@ -44,6 +48,7 @@ static const char usage_text[] =
     "  -E         ignore the environment variables of Lua\n"
     "  -W         turn warnings on\n"
     "  -h, --help show this text\n"
+    "  --version  show the versions and do nothing else\n"
     "  --         end of the options\n"
     "  -          end of the options, run the script on stdin\n"
     "\n"
@@ -52,7 +57,8 @@ static const char usage_text[] =
 /* ---- the command line ------------------------------------------------- */
 
 static bool complain(const char *before, const char *word, const char *after) {
-  fprintf(stderr, "ebb: %s'%s'%s\n%s", before, word, after, usage_text);
+  fprintf(stderr, "%s: %s'%s'%s\n%s", program, before, word, after,
+          usage_text);
   return false;
 }
 
@@ -73,6 +79,8 @@ static bool read_flag(options *o, const char *word) {
     o->help = true;
   } else if (strcmp(word, "-v") == 0) {
     o->version = true;
+  } else if (strcmp(word, "--version") == 0) {
+    o->version_only = true;
   } else if (strcmp(word, "-E") == 0) {
     o->ignore_env = true;
   } else if (strcmp(word, "-W") == 0) {
@@ -116,7 +124,7 @@ static options read_options(int argc, char **argv) {
 
 static void report(const char *message) {
   fflush(stdout);
-  fprintf(stderr, "ebb: %s\n", message);
+  fprintf(stderr, "%s: %s\n", program, message);
 }
 
 /* Reports the error object on the top of the stack and pops it. It is not a
@@ -332,12 +340,14 @@ static int run_session(options *o) {
 }
 
 int main(int argc, char **argv) {
+  if (argc > 0 && argv[0][0] != '\0') program = argv[0];
   options o = read_options(argc, argv);
   if (o.wrong) return EXIT_FAILURE;
   if (o.help) {
     fputs(usage_text, stdout);
     return EXIT_SUCCESS;
   }
-  if (o.version) show_versions();
+  if (o.version || o.version_only) show_versions();
+  if (o.version_only) return EXIT_SUCCESS;
   return run_session(&o);
 }
