@@ -201,7 +201,10 @@ typedef struct ebb_target {
    runtime goes before the task has finished, or has no thread for the work,
    the task ends as cancelled, and `drop` may be called on any thread. Returns
    0, -EINVAL (a LocalSet, and something else), -ENOMEM or the errno of
-   eventfd. */
+   eventfd.
+     All signals are blocked in the threads of pools. A child by fork has what
+   is blocked in the thread that started its parent; one by posix_spawn, system
+   or popen has all blocked, but for POSIX_SPAWN_SETSIGMASK. */
 EBB_API int ebb_spawn_on(ebb_runtime *rt, const ebb_target *target,
                          ebb_body body, ebb_task **out);
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
    Blocking work: tasks on the threads of a runtime's pool, and calls that a
    task makes there in place. */
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "core/handle.h"
 #include "threads.h"
 
@@ -154,6 +158,35 @@ static void virtual_time_stands_still_while_work_is_done(void) {
   CHECK(ebb_run(rt) == 0);
   CHECK(noted("slept"));
   join_thread(thread);
+  free_runtime(rt);
+}
+
+/* SIGUSR1 is blocked where the runtime is, SIGTERM is not. */
+static bool is_mask_of_starter(void) {
+  sigset_t mask;
+  CHECK(pthread_sigmask(SIG_SETMASK, NULL, &mask) == 0);
+  return sigismember(&mask, SIGUSR1) && !sigismember(&mask, SIGTERM);
+}
+
+static void fork_and_look(void *arg) {
+  int status;
+  pid_t pid = fork();
+  CHECK(pid >= 0);
+  if (pid == 0) _exit(is_mask_of_starter() ? 7 : 1);
+  CHECK(waitpid(pid, &status, 0) == pid);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+  CHECK(!is_mask_of_starter()); /* but all are */
+  note(arg);
+}
+
+static void a_forked_child_has_the_signal_mask_of_the_runtimes_thread(void) {
+  ebb_runtime *rt = new_narrow_runtime(false);
+  sigset_t mask, before;
+  sigemptyset(&mask);
+  sigaddset(&mask, SIGUSR1);
+  CHECK(pthread_sigmask(SIG_SETMASK, &mask, &before) == 0);
+  CHECK(ebb_block_in_place(rt, fork_and_look, "a") == 0 && noted("a"));
+  CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
   free_runtime(rt);
 }
 
@@ -584,6 +617,7 @@ int main(void) {
   RUN(a_runtime_has_as_many_threads_as_it_was_given);
   RUN(work_is_no_deadlock_but_what_comes_after_may_be_one);
   RUN(virtual_time_stands_still_while_work_is_done);
+  RUN(a_forked_child_has_the_signal_mask_of_the_runtimes_thread);
   RUN(sets_and_maps_hold_blocking_work);
   RUN(a_host_with_a_loop_of_its_own_gets_results);
   RUN(work_that_has_not_started_is_aborted);

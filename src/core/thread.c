@@ -4,7 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -50,14 +50,44 @@ bool ebb_cond_wait(ebb_cond *c, ebb_mutex *m, int64_t deadline) {
   return pthread_cond_timedwait(c, m, &ts) != ETIMEDOUT;
 }
 
+/* ---- starting threads ---- */
+
 typedef struct start {
   void (*run)(void *arg);
   void *arg;
+  sigset_t child_mask;
 } start;
+
+/* Of a thread that was started here. */
+static _Thread_local bool is_ours;
+static _Thread_local sigset_t child_mask;
+
+void ebb_thread_child_mask(sigset_t *mask) {
+  if (is_ours)
+    *mask = child_mask;
+  else
+    check(pthread_sigmask(SIG_SETMASK, NULL, mask));
+}
+
+/* Runs in every child by fork, of whatever thread. */
+static void in_child(void) {
+  if (is_ours) check(pthread_sigmask(SIG_SETMASK, &child_mask, NULL));
+}
+
+/* Once for the process. That two threads do it at once does no harm. */
+static int watch_forks(void) {
+  static atomic_bool watched;
+  if (atomic_load(&watched)) return 0;
+  int err = pthread_atfork(NULL, NULL, in_child);
+  if (err == 0) atomic_store(&watched, true);
+  return -err;
+}
 
 static void *begin(void *arg) {
   start s = *(start *)arg;
   free(arg);
+  child_mask = s.child_mask;
+  is_ours = true;
   s.run(s.arg);
   return NULL;
 }
@@ -65,6 +95,7 @@ static void *begin(void *arg) {
 static int create(const pthread_attr_t *attributes, start *s) {
   sigset_t all, before;
   pthread_t thread;
+  ebb_thread_child_mask(&s->child_mask);
   sigfillset(&all);
   check(pthread_sigmask(SIG_SETMASK, &all, &before));
   int err = pthread_create(&thread, attributes, begin, s);
@@ -76,8 +107,9 @@ int ebb_thread_start(void (*run)(void *arg), void *arg) {
   pthread_attr_t attributes;
   start *s = malloc(sizeof *s);
   if (s == NULL) return -ENOMEM;
-  *s = (start){run, arg};
-  int err = -pthread_attr_init(&attributes);
+  *s = (start){.run = run, .arg = arg};
+  int err = watch_forks();
+  if (err == 0) err = -pthread_attr_init(&attributes);
   if (err == 0) {
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attributes, STACK_SIZE);

@@ -5,6 +5,7 @@
 #define EBB_CORE_THREAD_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -34,5 +35,9 @@ bool ebb_cond_wait(ebb_cond *c, ebb_mutex *m, int64_t deadline);
    where they always did. 0 or a negative errno (-EAGAIN: the system has no
    room for another). */
 int ebb_thread_start(void (*run)(void *arg), void *arg);
+
+/* What a child of this thread should have blocked: in one of those, what is
+   blocked in the thread that started it. A child by fork has just that. */
+void ebb_thread_child_mask(sigset_t *mask);
 
 #endif

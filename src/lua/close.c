@@ -105,7 +105,7 @@ static bool shut_down(ebb_lua *el) {
   while (el->live > 0) {
     int err = drain_once(el);
     if (err == -EDEADLK) for_each_task(el, break_wait);
-    if (err == -ENOMEM) break; /* see kill */
+    if (err == -ENOMEM) break; /* see kill_task */
   }
   return left;
 }
@@ -124,7 +124,7 @@ static int sentinel_gc(lua_State *L) {
 
 /* There was no memory for a stack, so not all clean-ups could run. The threads
    are about to be freed: their tasks must never run. */
-static void kill(ebb_task *t) {
+static void kill_task(ebb_task *t) {
   if (t->state != EBB_FINISHED) ebb_task_kill(t);
 }
 
@@ -162,7 +162,7 @@ static void free_runtime(ebb_lua *el, ebb_runtime *rt) {
 static int state_gc(lua_State *L) {
   ebb_lua *el = lua_touserdata(L, 1);
   shut_down(el);
-  for_each_task(el, kill);
+  for_each_task(el, kill_task);
   for_each_task(el, drop_stray);
   ebb_lua_free_maps(el);
   ebb_lua_free_scopes(el);

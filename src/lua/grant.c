@@ -83,6 +83,7 @@ static int open_state(lua_State *L) {
     luaL_requiref(L, libraries[i].name, libraries[i].func, 1);
     lua_pop(L, 1);
   }
+  ebb_lua_replace_shell(L);
   ebb_lua *el = ebb_lua_new(L, NULL, g->parts);
   el->rt->thread_alloc = g->alloc;
   luaL_requiref(L, "ebb", luaopen_ebb, 0);

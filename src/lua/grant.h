@@ -27,4 +27,8 @@ bool ebb_lua_is_granted(ebb_lua *el, const ebb_lua_grant *g);
    */
 lua_State *ebb_lua_grant_state(const ebb_lua_grant *g);
 
+/* Puts functions of ours in the place of os.execute and io.popen, where they
+   are. Raises errors. shell.c. */
+void ebb_lua_replace_shell(lua_State *L);
+
 #endif
