@@ -230,7 +230,8 @@ static int shutdown_on(lua_State *L, ebb_lua *el, int status) {
   else if (ebb_task_is_finished(t))
     lua_pushliteral(L, "the state that has made the runtime is being closed");
   else
-    lua_pushliteral(L, "a task of the runtime runs on without waiting");
+    lua_pushliteral(L, "the runtime has not ended: a task of it runs on, or "
+                       "its clean-up waits");
   return 2;
 }
 
