@@ -333,6 +333,7 @@ static void all_tasks_can_be_aborted(void) {
 typedef struct predicate {
   ebb_join_map *m;
   int calls;
+  uint64_t first; /* the key that it was asked about first */
 } predicate;
 
 static int is_odd(void *ctx, ebb_key key) {
@@ -459,7 +460,7 @@ static void a_predicate_may_shrink_the_map(void) {
 
 static int join_finished(void *ctx, ebb_key key) {
   predicate *p = ctx;
-  p->calls++;
+  if (p->calls++ == 0) p->first = key.bits;
   while (ebb_join_map_try_join_next(p->m, NULL, NULL) == 1) continue;
   return key.bits != 5;
 }
@@ -472,7 +473,7 @@ static void a_predicate_may_join_the_task_it_is_asked_about(void) {
     spawn(m, EBB_KEY_INT(i), i < 5 ? return_at_once : wait_for_ever, NULL);
   CHECK(ebb_yield_now(rt) == 0);
   CHECK(ebb_join_map_abort_matching(m, join_finished, &p) == 0);
-  CHECK(p.calls == 6 && ebb_join_map_len(m) == 5);
+  CHECK(p.calls == (p.first < 5 ? 6 : 5) && ebb_join_map_len(m) == 5);
   CHECK(count_cancelled(m) == 4 && ebb_join_map_len(m) == 1);
   ebb_join_map_free(m);
   free_runtime(rt);

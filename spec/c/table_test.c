@@ -354,6 +354,45 @@ static void check_model(const model *m) {
     CHECK(find(&m->t, hash_of(i), &items[i]) == slots[i]);
 }
 
+static uint64_t order_of(const void *item) {
+  return (uint64_t)((const int *)item - items) + 1;
+}
+
+/* Walks while chance toggles the items of odd numbers, which are new when they
+   come back. Those of even numbers stay. */
+static void walk_while_all_changes(model *m, uint64_t *state) {
+  static int met[1024];
+  ebb_table_cursor c = {.last = 1024};
+  uint32_t slot;
+  memset(met, 0, sizeof met);
+  while ((slot = ebb_table_walk(&m->t, &c, order_of)) != EBB_TABLE_NONE) {
+    uint32_t i = (uint32_t)((int *)ebb_table_item(&m->t, slot) - items);
+    met[i]++;
+    for (uint32_t n = chance(state, 3); n > 0; n--)
+      toggle(m, chance(state, 512) * 2 + 1);
+    if (chance(state, 20) == 0)
+      CHECK(ebb_table_shrink(&m->t, chance(state, 900), moved) == 0);
+    if (chance(state, 20) == 0)
+      CHECK(ebb_table_reserve(&m->t, chance(state, 3000)) == 0);
+  }
+  for (uint32_t i = 0; i < 1024; i += 2)
+    CHECK(met[i] == (slots[i] != EBB_TABLE_NONE));
+  for (uint32_t i = 1; i < 1024; i += 2) CHECK(met[i] <= 1);
+}
+
+static void a_walk_meets_what_stays_once_whatever_happens_to_the_table(void) {
+  static model m;
+  uint64_t state = 1;
+  m.t = new_table();
+  for (uint32_t i = 0; i < 1024; i++) slots[i] = EBB_TABLE_NONE;
+  for (int round = 0; round < 200; round++) {
+    for (int n = 0; n < 50; n++) toggle(&m, chance(&state, 512) * 2);
+    walk_while_all_changes(&m, &state);
+  }
+  check_model(&m);
+  free_table(&m.t);
+}
+
 static void any_sequence_of_changes_agrees_with_a_model(void) {
   static model m;
   uint64_t state = 1;
@@ -394,6 +433,7 @@ int main(void) {
   RUN(an_empty_table_shrinks_to_nothing);
   RUN(growing_without_memory_changes_nothing);
   RUN(shrinking_without_memory_loses_no_item);
+  RUN(a_walk_meets_what_stays_once_whatever_happens_to_the_table);
   RUN(any_sequence_of_changes_agrees_with_a_model);
   return test_summary();
 }

@@ -215,13 +215,11 @@ int ebb_join_map_abort(ebb_join_map *m, ebb_key key) {
 int ebb_join_map_abort_matching(ebb_join_map *m,
                                 int (*pred)(void *ctx, ebb_key key),
                                 void *ctx) {
-  uint32_t slot = ebb_table_scan(&m->set.members, 0);
-  for (; slot != EBB_TABLE_NONE;
-       slot = ebb_table_scan(&m->set.members, slot + 1)) {
+  ebb_table_cursor c = ebb_join_set_begin_walk(&m->set);
+  for (ebb_task *t; (t = ebb_join_set_walk(&m->set, &c)) != NULL;) {
     /* The predicate may free the task; its id tells. */
-    ebb_task *t = ebb_table_item(&m->set.members, slot);
     ebb_id id = t->id;
-    int match = pred(ctx, ebb_table_key(&m->set.members, slot));
+    int match = pred(ctx, ebb_join_map_key(m, t));
     if (match < 0) return match;
     if (match > 0 && ebb_join_map_contains_task(m, id)) ebb_task_abort(t);
   }
@@ -233,10 +231,8 @@ void ebb_join_map_abort_all(ebb_join_map *m) {
 }
 
 void ebb_join_map_detach_all(ebb_join_map *m) {
-  uint32_t slot = ebb_table_scan(&m->set.members, 0);
-  for (; slot != EBB_TABLE_NONE;
-       slot = ebb_table_scan(&m->set.members, slot + 1)) {
-    ebb_task *t = ebb_table_item(&m->set.members, slot);
+  ebb_table_cursor c = ebb_join_set_begin_walk(&m->set);
+  for (ebb_task *t; (t = ebb_join_set_walk(&m->set, &c)) != NULL;) {
     drop_key(m, ebb_join_map_remove(m, t));
     ebb_task_release(t);
   }

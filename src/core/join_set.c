@@ -61,6 +61,15 @@ void ebb_join_set_replace(ebb_join_set *s, ebb_task *old, ebb_key key,
   leave(s, old);
 }
 
+static uint64_t order_of(const void *item) {
+  return ((const ebb_task *)item)->id;
+}
+
+ebb_task *ebb_join_set_walk(const ebb_join_set *s, ebb_table_cursor *c) {
+  uint32_t slot = ebb_table_walk(&s->members, c, order_of);
+  return slot == EBB_TABLE_NONE ? NULL : ebb_table_item(&s->members, slot);
+}
+
 /* Each that is hastened goes before those that were: the owner is last. */
 static void settle_race(ebb_join_set *s) {
   ebb_task_hasten(s->owner);

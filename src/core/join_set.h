@@ -60,6 +60,15 @@ static inline void ebb_join_set_race(ebb_join_set *s, ebb_task *owner) {
 /* Ends a race that nobody has won yet: as when somebody has. */
 void ebb_join_set_call_off(ebb_join_set *s);
 
+/* A walk over the members during which anything may be done with the set. Each
+   task that stays is met once; one that comes meanwhile is met or not. */
+static inline ebb_table_cursor ebb_join_set_begin_walk(const ebb_join_set *s) {
+  return (ebb_table_cursor){.last = s->rt->last_id};
+}
+
+/* The next task, or NULL. */
+ebb_task *ebb_join_set_walk(const ebb_join_set *s, ebb_table_cursor *c);
+
 /* Told by ebb_task_finish. */
 void ebb_join_set_finished(ebb_join_set *s, ebb_task *t);
 

@@ -181,6 +181,64 @@ uint32_t ebb_table_scan(const ebb_table *t, uint32_t slot) {
   return EBB_TABLE_NONE;
 }
 
+/* ---- a walk that survives any change ---- */
+
+/* The bits of a number in the opposite order: neighbours change places, then
+   pairs of them, and so on. */
+static uint32_t backwards(uint32_t n) {
+  n = (n >> 1 & 0x55555555) | (n & 0x55555555) << 1;
+  n = (n >> 2 & 0x33333333) | (n & 0x33333333) << 2;
+  n = (n >> 4 & 0x0f0f0f0f) | (n & 0x0f0f0f0f) << 4;
+  n = (n >> 8 & 0x00ff00ff) | (n & 0x00ff00ff) << 8;
+  return n >> 16 | n << 16;
+}
+
+typedef uint64_t order_fn(const void *item);
+
+static bool is_before(const ebb_table *t, uint32_t a, uint32_t b,
+                      order_fn *order) {
+  const ebb_table_entry *x = &t->entries[a], *y = &t->entries[b];
+  if (x->hash != y->hash) return backwards(x->hash) < backwards(y->hash);
+  return order(x->item) < order(y->item);
+}
+
+static bool is_to_come(const ebb_table *t, uint32_t slot,
+                       const ebb_table_cursor *c, order_fn *order) {
+  uint32_t rank = backwards(t->entries[slot].hash);
+  if (rank != c->rank) return rank > c->rank;
+  uint64_t number = order(t->entries[slot].item);
+  return number > c->order && number <= c->last;
+}
+
+/* The next of those whose home slot is `at`: it is there, or in the chain. */
+static uint32_t next_of(const ebb_table *t, uint32_t at,
+                        const ebb_table_cursor *c, order_fn *order) {
+  const ebb_table_entry *e = &t->entries[at];
+  bool lives = e->item != NULL && home(t, e->hash) == at;
+  uint32_t best = EBB_TABLE_NONE, slot = lives ? at : t->buckets[at];
+  while (slot != EBB_TABLE_NONE) {
+    if (is_to_come(t, slot, c, order) &&
+        (best == EBB_TABLE_NONE || is_before(t, slot, best, order)))
+      best = slot;
+    slot = slot == at ? t->buckets[at] : t->entries[slot].next;
+  }
+  return best;
+}
+
+uint32_t ebb_table_walk(const ebb_table *t, ebb_table_cursor *c,
+                        order_fn *order) {
+  uint64_t step = t->capacity > 0 ? (UINT64_C(1) << 32) / t->capacity : 0;
+  uint64_t begin = step > 0 ? c->rank / step * step : 0;
+  for (uint64_t rank = begin; t->len > 0 && rank >> 32 == 0; rank += step) {
+    uint32_t slot = next_of(t, backwards((uint32_t)rank), c, order);
+    if (slot == EBB_TABLE_NONE) continue;
+    c->rank = backwards(t->entries[slot].hash);
+    c->order = order(t->entries[slot].item);
+    return slot;
+  }
+  return EBB_TABLE_NONE;
+}
+
 static void compact(ebb_table *t, void (*moved)(void *, uint32_t)) {
   uint32_t to = 0;
   for (uint32_t from = 0; from < t->capacity; from++) {

@@ -73,6 +73,23 @@ static inline void ebb_table_prefetch(const ebb_table *t, uint32_t slot) {
    `slot`, or EBB_TABLE_NONE. */
 uint32_t ebb_table_scan(const ebb_table *t, uint32_t slot);
 
+/* A walk during which anything may be done with the table: shrunk, too, when
+   the slots are renumbered. The items come in the order of their hashes read
+   backwards, in which those of one bucket are together whatever the number of
+   buckets is; of one hash, in the order of `order`, which gives each item a
+   number above 0. So each item that stays is met once, and one that is put in
+   meanwhile is met or not: not when it is of the hash that was met last, and
+   its number above `last`. Begins with {.last = ...}. */
+typedef struct ebb_table_cursor {
+  uint32_t rank;  /* hash of the item that was met last, backwards */
+  uint64_t order; /* its number, 0 at the beginning */
+  uint64_t last;
+} ebb_table_cursor;
+
+/* The slot of the next item, or EBB_TABLE_NONE. */
+uint32_t ebb_table_walk(const ebb_table *t, ebb_table_cursor *c,
+                        uint64_t (*order)(const void *item));
+
 /* Shrinks to room for max(n, len) items, the slots being renumbered:
    `moved` is called with each item and its new slot. 0 or -ENOMEM. */
 int ebb_table_shrink(ebb_table *t, size_t n,

@@ -173,10 +173,10 @@ static int abort_all(lua_State *L) {
 /* Letting go of a panic reports it, which runs Lua code: that may do anything
    with the map but finalize it, since it is at index 1. */
 void ebb_lua_detach_all(lua_State *L, lua_map *map) {
-  ebb_table *members = &map->engine.set.members;
-  uint32_t slot = ebb_table_scan(members, 0);
-  for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(members, slot + 1))
-    ebb_lua_let_go(L, map, ebb_table_item(members, slot));
+  ebb_join_set *set = &map->engine.set;
+  ebb_table_cursor c = ebb_join_set_begin_walk(set);
+  for (ebb_task *t; (t = ebb_join_set_walk(set, &c)) != NULL;)
+    ebb_lua_let_go(L, map, t);
 }
 
 static int detach_all(lua_State *L) {

@@ -216,16 +216,14 @@ static int map_abort(lua_State *L) {
   return 1;
 }
 
-/* The predicate may do anything with the map: each task is looked at by its
-   slot, at its turn, and aborted only if it is still there after. */
+/* The predicate may do anything with the map: each task is looked at when its
+   turn has come, and aborted only if it is still there after. */
 static int map_abort_matching(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   lua_map *map = ebb_lua_check_map(L, el);
   luaL_checktype(L, 2, LUA_TFUNCTION);
-  ebb_table *members = &map->engine.set.members;
-  uint32_t slot = ebb_table_scan(members, 0);
-  for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(members, slot + 1)) {
-    ebb_task *t = ebb_table_item(members, slot);
+  ebb_table_cursor c = ebb_join_set_begin_walk(&map->engine.set);
+  for (ebb_task *t; (t = ebb_join_set_walk(&map->engine.set, &c)) != NULL;) {
     ebb_id id = t->id;
     lua_pushvalue(L, 2);
     ebb_lua_push_key(L, el, t);

@@ -30,26 +30,24 @@ static int keys_next(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   lua_map *map = lua_touserdata(L, lua_upvalueindex(2));
   if (map->m == NULL) return 0; /* finalized */
-  ebb_table *members = &map->engine.set.members;
-  uint32_t slot = (uint32_t)lua_tointeger(L, lua_upvalueindex(3));
-  slot = ebb_table_scan(members, slot);
-  if (slot == EBB_TABLE_NONE) {
+  ebb_table_cursor *c = lua_touserdata(L, lua_upvalueindex(3));
+  ebb_task *t = ebb_join_set_walk(&map->engine.set, c);
+  if (t == NULL) {
     lua_pushnil(L);
     return 1;
   }
-  lua_pushinteger(L, (lua_Integer)slot + 1);
-  lua_replace(L, lua_upvalueindex(3));
-  ebb_task *t = ebb_table_item(members, slot);
+  lua_Integer id = (lua_Integer)t->id;
   ebb_lua_push_key(L, el, t);
-  lua_pushinteger(L, (lua_Integer)t->id);
+  lua_pushinteger(L, id);
   return 2;
 }
 
 static int map_keys(lua_State *L) {
-  ebb_lua_check_map(L, ebb_lua_open(L));
+  lua_map *map = ebb_lua_check_map(L, ebb_lua_open(L));
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, 1);
-  lua_pushinteger(L, 0);
+  ebb_table_cursor *c = lua_newuserdatauv(L, sizeof *c, 0);
+  *c = ebb_join_set_begin_walk(&map->engine.set);
   lua_pushcclosure(L, keys_next, 3);
   return 1;
 }
@@ -83,20 +81,19 @@ static int map_shrink_to_fit(lua_State *L) {
 static int map_tostring(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   lua_map *map = ebb_lua_check_map(L, el);
-  ebb_table *members = &map->engine.set.members;
+  ebb_table_cursor c = ebb_join_set_begin_walk(&map->engine.set);
   luaL_Buffer b;
   luaL_buffinit(L, &b);
   luaL_addstring(&b, "JoinMap{");
-  uint32_t slot = ebb_table_scan(members, 0);
-  for (bool first = true; slot != EBB_TABLE_NONE; first = false) {
-    ebb_task *t = ebb_table_item(members, slot);
+  ebb_task *t = ebb_join_set_walk(&map->engine.set, &c);
+  for (bool first = true; t != NULL; first = false) {
     lua_Integer id = (lua_Integer)t->id;
     ebb_lua_push_key_text(L, el, t);
     lua_pushfstring(L, "%s%s: %I", first ? "" : ", ", lua_tostring(L, -1),
                     id);
     lua_remove(L, -2);
     luaL_addvalue(&b);
-    slot = ebb_table_scan(members, slot + 1);
+    t = ebb_join_set_walk(&map->engine.set, &c);
   }
   luaL_addchar(&b, '}');
   luaL_pushresult(&b);
