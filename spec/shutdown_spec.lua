@@ -308,12 +308,13 @@ end)
 describe("os.exit on another thread", function()
   for place, spawn in pairs {
     ["in blocking work"] = "ebb.spawn_blocking(%s)",
-    ["in a task of a runtime"] = "ebb.Runtime.new():handle():spawn(%s)",
+    ["in a task of a runtime"] =
+      "runtime = ebb.Runtime.new(); runtime:handle():spawn(%s)",
   } do
     for _, close in ipairs {"false", "true"} do
       it(("ends the process %s, with close %s"):format(place, close),
          function()
-        local code, out, err = run("local ebb = require 'ebb'\n" ..
+        local code, out, err = run("local ebb = require 'ebb'; " ..
           spawn:format(([[function()
             local ebb = require "ebb"
             ebb.spawn(function()
