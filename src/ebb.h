@@ -638,6 +638,22 @@ EBB_API int ebb_lua_attach_with(struct lua_State *L, ebb_runtime *rt,
    is none. Raises Lua errors (not enough memory). */
 EBB_API ebb_runtime *ebb_lua_runtime(struct lua_State *L);
 
+/* Waiting in C functions. A C function that is called in a Lua task may wait
+   by the calls of this header, on the stack that it runs on. When the task is
+   aborted they fail with -ECANCELED, as in a C task: the function gives back
+   what it holds and returns to Lua, or raises an error. No other line of the
+   task's body runs then, inside a pcall or a generator neither; its variables
+   are closed, and it ends as cancelled. Lua code that the function still calls
+   ends the task in that call.
+     A task that is aborted while it waits in Lua code that was called from C,
+   as by lua_call, is shut down there: the C frames below are dropped as by
+   longjmp. Nothing of theirs is run: what they must give back has to be a
+   value of Lua that is closed or collected. So neither do C++ destructors of
+   these frames run, and no handler of theirs catches anything; to drop frames
+   with such destructors is undefined in C++. Call into Lua that may wait only
+   where no object of C++ with a destructor is alive. C tasks are never cut:
+   their frames are left by returning. */
+
 /* The thread that a Lua task runs on; NULL for a task of another kind. Also
    for signal handlers, which may set a hook on it. */
 EBB_API struct lua_State *ebb_lua_thread(const ebb_task *t);

@@ -211,6 +211,12 @@ static int check_may_wait(const ebb_runtime *rt) {
   return rt->never_block && ebb_task_is_root(rt->current) ? -EPERM : 0;
 }
 
+/* How the wait of the running task has ended. */
+static int end_of_wait(ebb_task *t) {
+  if (t->status == -ECANCELED) ebb_task_tell_cut(t);
+  return t->status;
+}
+
 int ebb_wait(ebb_runtime *rt, ebb_list *list, int64_t deadline,
              const char *what) {
   int err = check_may_wait(rt);
@@ -224,7 +230,7 @@ int ebb_wait(ebb_runtime *rt, ebb_list *list, int64_t deadline,
     return err;
   }
   suspend_to(rt, s);
-  return t->status;
+  return end_of_wait(t);
 }
 
 int ebb_yield(ebb_runtime *rt) {
@@ -235,7 +241,7 @@ int ebb_yield(ebb_runtime *rt) {
   ebb_task *t = rt->current;
   ebb_wait_yield(rt, EBB_NEXT_TURN);
   suspend_to(rt, s);
-  return t->status;
+  return end_of_wait(t);
 }
 
 void ebb_sit_out(ebb_runtime *rt) {

@@ -49,6 +49,10 @@ typedef struct ebb_task_ops {
      no abort cuts. NULL: it ends the wait. */
   void (*abort)(ebb_task *t);
 
+  /* A wait in the middle of a call has failed because of an abort, of which
+     the function that waited is about to learn. May be NULL. */
+  void (*cut)(ebb_task *t);
+
   /* What the task came to, for C; NULL: nothing. */
   void *(*value)(ebb_task *t);
 
@@ -243,11 +247,16 @@ static inline bool ebb_task_is_cut(const ebb_task *t) {
   return t->aborted && !t->closing;
 }
 
+static inline void ebb_task_tell_cut(ebb_task *t) {
+  if (t->ops != NULL && t->ops->cut != NULL) t->ops->cut(t);
+}
+
 /* Is the wait that the running task is about to begin over before? That is
    how the task learns of its abort, as any wait that ends. */
 static inline bool ebb_wait_is_cut(ebb_runtime *rt) {
   if (!ebb_task_is_cut(rt->current)) return false;
   rt->current->status = -ECANCELED;
+  ebb_task_tell_cut(rt->current);
   return true;
 }
 

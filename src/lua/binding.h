@@ -141,6 +141,8 @@ typedef struct ebb_lua_task {
   bool unclean : 1;   /* the body has not returned: L is not used again */
   bool on_store : 1;  /* L is kept by ebb_lua_run_begin */
   bool started : 1;
+  bool waits : 1;     /* on its stack, in wait.c, which deals with an abort */
+  bool cut : 1;       /* a wait of a C function was cut off; see cut.c */
   bool detailed : 1;  /* STORE_DETAILS has an entry */
   bool named : 1;     /* STORE_NAMES has one */
   bool localized : 1; /* STORE_LOCALS had one */
@@ -312,6 +314,9 @@ void ebb_lua_task_abort(lua_State *L, ebb_lua_task *lt, int reason);
 /* The running task, suspended in the middle of a call on L, has been
    aborted: closes its variables on top of its frames and ends it. */
 _Noreturn void ebb_lua_task_shut_down_here(ebb_lua_task *lt, lua_State *L);
+
+/* The ebb_task_ops.cut of these tasks. cut.c. */
+void ebb_lua_task_cut(ebb_task *t);
 
 /* Closes the variables of a task that is in the middle of a call, innermost
    first; `L` is the innermost thread, NULL: not known. Sets outcome and

@@ -123,6 +123,7 @@ ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua_group *group,
   lt->anchor = anchor;
   lt->held = lt->unclean = lt->on_store = lt->started = false;
   lt->detailed = lt->named = lt->localized = false;
+  lt->waits = lt->cut = false;
   lt->seen = lt->has_error = false;
   lt->job = NULL;
   lt->count = 0;
@@ -306,6 +307,20 @@ static ebb_poll failed(ebb_lua_task *lt) {
   return ended(lt, refused ? LUA_ERRRUN : close_failed(lt));
 }
 
+/* The body has ended as soon as a C function had returned from a wait that was
+   cut off. If that raised an error, it is no panic; an error of a variable
+   is. */
+static ebb_poll ended_by_cut(ebb_lua_task *lt, int status) {
+  lt->task.closing = true;
+  lt->cut = false;
+  if (status == LUA_OK) return ended(lt, LUA_OK);
+  const void *error = lua_topointer(lt->L, -1);
+  status = ebb_lua_closethread(lt->L);
+  bool same = status != LUA_OK && error != NULL &&
+              lua_topointer(lt->L, -1) == error;
+  return aborted(lt, same ? LUA_OK : status);
+}
+
 /* The arguments of a given coroutine come from the spare. */
 static bool take_arguments(ebb_lua_task *lt) {
   if (has_frames(lt->L) || !lua_checkstack(lt->L, lt->count + 2))
@@ -325,6 +340,7 @@ static ebb_poll turn(ebb_lua_task *lt) {
   lt->started = true;
   status = lua_resume(lt->L, NULL, count, &count);
   if (status == LUA_YIELD) return yielded(lt, count);
+  if (lt->cut) return ended_by_cut(lt, status);
   if (status != LUA_OK) return failed(lt);
   lt->task.outcome = EBB_COMPLETED;
   lt->count = count;
@@ -365,6 +381,7 @@ static void drop(ebb_task *t) {
 const ebb_task_ops ebb_lua_task_ops = {
     .size = sizeof(ebb_lua_task),
     .poll = poll,
+    .cut = ebb_lua_task_cut,
     .finished = finished,
     .prefetch = prefetch,
     .drop = drop,
@@ -405,6 +422,7 @@ static bool close_resumed(ebb_lua_task *lt, lua_State *L,
 
 void ebb_lua_task_close(ebb_lua_task *lt, lua_State *L) {
   lt->task.closing = true;
+  lt->cut = false;
   bool failed_inside = close_resumed(lt, lt->L, L);
   int status = ebb_lua_closethread(lt->L);
   if (status == LUA_OK && failed_inside) {

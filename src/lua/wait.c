@@ -99,12 +99,21 @@ static int settle(lua_State *L, ebb_lua *el, int status) {
 static ebb_lua_task *before(lua_State *L, ebb_lua *el) {
   ebb_lua_check_may_wait(L, el);
   ebb_lua_task *lt = ebb_lua_current(el);
-  if (lt != NULL) ebb_lua_run_end(lt);
+  if (lt != NULL) {
+    ebb_lua_run_end(lt);
+    lt->waits = true;
+  }
   return lt;
 }
 
+static void waited(ebb_lua_task *lt) {
+  if (lt == NULL) return;
+  lt->waits = false;
+  ebb_lua_run_begin(lt);
+}
+
 static int after(lua_State *L, ebb_lua *el, ebb_lua_task *lt, int status) {
-  if (lt != NULL) ebb_lua_run_begin(lt);
+  waited(lt);
   return settle(L, el, status);
 }
 
@@ -148,7 +157,7 @@ int ebb_lua_in_place(lua_State *L, ebb_lua *el, void (*fn)(void *arg),
   int status = ebb_block_in_place(el->rt, fn, arg);
   if (status == 0 || status == -EAGAIN || status == -EMFILE ||
       status == -ENFILE) {
-    if (lt != NULL) ebb_lua_run_begin(lt);
+    waited(lt);
     return status;
   }
   return after(L, el, lt, status);
