@@ -805,7 +805,7 @@ describe("the methods of JoinSet", function()
 
   it("that the garbage collector calls refuse it, too", function()
     local code = run [[
-      local meta = getmetatable(require "ebb".JoinSet.new())
+      local meta = debug.getmetatable(require "ebb".JoinSet.new())
       pcall(meta.__close, io.stdout)
       pcall(meta.__gc, io.stdout)
     ]]

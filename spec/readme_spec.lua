@@ -2,6 +2,7 @@
 -- what it names exists, and the annotations are those of the module.
 
 local ebb = require "ebb"
+local classes = require "classes"
 local lfs = require "lfs" -- which busted needs, too
 local markdown = require "markdown"
 local programs = require "programs"
@@ -236,43 +237,6 @@ end)
 
 -- ---- annotations
 
-local function nothing() end
-
--- Makers of an object of each class.
-local SAMPLES <const> = {
-  JoinHandle = function() return ebb.spawn(nothing) end,
-  AbortHandle = function() return ebb.spawn(nothing):abort_handle() end,
-  JoinError = function() return select(2, ebb.spawn(error):join()) end,
-  JoinMap = ebb.JoinMap.new,
-  JoinSet = ebb.JoinSet.new,
-  Builder = ebb.Builder.new,
-  Handle = ebb.Handle.current,
-  LocalSet = ebb.LocalSet.new,
-  LocalEnterGuard = function() return ebb.LocalSet.new():enter() end,
-  LocalKey = function() return ebb.task_local "name" end,
-  Runtime = ebb.Runtime.new,
-  Interval = function() return ebb.time.interval(1) end,
-  JoinMapBuilder = function() return ebb.JoinMap.new():build_task() end,
-  JoinSetBuilder = function() return ebb.JoinSet.new():build_task() end,
-  Sender = function() return (ebb.sync.channel()) end,
-  Receiver = function() return select(2, ebb.sync.channel()) end,
-  OneshotSender = function() return (ebb.sync.oneshot()) end,
-  OneshotReceiver = function() return select(2, ebb.sync.oneshot()) end,
-  WatchSender = function() return (ebb.sync.watch(1)) end,
-  WatchReceiver = function() return select(2, ebb.sync.watch(1)) end,
-  BroadcastSender = function() return (ebb.sync.broadcast(1)) end,
-  BroadcastReceiver = function() return select(2, ebb.sync.broadcast(1)) end,
-  Notify = ebb.sync.Notify.new,
-  Semaphore = function() return ebb.sync.Semaphore.new(1) end,
-  Permit = function() return ebb.sync.Semaphore.new(1):acquire() end,
-  Mutex = ebb.sync.Mutex.new,
-  RwLock = ebb.sync.RwLock.new,
-  Barrier = function() return ebb.sync.Barrier.new(1) end,
-  Connection = function() return (ebb.net.pair()) end,
-  Listener = function() return assert(ebb.net.listen("127.0.0.1", 0)) end,
-  Udp = function() return assert(ebb.net.udp()) end
-}
-
 -- Those of the tables in it, too.
 local function add_functions(names, prefix, functions)
   for name, value in pairs(functions) do
@@ -288,8 +252,8 @@ end
 local function functions_at_run_time()
   local names = {}
   add_functions(names, "ebb.", ebb)
-  for class, sample in pairs(SAMPLES) do
-    add_functions(names, class .. ":", getmetatable(sample()).__index)
+  for class, sample in pairs(classes.samples) do
+    add_functions(names, class .. ":", debug.getmetatable(sample()).__index)
   end
   return names
 end
@@ -326,10 +290,10 @@ describe("lua/meta/ebb.lua", function()
   end)
 
   it("is held against every class that can be made", function()
-    for _, classes in ipairs {ebb, ebb.sync} do
-      for name, value in pairs(classes) do
+    for _, module in ipairs {ebb, ebb.sync} do
+      for name, value in pairs(module) do
         if type(value) == "table" and value.new then
-          assert.is_function(SAMPLES[name], "no sample of " .. name)
+          assert.is_function(classes.samples[name], "no sample of " .. name)
         end
       end
     end

@@ -160,7 +160,8 @@ static void free_runtime(ebb_lua *el, ebb_runtime *rt) {
 
 /* The oldest object of the binding, so the last to be finalized. */
 static int state_gc(lua_State *L) {
-  ebb_lua *el = lua_touserdata(L, 1);
+  ebb_lua *el = ebb_lua_self(L);
+  (void)ebb_lua_check(L, el, 1, CLASS_STATE);
   shut_down(el);
   for_each_task(el, kill_task);
   for_each_task(el, drop_stray);

@@ -185,17 +185,12 @@ static int detach_all(lua_State *L) {
   return 0;
 }
 
-static lua_map *either(lua_State *L, ebb_lua *el) {
-  lua_map *map = ebb_lua_is(L, el, 1, CLASS_JOIN_MAP);
-  return map != NULL ? map : ebb_lua_is(L, el, 1, CLASS_JOIN_SET);
-}
-
 /* The clean-up of a task whose map was collected comes after the finalizers
    of what the task held, so it may close what has been finalized. */
 static int close_it(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  lua_map *map = either(L, el);
-  if (el->rt == NULL || map == NULL || map->m == NULL) return 0;
+  lua_map *map = ebb_lua_check(L, el, 1, ebb_lua_class_of(L));
+  if (el->rt == NULL || map->m == NULL) return 0;
   ebb_join_map_abort_all(map->m);
   ebb_lua_detach_all(L, map);
   return 0;
@@ -203,8 +198,8 @@ static int close_it(lua_State *L) {
 
 static int collect(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  lua_map *map = either(L, el);
-  if (el->rt == NULL || map == NULL) return 0;
+  lua_map *map = ebb_lua_check(L, el, 1, ebb_lua_class_of(L));
+  if (el->rt == NULL) return 0;
   if (map->m != NULL) {
     ebb_join_map_abort_all(map->m);
     ebb_lua_detach_all(L, map);
@@ -259,8 +254,12 @@ void ebb_lua_define_collection(lua_State *L, ebb_lua *el,
   static const luaL_Reg meta[] = {{"__close", close_it},
                                   {"__gc", collect},
                                   {NULL, NULL}};
-  ebb_lua_define_class(L, el, class, name, methods, meta);
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  ebb_lua_define_class(L, el, class, name, methods, none);
   ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushinteger(L, class);
+  luaL_setfuncs(L, meta, 2);
   lua_getfield(L, -1, "__index");
   ebb_lua_stored(L, el, STORE_STATE);
   lua_pushinteger(L, class);

@@ -124,10 +124,12 @@ static int handle_gc(lua_State *L) {
 }
 
 static int handle_spawn(lua_State *L) {
+  (void)ebb_lua_check_handle(L, ebb_lua_open(L), 1);
   return ebb_lua_spawn_by(L, EBB_LUA_ON);
 }
 
 static int handle_spawn_blocking(lua_State *L) {
+  (void)ebb_lua_check_handle(L, ebb_lua_open(L), 1);
   return ebb_lua_spawn_by(L, EBB_LUA_BLOCKING_ON);
 }
 

@@ -70,7 +70,7 @@ typedef struct carrier {
 } carrier;
 
 static int carrier_gc(lua_State *L) {
-  carrier *c = lua_touserdata(L, 1);
+  carrier *c = ebb_lua_check(L, ebb_lua_self(L), 1, CLASS_CARRIER);
   if (c->job != NULL) ebb_job_release(&c->job->job);
   c->job = NULL;
   return 0;

@@ -49,9 +49,9 @@ static int handle_abort(lua_State *L) {
 /* Aborts, so that a variable's scope can bound a task's life. The clean-up of
    a task whose map was collected may close what has been finalized. */
 static int handle_close(lua_State *L) {
-  handle *h = lua_touserdata(L, 1);
-  if (h == NULL || h->lt == NULL) return 0;
-  ebb_task_abort(&check_either(L)->task);
+  ebb_lua *el = ebb_lua_self(L);
+  const handle *h = ebb_lua_check(L, el, 1, class_of(L));
+  if (h->lt != NULL && el->rt != NULL) ebb_task_abort(&h->lt->task);
   return 0;
 }
 

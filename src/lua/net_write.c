@@ -16,7 +16,7 @@ enum { PIECES_AT_ONCE = 16 };
 /* ---- the guard: a to-be-closed variable ---- */
 
 typedef struct guard {
-  net_conn *c; /* the connection, which its guard is a user value of */
+  net_conn *c; /* the connection; each is a user value of the other */
 } guard;
 
 /* Wakes them all: each looks whether it is its turn. */
@@ -31,8 +31,10 @@ static int guard_close(lua_State *L) {
 static void push_guard(lua_State *L, ebb_lua *el, net_conn *c) {
   if (lua_getiuservalue(L, AT_CONN, 1) != LUA_TNIL) return;
   lua_pop(L, 1);
-  guard *g = ebb_lua_new_object(L, el, CLASS_NET_GUARD, sizeof *g, 0);
+  guard *g = ebb_lua_new_object(L, el, CLASS_NET_GUARD, sizeof *g, 1);
   g->c = c;
+  lua_pushvalue(L, AT_CONN);
+  lua_setiuservalue(L, -2, 1);
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, AT_CONN, 1);
 }

@@ -19,8 +19,8 @@ static int new_key(lua_State *L) {
 
 static int scope_close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  ebb_lua_guard *g = ebb_lua_is(L, el, 1, CLASS_LOCAL_SCOPE);
-  if (g == NULL || !g->open || el->rt == NULL) return 0;
+  const ebb_lua_guard *g = ebb_lua_check(L, el, 1, CLASS_LOCAL_SCOPE);
+  if (!g->open || el->rt == NULL) return 0;
   lua_settop(L, 1);
   ebb_lua_guard_close(L, el);
   return 0;

@@ -29,8 +29,8 @@ typedef struct unconstrained {
 
 static int unconstrained_close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  unconstrained *u = ebb_lua_is(L, el, 1, CLASS_UNCONSTRAINED);
-  if (u == NULL || !u->open || el->rt == NULL) return 0;
+  unconstrained *u = ebb_lua_check(L, el, 1, CLASS_UNCONSTRAINED);
+  if (!u->open || el->rt == NULL) return 0;
   u->open = false;
   ebb_budget_resume(el->rt->current, u->budget);
   return 0;
