@@ -148,7 +148,7 @@ function uv.new_async(callback)
 end
 
 -- What new_work gives without its second callback: to queue it is to wait.
-local Work = {}
+local Work = {__metatable = false}
 Work.__index = Work
 
 function Work:queue(...) return wait.work(self.work, ...) end
@@ -160,7 +160,9 @@ function uv.new_work(work, after)
 end
 
 function uv.queue_work(context, ...)
-  if getmetatable(context) == Work then return context:queue(...) end
+  if type(context) == "table" then -- luv's own is a userdata
+    return Work.queue(context, ...)
+  end
   return kicking(luv.queue_work(context, ...))
 end
 

@@ -178,6 +178,9 @@ void ebb_lua_store(lua_State *L, ebb_lua *el, int place);
 void *ebb_lua_new_object(lua_State *L, ebb_lua *el, ebb_lua_class class,
                          size_t size, int uservalues);
 
+/* What it is called in errors. */
+const char *ebb_lua_class_name(ebb_lua_class class);
+
 /* The userdata at `arg` if it is of the class, else NULL. */
 void *ebb_lua_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class);
 
@@ -194,7 +197,11 @@ lua_Integer ebb_lua_check_count(lua_State *L, int arg);
 /* The seconds at `arg`, which must not be negative, in ns. */
 int64_t ebb_lua_check_duration(lua_State *L, int arg);
 
-/* Fills a class's metatable. Its functions get the ebb_lua as upvalue. */
+/* Fills a class's metatable. Its functions get the ebb_lua as upvalue.
+   Scripts cannot reach it without the debug library, so they cannot wrap a
+   method for others nor take a finalizer away. With that library they can:
+   nothing is called that was looked up there, and an object whose finalizer
+   never comes leaks, but nothing points into it. */
 void ebb_lua_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
                           const char *name, const luaL_Reg *methods,
                           const luaL_Reg *metamethods);

@@ -77,15 +77,16 @@ static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
   return 1;
 }
 
-/* Pushes the spawn function of the target at the top, with the name, and the
-   target, if there is one, above it. */
+/* The spawn function of the target at the top. */
+static lua_CFunction spawn_of(lua_State *L, ebb_lua *el) {
+  if (lua_isnil(L, -1)) return ebb_lua_spawn;
+  bool keyed = ebb_lua_is(L, el, -1, CLASS_JOIN_MAP) != NULL;
+  return keyed ? ebb_lua_map_spawn : ebb_lua_set_spawn;
+}
+
+/* Pushes it, with the name, and the target, if there is one, above it. */
 static void push_spawn(lua_State *L, ebb_lua *el, ebb_lua_where where) {
-  lua_CFunction spawn = ebb_lua_spawn;
-  if (!lua_isnil(L, -1)) {
-    lua_getfield(L, -1, ebb_lua_spawn_names[where]);
-    spawn = lua_tocfunction(L, -1);
-    lua_pop(L, 1);
-  }
+  lua_CFunction spawn = spawn_of(L, el);
   ebb_lua_stored(L, el, STORE_STATE);
   lua_pushinteger(L, where);
   lua_getiuservalue(L, 1, UV_NAME);

@@ -66,9 +66,8 @@ static int handle_id(lua_State *L) {
 }
 
 static int handle_tostring(lua_State *L) {
-  const char *name =
-      class_of(L) == CLASS_JOIN_HANDLE ? "JoinHandle" : "AbortHandle";
-  lua_pushfstring(L, "%s(%I)", name, (lua_Integer)check_either(L)->task.id);
+  lua_Integer id = (lua_Integer)check_either(L)->task.id;
+  lua_pushfstring(L, "%s(%I)", ebb_lua_class_name(class_of(L)), id);
   return 1;
 }
 

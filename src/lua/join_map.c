@@ -127,7 +127,7 @@ static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
 
 /* stack: map, key, body, [where,] arguments... -> id, or nil when the key is
    there and its task is to stay */
-static int map_spawn(lua_State *L) {
+int ebb_lua_map_spawn(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   lua_map *map = ebb_lua_check_map(L, el);
   lua_Integer where = lua_tointeger(L, lua_upvalueindex(2));
@@ -257,10 +257,10 @@ void ebb_lua_define_join_map(lua_State *L, ebb_lua *el) {
   ebb_lua_define_map_looks(L, el);
   ebb_lua_stored(L, el, STORE_META_FIRST + CLASS_JOIN_MAP);
   lua_getfield(L, -1, "__index");
-  ebb_lua_set_spawns(L, el, map_spawn);
+  ebb_lua_set_spawns(L, el, ebb_lua_map_spawn);
   ebb_lua_stored(L, el, STORE_STATE);
   lua_pushinteger(L, IF_ABSENT);
-  lua_pushcclosure(L, map_spawn, 2);
+  lua_pushcclosure(L, ebb_lua_map_spawn, 2);
   lua_setfield(L, -2, "spawn_if_absent");
   lua_pop(L, 2);
 }

@@ -19,7 +19,7 @@ static int set_new(lua_State *L) {
 }
 
 /* stack: set, body, [where,] arguments... -> AbortHandle */
-static int set_spawn(lua_State *L) {
+int ebb_lua_set_spawn(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   lua_map *set = check_set(L, el);
   ebb_lua_plan(L, el, ebb_lua_where_of(L), 2);
@@ -146,7 +146,7 @@ void ebb_lua_define_join_set(lua_State *L, ebb_lua *el) {
   lua_pushcclosure(L, set_tostring, 1);
   lua_setfield(L, -2, "__tostring");
   lua_getfield(L, -1, "__index");
-  ebb_lua_set_spawns(L, el, set_spawn);
+  ebb_lua_set_spawns(L, el, ebb_lua_set_spawn);
   lua_pop(L, 2);
 }
 

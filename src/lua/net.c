@@ -136,11 +136,11 @@ static int set_timeout(lua_State *L) {
 
 static int to_string(lua_State *L) {
   net_socket *s = check_socket(L);
-  luaL_getmetafield(L, 1, "__name");
+  const char *name = ebb_lua_class_name(ebb_lua_class_of(L));
   if (s->fd < 0)
-    lua_pushfstring(L, "%s(closed)", lua_tostring(L, -1));
+    lua_pushfstring(L, "%s(closed)", name);
   else
-    lua_pushfstring(L, "%s(%d)", lua_tostring(L, -1), s->fd);
+    lua_pushfstring(L, "%s(%d)", name, s->fd);
   return 1;
 }
 

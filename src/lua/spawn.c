@@ -6,7 +6,7 @@
 #include "job.h"
 #include "local_set.h"
 
-const char *const ebb_lua_spawn_names[] = {
+static const char *const spawn_names[] = {
     [EBB_LUA_HERE] = "spawn",
     [EBB_LUA_ON] = "spawn_on",
     [EBB_LUA_LOCAL] = "spawn_local",
@@ -20,7 +20,7 @@ void ebb_lua_set_spawns(lua_State *L, ebb_lua *el, lua_CFunction f) {
     ebb_lua_stored(L, el, STORE_STATE);
     lua_pushinteger(L, where);
     lua_pushcclosure(L, f, 2);
-    lua_setfield(L, -2, ebb_lua_spawn_names[where]);
+    lua_setfield(L, -2, spawn_names[where]);
   }
 }
 

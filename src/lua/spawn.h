@@ -17,9 +17,6 @@ typedef enum ebb_lua_where {
   EBB_LUA_BLOCKING_ON
 } ebb_lua_where;
 
-/* The names spawn, spawn_on, spawn_local... in that order. */
-extern const char *const ebb_lua_spawn_names[EBB_LUA_BLOCKING_ON + 1];
-
 /* The place that the function was made for: its second upvalue. */
 static inline ebb_lua_where ebb_lua_where_of(lua_State *L) {
   return (ebb_lua_where)lua_tointeger(L, lua_upvalueindex(2));
@@ -46,6 +43,10 @@ void ebb_lua_plan(lua_State *L, ebb_lua *el, ebb_lua_where where, int body);
    runs no Lua code. */
 ebb_lua_task *ebb_lua_task_of(lua_State *L, ebb_lua_group *group,
                               int carrier);
+
+/* The spawn functions of JoinMap and JoinSet. */
+int ebb_lua_map_spawn(lua_State *L);
+int ebb_lua_set_spawn(lua_State *L);
 
 /* The module's spawn, for a place. */
 int ebb_lua_spawn_at(lua_State *L, ebb_lua_where where);

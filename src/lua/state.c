@@ -79,6 +79,10 @@ static const char *const class_names[CLASS_COUNT] = {
     [CLASS_NET_UDP] = "Udp",
 };
 
+const char *ebb_lua_class_name(ebb_lua_class class) {
+  return class_names[class];
+}
+
 void *ebb_lua_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class) {
   void *object = lua_touserdata(L, arg);
   if (object == NULL || !lua_getmetatable(L, arg)) return NULL;
@@ -100,6 +104,8 @@ void ebb_lua_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
   ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
   lua_pushstring(L, name);
   lua_setfield(L, -2, "__name");
+  lua_pushboolean(L, false);
+  lua_setfield(L, -2, "__metatable");
   ebb_lua_stored(L, el, STORE_STATE);
   luaL_setfuncs(L, metamethods, 1);
   lua_newtable(L);

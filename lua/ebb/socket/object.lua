@@ -102,7 +102,9 @@ local function forward(name)
 end
 
 -- A class of sockets around those that are like `raw`: it has `own` methods,
--- and hands all others on.
+-- and hands all others on. Its metatable is open, as LuaSocket's are: LuaSec's
+-- ssl.https reads the methods there. An object is a table, and whatever its
+-- methods are changed to, LuaSocket checks what it is given.
 function object.class(raw, own)
   local class = {}
   for name, value in pairs(getmetatable(raw).__index) do

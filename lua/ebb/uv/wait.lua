@@ -14,7 +14,7 @@ local wait = {}
 
 -- One wait. What has come by the time it is aborted, or comes later, goes to
 -- `undo`; if nothing has come, `on_abort` is called.
-local Wait = {}
+local Wait = {__metatable = false}
 Wait.__index = Wait
 
 local function new(undo)
