@@ -527,6 +527,7 @@ describe("a stream of ebb.uv", function()
     for i = 1, 50 do
       local task = ebb.spawn(theirs.read_start, theirs)
       settle()
+      settle() -- it waits, and the loop is turned
       mine:write(tostring(i % 10))
       expected = expected .. i % 10
       -- It has been given the data when it is ready, and has not run yet.
@@ -646,7 +647,7 @@ describe("the loop of ebb.uv", function()
     settle()
     assert.is_true(fired)
     timer:close()
-    assert.matches("bad argument #1 to 'run'", error_of(uv.run, "once"))
+    assert.matches("bad argument #1 to 'run'", error_of(uv.run, "twice"))
   end)
 
   it("leaves a deadlock to be reported", function()

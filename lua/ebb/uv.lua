@@ -4,8 +4,12 @@
 -- callback at the end may be called without it, and then wait and give what
 -- it would have been given. Callbacks run as tasks of their own.
 
+local call = require "ebb.uv.call"
 local loop = require "ebb.uv.loop"
+local Source = require "ebb.uv.source"
 local wait = require "ebb.uv.wait"
+
+call.leave_out(debug.getinfo(1, "S"))
 
 local luv = loop.luv
 
@@ -28,16 +32,25 @@ local function find_callback(position, ...)
   if n > 0 and n < position and is_callable((select(n, ...))) then return n end
 end
 
+-- Not a tail call of what the argument calls, so that the caller of our
+-- function can be told from it.
+local function pass(...) return ... end
+
 local function kicking(...)
   loop.kick()
   return ...
 end
 
--- Calls f with its callback, argument number `at`, in a task.
-local function call_with_callback(f, at, ...)
+-- Calls f, luv's function `name`, with `callback` as argument number `at`.
+local function call_with(callback, name, f, at, ...)
   local arguments = table.pack(...)
-  arguments[at] = loop.in_task(arguments[at])
-  return kicking(f(table.unpack(arguments, 1, arguments.n)))
+  arguments[at] = callback
+  return kicking(call.luv(name, f, table.unpack(arguments, 1, arguments.n)))
+end
+
+local function call_with_callback(name, f, at, ...)
+  local callback = loop.in_task((select(at, ...)))
+  return pass(call_with(callback, name, f, at, ...))
 end
 
 -- ---- requests ----
@@ -65,20 +78,71 @@ local UNDO <const> = {
   fs_opendir = function(dir) luv.fs_closedir(dir) end
 }
 
+-- The handle is being closed: libuv says nothing more to those who wait.
+local function leave(handle, ...)
+  if handle ~= nil and luv.is_closing(handle) then
+    local source = Source.find(handle)
+    if source then source:closed() end
+    wait.stop_listening(handle)
+  end
+  return ...
+end
+
+local function close(handle, ...)
+  return leave(handle, luv.close(handle, ...))
+end
+
+-- A reset that fails has put its callback in the place of the reader's; the
+-- reader gets it back by starting again, which fails.
+local function keep_reading(handle, ok, ...)
+  local source = not ok and Source.find(handle)
+  if source and (source.callback or source.waiter) then
+    luv.read_start(handle, source.listener)
+  end
+  return leave(handle, ok, ...)
+end
+
+local function reset(handle, ...)
+  return keep_reading(handle, luv.tcp_close_reset(handle, ...))
+end
+
+local CLOSERS <const> = {
+  close = close, tcp_close_reset = luv.tcp_close_reset and reset
+}
+
 for name, position in pairs(REQUESTS) do
-  local f, undo = luv[name], UNDO[name]
+  local f, undo = CLOSERS[name] or luv[name], UNDO[name]
   uv[name] = f and function(...)
     local at = find_callback(position, ...)
-    if at then return call_with_callback(f, at, ...) end
-    return wait.request(f, position, undo, ...)
+    if at then return pass(call_with_callback(name, f, at, ...)) end
+    return pass(wait.request(name, f, position, undo, ...))
   end
 end
 
-for _, name in ipairs {"close", "tcp_close_reset"} do
+-- Lua says "fail" of it while a finalizer runs, which cannot wait.
+local function is_in_finalizer()
+  return collectgarbage "isrunning" == nil
+end
+
+-- luv frees a handle that is finalized while it is being closed, which may be
+-- the next thing to happen, so it is closed to the end at once. One that was
+-- finalized before, as the state is closed, is none any more for luv.
+local function close_in_finalizer(name, f, handle)
+  local is_handle = debug.getregistry().uv_handle[debug.getmetatable(handle)]
+  if is_handle and not pcall(luv.is_closing, handle) then return true end
+  call.luv(name, f, handle)
+  loop.turn_if_free()
+  return true
+end
+
+for name, closer in pairs(CLOSERS) do
   local f = uv[name]
-  uv[name] = f and function(handle, ...)
-    if handle ~= nil then wait.cancel(handle) end
-    return f(handle, ...)
+  uv[name] = function(handle, ...)
+    if loop.has_ended() then return true end
+    if is_in_finalizer() and select("#", ...) == 0 then
+      return pass(close_in_finalizer(name, closer, handle))
+    end
+    return pass(f(handle, ...))
   end
 end
 
@@ -92,29 +156,32 @@ local function data_of(err, data)
   return data
 end
 
--- The place of the callback, what stops the events, and how they become
--- results if not as usual.
+-- The place of the callback, what stops the events, how they become results if
+-- not as usual, whether they are data, which must not be lost, and whether
+-- those that come while a callback runs are as good as one.
 local EVENTS <const> = {
-  check_start = {2, stop = luv.check_stop},
+  check_start = {2, stop = luv.check_stop, merges = true},
   fs_event_start = {4, stop = luv.fs_event_stop},
   fs_poll_start = {4, stop = luv.fs_poll_stop},
-  idle_start = {2, stop = luv.idle_stop},
-  poll_start = {3, stop = luv.poll_stop},
-  prepare_start = {2, stop = luv.prepare_stop},
-  read_start = {2, stop = luv.read_stop, convert = data_of},
+  idle_start = {2, stop = luv.idle_stop, merges = true},
+  poll_start = {3, stop = luv.poll_stop, merges = true},
+  prepare_start = {2, stop = luv.prepare_stop, merges = true},
+  read_start = {2, stop = luv.read_stop, convert = data_of, keeps = true},
   signal_start = {3, stop = luv.signal_stop, convert = same},
   signal_start_oneshot = {3, stop = luv.signal_stop, convert = same},
-  timer_start = {4, stop = luv.timer_stop},
+  timer_start = {4, stop = luv.timer_stop, merges = true},
   -- A datagram comes with an address; without, all have been read.
-  udp_recv_start = {2, stop = luv.udp_recv_stop,
+  udp_recv_start = {2, stop = luv.udp_recv_stop, keeps = true,
                     is_empty = function(err, _, address)
                       return not err and not address
                     end}
 }
 
-local function superseding(handle, started, ...)
-  if started then wait.supersede(handle) end
-  return started, ...
+local function start(source, name, f, at, ...)
+  local callback = select(at, ...)
+  local results = table.pack(call_with(source.listener, name, f, at, ...))
+  if results[1] then source:set_callback(callback) end
+  return table.unpack(results, 1, results.n)
 end
 
 for name, kind in pairs(EVENTS) do
@@ -123,94 +190,148 @@ for name, kind in pairs(EVENTS) do
     -- Timers count from when the loop last looked at the clock.
     if name == "timer_start" then luv.update_time() end
     local at = find_callback(position, handle, ...)
-    if not at then return wait.event(f, position, kind, handle, ...) end
-    if wait.has_kept(handle) then
-      loop.in_task((select(at, handle, ...)))(wait.take_kept(handle))
-    end
-    return superseding(handle, call_with_callback(f, at, handle, ...))
+    if handle == nil then return pass(call.luv(name, f, handle, ...)) end
+    local source = Source.of(handle, kind)
+    if at then return pass(start(source, name, f, at, handle, ...)) end
+    return pass(wait.event(source, name, f, position, ...))
+  end
+end
+
+local function stopped(handle, ...)
+  local source = Source.find(handle)
+  if source then source:stopped() end
+  return ...
+end
+
+for _, name in ipairs {
+  "check_stop", "fs_event_stop", "fs_poll_stop", "idle_stop", "poll_stop",
+  "prepare_stop", "read_stop", "signal_stop", "timer_stop", "udp_recv_stop"
+} do
+  local f = luv[name]
+  uv[name] = f and function(handle, ...)
+    return stopped(handle, call.luv(name, f, handle, ...))
   end
 end
 
 -- ---- what else takes a callback, or starts something ----
 
 function uv.spawn(path, options, on_exit)
-  if not on_exit then return wait.process(path, options) end
-  return wait.start_process(path, options, loop.in_task(on_exit))
+  if not on_exit then return pass(wait.process(path, options)) end
+  local callback = loop.in_task(on_exit)
+  return pass(wait.start_process(path, options, callback))
+end
+
+-- A callback for what comes of a handle that is not known yet, or needs no
+-- stopping: it is not called once the handle is closed.
+local function while_open(callback, open)
+  return loop.in_task(function(...)
+    if not luv.is_closing(open.handle) then callback(...) end
+  end)
 end
 
 function uv.listen(stream, backlog, on_connection)
-  if not on_connection then return wait.connection(stream, backlog) end
-  return kicking(luv.listen(stream, backlog, loop.in_task(on_connection)))
+  if not on_connection then return pass(wait.connection(stream, backlog)) end
+  local callback = while_open(on_connection, {handle = stream})
+  local ok, message, code =
+    kicking(call.luv("listen", luv.listen, stream, backlog, callback))
+  if ok then wait.stop_listening(stream) end
+  return ok, message, code
 end
 
 function uv.new_async(callback)
-  return kicking(luv.new_async(callback and loop.in_task(callback)))
+  local open = {}
+  local wrapped = callback and while_open(callback, open)
+  local async, message, code =
+    kicking(call.luv("new_async", luv.new_async, wrapped))
+  open.handle = async
+  return async, message, code
 end
 
 -- What new_work gives without its second callback: to queue it is to wait.
 local Work = {__metatable = false}
 Work.__index = Work
 
-function Work:queue(...) return wait.work(self.work, ...) end
+function Work:queue(...) return pass(wait.work(self.work, ...)) end
 
 -- The first one is run by a thread of its own, in another Lua state.
 function uv.new_work(work, after)
-  if not after then return setmetatable({work = work}, Work) end
-  return luv.new_work(work, loop.in_task(after))
+  local callback = loop.in_task(after)
+  local context = call.luv("new_work", luv.new_work, work, callback)
+  return after and context or setmetatable({work = work}, Work)
 end
 
 function uv.queue_work(context, ...)
   if type(context) == "table" then -- luv's own is a userdata
-    return Work.queue(context, ...)
+    return pass(Work.queue(context, ...))
   end
-  return kicking(luv.queue_work(context, ...))
+  return kicking(call.luv("queue_work", luv.queue_work, context, ...))
 end
 
 for _, name in ipairs {"accept", "ref"} do
   local f = luv[name]
-  uv[name] = function(...) return kicking(f(...)) end
+  uv[name] = function(...) return kicking(call.luv(name, f, ...)) end
 end
 
 function uv.timer_again(timer)
   luv.update_time()
-  return kicking(luv.timer_again(timer))
+  local source = Source.find(timer)
+  if source then source:restarted() end
+  return kicking(call.luv("timer_again", luv.timer_again, timer))
 end
 
 -- ---- the loop ----
 
--- ebb runs the loop; this waits until there is nothing left to run.
+local MODES <const> = {default = true, once = true, nowait = true}
+
+-- ebb runs the loop; this waits until it has done what the mode says.
 function uv.run(mode)
-  if mode and mode ~= "default" then
-    error("bad argument #1 to 'run' (ebb runs the loop, only \"default\" " ..
-          "can be waited for)", 2)
+  mode = mode or "default"
+  if not MODES[mode] then return pass(call.luv("run", luv.run, mode)) end
+  return loop.run(mode)
+end
+
+uv.stop = loop.stop
+uv.loop_mode = loop.mode
+
+-- f gets all handles but ours, and may wait. luv would end the process when f
+-- fails, so it gets them when luv has been through.
+function uv.walk(f)
+  local handles = {}
+  if type(f) ~= "function" then return pass(call.luv("walk", luv.walk, f)) end
+  luv.walk(function(handle) handles[#handles + 1] = handle end)
+  for _, handle in ipairs(handles) do
+    if not loop.is_hidden(handle) then f(handle) end
   end
-  loop.join()
-  return luv.loop_alive()
 end
 
 -- ---- lines ----
 
+local function join(parts)
+  local text = table.concat(parts)
+  for i = #parts, 1, -1 do parts[i] = nil end
+  return text
+end
+
 -- An iterator over the lines of a stream, without their ends.
 function uv.lines(stream)
-  local text = ""
+  local parts, chunk, from = {}, "", 1 -- a line's beginning, and what follows
+  local function find_line()
+    local stop = chunk:find("\n", from, true)
+    parts[#parts + 1] = chunk:sub(from, (stop or 0) - 1)
+    chunk, from = stop and chunk or "", (stop or 0) + 1
+    return stop and join(parts)
+  end
   return function()
-    local searched = 1
     while true do
-      local stop = text:find("\n", searched, true)
-      if stop then
-        local line = text:sub(1, stop - 1)
-        text = text:sub(stop + 1)
-        return line
-      end
-      searched = #text + 1
-      local chunk, message = uv.read_start(stream)
+      local line = find_line()
+      if line then return line end
+      local more, message = uv.read_start(stream)
       if message then error(message, 2) end
-      if not chunk then
-        local last = text
-        text = ""
+      if not more then
+        local last = join(parts)
         return last ~= "" and last or nil
       end
-      text = text .. chunk
+      chunk = more
     end
   end
 end

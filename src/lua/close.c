@@ -20,6 +20,14 @@ void ebb_lua_renew_sentinel(lua_State *L, ebb_lua *el) {
   ebb_lua_store(L, el, STORE_SENTINEL);
 }
 
+/* ebb.uv calls this when the main chunk has started something. In finalizers it
+   may be too late for another one, which would have none of its own. */
+static int renew_sentinel(lua_State *L) {
+  if (lua_gc(L, LUA_GCISRUNNING) >= 0)
+    ebb_lua_renew_sentinel(L, ebb_lua_self(L));
+  return 0;
+}
+
 static const ebb_lua *owner(const ebb_task *t) {
   return ebb_lua_is_task(t) ? ((const ebb_lua_task *)t)->group->el
                             : ebb_lua_courier_state(t);
@@ -116,9 +124,20 @@ void ebb_lua_end_tasks(ebb_lua *el) {
   el->closing = closing;
 }
 
+/* ebb.uv has libuv's loop come to its end after the last clean-up, and before
+   the finalizers of luv's handles. */
+static void run_at_close(lua_State *L) {
+  if (lua_getfield(L, LUA_REGISTRYINDEX, "ebb.at_close") == LUA_TFUNCTION)
+    lua_call(L, 0, 0);
+  else
+    lua_pop(L, 1);
+}
+
 static int sentinel_gc(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  if (lua_touserdata(L, 1) == el->sentinel) shut_down(el);
+  if (lua_touserdata(L, 1) != el->sentinel) return 0;
+  shut_down(el);
+  run_at_close(L);
   return 0;
 }
 
@@ -187,6 +206,7 @@ static int exit_in_order(lua_State *L) {
   if (close && shut_down(el)) L = el->main;
   close = close && el->employer == NULL;
   luaL_checkstack(L, 4, NULL);
+  if (close) run_at_close(L);
   ebb_lua_stored(L, el, STORE_EXIT);
   if (is_boolean)
     lua_pushboolean(L, success);
@@ -216,4 +236,7 @@ void ebb_lua_define_state(lua_State *L, ebb_lua *el) {
   ebb_lua_define_class(L, el, CLASS_STATE, "ebb.state", none, state);
   ebb_lua_define_class(L, el, CLASS_SENTINEL, "ebb.sentinel", none,
                        sentinel);
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushcclosure(L, renew_sentinel, 1);
+  lua_setfield(L, LUA_REGISTRYINDEX, "ebb.renew_sentinel");
 }

@@ -4,7 +4,11 @@
 -- the callback would be given.
 
 local ebb = require "ebb"
+local call = require "ebb.uv.call"
 local loop = require "ebb.uv.loop"
+local Source = require "ebb.uv.source"
+
+call.leave_out(debug.getinfo(1, "S"))
 
 local luv = loop.luv
 local oneshot = ebb.sync.oneshot
@@ -31,8 +35,7 @@ end
 
 function Wait:take(on_abort)
   self.on_abort = on_abort
-  loop.kick()
-  local result = self.rx:recv()
+  local result = loop.wait(self.rx)
   self.taken = true
   return unpack(result, 1, result.n)
 end
@@ -65,8 +68,9 @@ local function cancel(w)
   if w.request then luv.cancel(w.request) end
 end
 
--- Calls f with its callback as argument number `position`.
-function wait.request(f, position, undo, ...)
+-- Calls f, luv's function `name`, with its callback as argument number
+-- `position`.
+function wait.request(name, f, position, undo, ...)
   local function undo_if_done(err, ...)
     if not err and undo then undo(...) end
   end
@@ -77,7 +81,7 @@ function wait.request(f, position, undo, ...)
     w:give(...)
   end)
   local n = math.max(arguments.n, position)
-  local request, message, code = f(unpack(arguments, 1, n))
+  local request, message, code = call.luv(name, f, unpack(arguments, 1, n))
   if message then return nil, message, code end
   if type(request) == "userdata" then w.request = request end
   return finish(w:take(cancel))
@@ -85,76 +89,74 @@ end
 
 -- ---- events: they come until they are stopped ----
 
--- What has come for a task that was aborted before it could take it, by
--- handle: the next one to wait gets it.
-local kept <const> = setmetatable({}, {__mode = "k"})
-
--- The wait for whose sake a handle is started, until its event has come. One that was aborted gets to
--- its end only later; it must not stop what another task has started since.
-local current <const> = setmetatable({}, {__mode = "k"})
-
-local function take_kept(handle)
-  local result = kept[handle]
-  kept[handle] = nil
-  if result then return unpack(result, 1, result.n) end
+-- A wait is told that nothing will come: its task gets the error, and there is
+-- nothing to put back.
+function Wait:cancel(err)
+  self.is_cancelled, self.undo = true, nil
+  self:give(err)
 end
 
--- The handle is about to be closed, after which libuv says nothing more.
-function wait.cancel(handle)
-  local w = current[handle]
-  if not w then return end
-  current[handle] = nil
-  w.cancelled, w.undo = true, nil
-  w:give "ECANCELED: operation canceled"
+local EALREADY <const> = "EALREADY: connection already in progress"
+
+-- Whether it can be waited for what a callback gets.
+local function find_error(source, was_closed)
+  if source.is_closed and not was_closed then
+    return "ECANCELED: operation canceled"
+  end
+  if source.kind.keeps and source.callback then return EALREADY end
 end
 
--- A callback is to have the events from now on.
-function wait.supersede(handle) current[handle] = nil end
-
-function wait.has_kept(handle) return kept[handle] ~= nil end
-
-wait.take_kept = take_kept
-
--- Starts `handle` by f, waits for one event, and stops it. `convert` makes
--- results of the event; `is_empty` knows events that are none.
-function wait.event(f, position, kind, handle, ...)
-  local convert = kind.convert or finish
-  if kept[handle] then
-    ebb.consume_budget()
-    return convert(take_kept(handle))
-  end
-  local function keep(...) kept[handle] = pack(...) end
-  local w <close> = new(keep)
-  local function stop()
-    if current[handle] ~= w then return end
-    current[handle] = nil
-    kind.stop(handle)
-  end
-  local function results(...)
-    if w.cancelled then return finish(...) end
-    return convert(...)
-  end
-  local arguments = pack(handle, ...)
-  arguments[position] = loop.callback(function(...)
-    if kind.is_empty and kind.is_empty(...) then return end
-    stop()
-    w:give(...)
-  end)
+local function start(source, name, f, position, ...)
+  local arguments = pack(source.handle, ...)
+  arguments[position] = source.listener
   local n = math.max(arguments.n, position)
-  local started, message, code = f(unpack(arguments, 1, n))
+  return call.luv(name, f, unpack(arguments, 1, n))
+end
+
+-- Starts the source's handle by f, luv's function `name`, waits for one event,
+-- and stops it. Several tasks that do so get an event each, in their order.
+function wait.event(source, name, f, position, ...)
+  local kind = source.kind
+  local convert = kind.convert or finish
+  local was_closed = source.is_closed
+  local turn <close> = source.turn:lock()
+  local err = find_error(source, was_closed)
+  if err then return finish(err) end
+  if kind.merges then source:clear() end
+  if not source:is_empty() then return convert(source:take()) end
+  local w <close> = new(function(...) source:put_back(...) end)
+  local started, message, code = start(source, name, f, position, ...)
   if not started then return nil, message, code end
-  current[handle] = w
-  return results(w:take(stop))
+  source.callback, source.waiter = nil, w
+  return wait.results(w, convert, w:take(function()
+    if source.waiter ~= w then return end
+    source.waiter = nil
+    kind.stop(source.handle)
+  end))
+end
+
+function wait.results(w, convert, ...)
+  if w.is_cancelled then return finish(...) end
+  return convert(...)
 end
 
 -- ---- connections: the next comes when one has been accepted ----
 
 local listening <const> = setmetatable({}, {__mode = "k"})
 
+-- Those who wait for connections of a stream are told that none will come.
+function wait.stop_listening(stream)
+  local arrival = listening[stream]
+  if not arrival then return end
+  listening[stream] = nil
+  arrival.cancelled = "ECANCELED: operation canceled"
+  arrival.notify:notify_waiters()
+end
+
 local function listen(stream, backlog)
   local arrival = {notify = ebb.sync.Notify.new()}
-  local ok, message, code = luv.listen(stream, backlog,
-                                       loop.callback(function(err)
+  local ok, message, code = call.luv("listen", luv.listen, stream, backlog,
+                                     loop.callback(function(err)
     arrival.err = err
     arrival.notify:notify_one()
   end))
@@ -172,7 +174,7 @@ function wait.connection(stream, backlog)
   end
   loop.kick()
   arrival.notify:notified()
-  return finish(arrival.err)
+  return finish(arrival.cancelled or arrival.err)
 end
 
 -- ---- work for a thread of libuv, which cannot be told to stop ----
@@ -180,10 +182,10 @@ end
 -- A context has one callback for whatever is queued; so each has its own.
 function wait.work(work, ...)
   local w <close> = new()
-  local context = luv.new_work(work, loop.callback(function(...)
-    w:give(...)
-  end))
-  local ok, message, code = luv.queue_work(context, ...)
+  local callback = loop.callback(function(...) w:give(...) end)
+  local context = call.luv("new_work", luv.new_work, work, callback)
+  local ok, message, code =
+    call.luv("queue_work", luv.queue_work, context, ...)
   if not ok then return nil, message, code end
   return w:take()
 end
@@ -193,7 +195,8 @@ end
 -- luv.spawn; on_exit is a callback of luv. A process that could not be started
 -- leaves a handle to luv that it must be rid of before the Lua state ends.
 function wait.start_process(path, options, on_exit)
-  local handle, pid, code = luv.spawn(path, options, on_exit)
+  local handle, pid, code =
+    call.luv("spawn", luv.spawn, path, options, on_exit)
   if handle then loop.kick() else loop.turn() end
   return handle, pid, code
 end
