@@ -36,7 +36,7 @@ local function new_world()
   local world = {
     semaphore = sync.Semaphore.new(PERMITS), mutex = sync.Mutex.new(),
     lock = sync.RwLock.new(), notify = sync.Notify.new(),
-    inside = 0, locked = 0, readers = 0, writers = 0, turns = 0
+    inside = 0, locked = 0, readers = 0, writers = 0, turns = 0, between = 0
   }
   world.tx, world.rx = sync.channel()
   world.full, world.drain = sync.channel(2)
@@ -48,6 +48,14 @@ end
 local function count(world, what, n)
   world[what] = world[what] + n
   return closer(function() world[what] = world[what] - n end)
+end
+
+-- A task that may close an end while it is waited at.
+local function close_soon(channel_end)
+  return ebb.spawn(function()
+    for _ = 1, random(30) do ebb.yield_now() end
+    channel_end:close()
+  end)
 end
 
 local steps = {
@@ -81,8 +89,18 @@ local steps = {
     world.notify:notify_one()
     anywhere(world.notify.notified, world.notify)
   end,
-  function(world) assert(anywhere(world.full.send, world.full, 1)) end,
-  function(world) assert(anywhere(world.drain.recv, world.drain)) end
+  function(world)
+    local full <close> = world.full:clone()
+    local closer <close> = close_soon(full)
+    local sent = anywhere(full.send, full, 1)
+    if sent then world.between = world.between + 1 end
+  end,
+  function(world)
+    local drain <close> = world.drain:clone()
+    local closer <close> = close_soon(drain)
+    local received = anywhere(drain.recv, drain)
+    if received then world.between = world.between - 1 end
+  end
 }
 
 local function work(world)
@@ -110,6 +128,10 @@ local function check(world)
     seen[token], n = true, n + 1
   end
   assert.equal(TOKENS, n)
+  for _ in world.drain.try_recv, world.drain do
+    world.between = world.between - 1
+  end
+  assert.equal(0, world.between)
 end
 
 local function play(seed)

@@ -468,6 +468,12 @@ EBB_API void ebb_channel_close(ebb_channel *c);
 EBB_API bool ebb_channel_is_closed(const ebb_channel *c);
 EBB_API size_t ebb_channel_len(const ebb_channel *c);
 
+/* Tokio: cloning an mpsc::Sender, and dropping one. For several producers: a
+   channel begins with one sender, and each further one is added. It is closed
+   when the last has been dropped. The sends themselves need not count. */
+EBB_API void ebb_channel_add_sender(ebb_channel *c);
+EBB_API void ebb_channel_drop_sender(ebb_channel *c);
+
 /* ---- JoinSet ---------------------------------------------------------- */
 
 /* Tokio: JoinSet. Returns 0 or -ENOMEM. */

@@ -1374,7 +1374,9 @@ ebb.sync = {}
 ---value to one of them. A value sent while a receiver waits is that one's,
 ---and takes no place in the channel.
 ---
----Either end can be closed; an end that is collected is closed.
+---Either end can be closed; an end that is collected is closed. Of several
+---producers, or consumers, each should have a clone of its own: the channel
+---closes with the last.
 ---
 ---Tokio: `sync::mpsc::channel`, `sync::mpsc::unbounded_channel`, but with any
 ---number of receivers.
@@ -1404,13 +1406,21 @@ function Sender:send(value) end
 ---@return "full"|"closed"|nil why
 function Sender:try_send(value) end
 
----Ends all sends; what is in the channel can still be received. As a
----to-be-closed variable, the end is closed at the end of the scope.
+---Another sender to the same channel, which is closed apart from this one. The
+---clone of a closed sender is closed.
 ---
----Tokio: dropping the last `mpsc::Sender`.
+---Tokio: `Clone` of `mpsc::Sender`.
+---@return ebb.sync.Sender
+function Sender:clone() end
+
+---Ends the sends of this sender, those that wait too. With the last sender the
+---channel is closed; what is in it can still be received. As a to-be-closed
+---variable, the sender is closed at the end of the scope.
+---
+---Tokio: dropping an `mpsc::Sender`.
 function Sender:close() end
 
----Has either end been closed?
+---Is this sender closed, or the channel?
 ---
 ---Tokio: `mpsc::Sender::is_closed`.
 ---@return boolean
@@ -1434,8 +1444,16 @@ function Receiver:recv() end
 ---@return "empty"|"closed"|nil why there is none
 function Receiver:try_recv() end
 
----Ends all sends; what is in the channel can still be received. As a
----to-be-closed variable, the end is closed at the end of the scope.
+---Another receiver of the same channel, which is closed apart from this one.
+---Each value goes to one of them. The clone of a closed receiver is closed.
+---
+---Tokio: nothing; an `mpsc::Receiver` is alone.
+---@return ebb.sync.Receiver
+function Receiver:clone() end
+
+---Waits no more: what is in the channel can still be received. With the last
+---receiver the channel is closed, and all sends end. As a to-be-closed
+---variable, the receiver is closed at the end of the scope.
 ---
 ---Tokio: `mpsc::Receiver::close`.
 function Receiver:close() end
@@ -1544,9 +1562,15 @@ function WatchSender:receiver_count() end
 ---@return boolean
 function WatchSender:is_closed() end
 
----There will be no change any more.
+---Another sender of the same value, which is closed apart from this one.
 ---
----Tokio: dropping the `watch::Sender`.
+---Tokio: `Clone` of `watch::Sender`.
+---@return ebb.sync.WatchSender
+function WatchSender:clone() end
+
+---Sends no more. With the last sender, there will be no change any more.
+---
+---Tokio: dropping a `watch::Sender`.
 function WatchSender:close() end
 
 ---Each task that waits for changes should have a receiver of its own: it is the
@@ -1582,6 +1606,12 @@ function WatchReceiver:changed() end
 ---@return boolean? changed nil: the sender or the receiver is closed
 ---@return "closed"? why
 function WatchReceiver:has_changed() end
+
+---Another receiver, which has seen what this one has seen.
+---
+---Tokio: `Clone` of `watch::Receiver`.
+---@return ebb.sync.WatchReceiver
+function WatchReceiver:clone() end
 
 ---Does not count as a receiver any more.
 ---
@@ -1621,9 +1651,15 @@ function BroadcastSender:subscribe() end
 ---@return integer
 function BroadcastSender:receiver_count() end
 
----Nothing more will be sent.
+---Another sender to the same receivers, which is closed apart from this one.
 ---
----Tokio: dropping the last `broadcast::Sender`.
+---Tokio: `Clone` of `broadcast::Sender`.
+---@return ebb.sync.BroadcastSender
+function BroadcastSender:clone() end
+
+---Sends no more. With the last sender the broadcast is closed.
+---
+---Tokio: dropping a `broadcast::Sender`.
 function BroadcastSender:close() end
 
 ---Tokio: `sync::broadcast::Receiver`.

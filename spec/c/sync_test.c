@@ -419,6 +419,30 @@ static void a_closed_channel_can_be_emptied(void) {
   free_runtime(rt);
 }
 
+static void a_channel_is_closed_with_its_last_sender(void) {
+  ebb_runtime *rt = new_runtime();
+  ebb_channel *c = new_channel(rt, 0);
+  job receivers[TASKS];
+  ebb_task *tasks[TASKS];
+  ebb_channel_add_sender(c);
+  ebb_channel_add_sender(c);
+  start_all(rt, recv, c, receivers, tasks);
+  ebb_channel_drop_sender(c);
+  ebb_channel_drop_sender(c);
+  CHECK(!ebb_channel_is_closed(c));
+  CHECK(try_send(c, "a") == 0);
+  ebb_channel_drop_sender(c);
+  CHECK(ebb_channel_is_closed(c));
+  CHECK(try_send(c, "b") == -EPIPE);
+  ebb_yield_now(rt);
+  CHECK(receivers[0].status == 1);
+  CHECK(noted("a"));
+  for (int i = 1; i < TASKS; i++) CHECK(receivers[i].status == 0);
+  finish_all(tasks, TASKS);
+  ebb_channel_free(c);
+  free_runtime(rt);
+}
+
 static void closing_a_channel_ends_the_waits(void) {
   ebb_runtime *rt = new_runtime();
   ebb_channel *full = new_channel(rt, 1), *empty = new_channel(rt, 1);
@@ -785,6 +809,7 @@ int main(void) {
   RUN(an_aborted_task_does_not_pass_on_what_all_were_told);
   RUN(a_bounded_channel_holds_so_many);
   RUN(a_closed_channel_can_be_emptied);
+  RUN(a_channel_is_closed_with_its_last_sender);
   RUN(closing_a_channel_ends_the_waits);
   RUN(a_value_that_is_promised_takes_no_place);
   RUN(no_value_is_lost_wherever_a_receiver_is_aborted);

@@ -9,6 +9,7 @@
 
 struct ebb_channel {
   ebb_runtime *rt;
+  size_t senders; /* that have not been dropped */
   ebb_ring ring;
   void **places;
 };
@@ -16,7 +17,7 @@ struct ebb_channel {
 int ebb_channel_new(ebb_runtime *rt, size_t limit, ebb_channel **out) {
   ebb_channel *c = ebb_alloc_new(&rt->alloc, sizeof *c);
   if (c == NULL) return -ENOMEM;
-  *c = (ebb_channel){.rt = rt};
+  *c = (ebb_channel){.rt = rt, .senders = 1};
   ebb_ring_init(&c->ring, limit > 0 ? limit : EBB_RING_UNLIMITED);
   *out = c;
   return 0;
@@ -108,6 +109,13 @@ int ebb_channel_recv(ebb_channel *c, int64_t deadline, void **value) {
     if (err < 0) return err;
     if (ebb_line_take(rt)) return take(c, value, true);
   }
+}
+
+void ebb_channel_add_sender(ebb_channel *c) { c->senders++; }
+
+void ebb_channel_drop_sender(ebb_channel *c) {
+  assert(c->senders > 0);
+  if (--c->senders == 0) ebb_channel_close(c);
 }
 
 void ebb_channel_close(ebb_channel *c) { ebb_ring_close(&c->ring); }

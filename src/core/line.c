@@ -5,6 +5,15 @@
 
 #include "scheduler.h"
 
+void ebb_line_dismiss_some(ebb_line *line, uint32_t want) {
+  ebb_list *next, *node = line->waiting.next;
+  for (; node != &line->waiting; node = next) {
+    ebb_task *t = ebb_container_of(node, ebb_task, link);
+    next = node->next;
+    if (t->want == want) ebb_task_wake(t, 0);
+  }
+}
+
 static void enter(ebb_line *line, ebb_task *t, uint32_t want) {
   assert(t->line == NULL && !t->granted);
   t->line = line;

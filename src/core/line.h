@@ -51,6 +51,9 @@ static inline void ebb_line_dismiss(ebb_line *line) {
   ebb_wake_all(&line->waiting);
 }
 
+/* The same for those that want so much. */
+void ebb_line_dismiss_some(ebb_line *line, uint32_t want);
+
 /* As ebb_wait_begin, ebb_wait. `want` is for `left` and whoever gives. */
 int ebb_line_wait_begin(ebb_line *line, ebb_runtime *rt, uint32_t want,
                         const char *what);

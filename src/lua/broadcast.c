@@ -13,8 +13,7 @@ typedef struct broadcast {
   ebb_list waiters; /* in recv(); all are woken, and look again */
   uint64_t next;    /* the number of the next value, from 0 */
   uint64_t limit;   /* of the values that are kept */
-  lua_Integer receivers; /* that are not closed */
-  bool closed;           /* the sender is */
+  lua_Integer senders, receivers; /* that are not closed */
 } broadcast;
 
 typedef struct end {
@@ -27,8 +26,12 @@ static end *check(lua_State *L, ebb_lua *el) {
   return ebb_lua_check_kin(L, el);
 }
 
+static lua_Integer *ends_of(broadcast *b, ebb_lua_class class) {
+  return class == CLASS_BROADCAST_SENDER ? &b->senders : &b->receivers;
+}
+
 /* Pushes one; the values are at index `arg`, the broadcast behind them. */
-static void new_end(lua_State *L, ebb_lua *el, ebb_lua_class class,
+static end *new_end(lua_State *L, ebb_lua *el, ebb_lua_class class,
                     int arg) {
   end *e = ebb_lua_new_object(L, el, class, sizeof *e, UV_COUNT);
   lua_pushvalue(L, arg);
@@ -37,7 +40,8 @@ static void new_end(lua_State *L, ebb_lua *el, ebb_lua_class class,
   lua_setiuservalue(L, -2, UV_BROADCAST);
   e->b = lua_touserdata(L, arg + 1);
   e->next = e->b->next;
-  if (class == CLASS_BROADCAST_RECEIVER) e->b->receivers++;
+  ++*ends_of(e->b, class);
+  return e;
 }
 
 static int new_broadcast(lua_State *L) {
@@ -54,29 +58,44 @@ static int new_broadcast(lua_State *L) {
   return 2;
 }
 
-/* Of either end. Also called by the clean-up of a task that was collected,
+static void close_end(end *e, ebb_lua_class class) {
+  e->closed = true;
+  --*ends_of(e->b, class);
+  ebb_wake_all(&e->b->waiters);
+}
+
+/* Of either kind. Also called by the clean-up of a task that was collected,
    and when the state is closed. */
 static int close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
   end *e = check(L, el);
   if (e->b == NULL || e->closed || el->rt == NULL) return 0;
-  e->closed = true;
-  if (ebb_lua_class_of(L) == CLASS_BROADCAST_SENDER)
-    e->b->closed = true;
-  else
-    e->b->receivers--;
-  ebb_wake_all(&e->b->waiters);
+  close_end(e, ebb_lua_class_of(L));
   return 0;
+}
+
+/* Pushes an end of the class, for what the one at index 1 is for. */
+static end *push_end(lua_State *L, ebb_lua *el, ebb_lua_class class) {
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, UV_VALUES);
+  lua_getiuservalue(L, 1, UV_BROADCAST);
+  return new_end(L, el, class, 2);
 }
 
 /* A new receiver, of what is sent from now on. */
 static int subscribe(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   check(L, el);
-  lua_settop(L, 1);
-  lua_getiuservalue(L, 1, UV_VALUES);
-  lua_getiuservalue(L, 1, UV_BROADCAST);
-  new_end(L, el, CLASS_BROADCAST_RECEIVER, 2);
+  push_end(L, el, CLASS_BROADCAST_RECEIVER);
+  return 1;
+}
+
+/* Of a sender. The clone of a closed one is closed. */
+static int clone(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  const end *e = check(L, el);
+  end *copy = push_end(L, el, CLASS_BROADCAST_SENDER);
+  if (e->closed) close_end(copy, CLASS_BROADCAST_SENDER);
   return 1;
 }
 
@@ -109,14 +128,14 @@ static int receiver_count(lua_State *L) {
 
 /* Is there anything to tell? */
 static bool has_news(const end *e) {
-  return e->closed || e->b->closed || e->next != e->b->next;
+  return e->closed || e->b->senders == 0 || e->next != e->b->next;
 }
 
 static int push_news(lua_State *L, end *e, const char *none) {
   broadcast *b = e->b;
   uint64_t behind = b->next - e->next;
   if (e->closed || behind == 0)
-    return ebb_lua_push_fail(L, e->closed || b->closed ? "closed" : none);
+    return ebb_lua_push_fail(L, e->closed || b->senders == 0 ? "closed" : none);
   if (behind > b->limit) {
     e->next = b->next - b->limit;
     ebb_lua_push_fail(L, "lagged");
@@ -160,7 +179,8 @@ static int try_recv(lua_State *L) {
 }
 
 void ebb_lua_define_broadcast(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg sender[] = {{"close", close},
+  static const luaL_Reg sender[] = {{"clone", clone},
+                                    {"close", close},
                                     {"receiver_count", receiver_count},
                                     {"send", send},
                                     {"subscribe", subscribe},

@@ -3,7 +3,10 @@
    A oneshot is a channel for one value, which sending closes.
 
    The values lie in a table whose array part has the size of the ring, and
-   which is replaced when that changes. So to write there cannot fail. */
+   which is replaced when that changes. So to write there cannot fail.
+
+   An end may be cloned, and is closed apart from its clones: the channel
+   closes with the last of them. What waits at a closed end gives up. */
 #include "../core/ring.h"
 
 #include <errno.h>
@@ -16,37 +19,53 @@ enum { UV_PLACES = 1 };  /* of a channel */
 
 typedef struct channel {
   ebb_ring ring;
+  lua_Integer senders, receivers; /* that are open */
+  lua_Integer readers; /* receivers, open or not, that are not collected */
+  uint32_t last_end;
   bool is_oneshot;
 } channel;
 
 typedef struct end {
-  channel *c; /* NULL: not made to its end */
+  channel *c;      /* NULL: not made to its end */
+  uint32_t number; /* what its tasks want in line, to be told from others */
+  bool closed, collected;
 } end;
 
-static channel *check(lua_State *L, ebb_lua *el) {
-  return ((end *)ebb_lua_check_kin(L, el))->c;
+static end *check(lua_State *L, ebb_lua *el) {
+  return ebb_lua_check_kin(L, el);
 }
 
-/* The same of an end that has been checked, when a wait is over. */
-static channel *of_end(lua_State *L) {
-  return ((end *)lua_touserdata(L, 1))->c;
-}
+/* Is there nothing to wait for at this end? */
+static bool is_over(const end *e) { return e->closed || e->c->ring.closed; }
 
 /* ---- making one ---- */
 
-/* Pushes one; the channel is at index 1. */
-static void new_end(lua_State *L, ebb_lua *el, ebb_lua_class class) {
+static bool is_sender(ebb_lua_class class) {
+  return class == CLASS_SENDER || class == CLASS_ONESHOT_SENDER;
+}
+
+/* Pushes one; the channel is at index `arg`. */
+static end *new_end(lua_State *L, ebb_lua *el, ebb_lua_class class, int arg) {
   end *e = ebb_lua_new_object(L, el, class, sizeof *e, UV_CHANNEL);
-  lua_pushvalue(L, 1);
+  channel *c = lua_touserdata(L, arg);
+  lua_pushvalue(L, arg);
   lua_setiuservalue(L, -2, UV_CHANNEL);
-  e->c = lua_touserdata(L, 1);
+  e->c = c;
+  e->number = ++c->last_end;
+  if (is_sender(class)) {
+    c->senders++;
+  } else {
+    c->receivers++;
+    c->readers++;
+  }
+  return e;
 }
 
 static channel *push_channel(lua_State *L, size_t limit) {
   lua_settop(L, 0);
   channel *c = lua_newuserdatauv(L, sizeof *c, UV_PLACES);
+  *c = (channel){0};
   ebb_ring_init(&c->ring, limit);
-  c->is_oneshot = false;
   return c;
 }
 
@@ -59,16 +78,16 @@ static int new_channel(lua_State *L) {
     limit = (size_t)n;
   }
   push_channel(L, limit);
-  new_end(L, el, CLASS_SENDER);
-  new_end(L, el, CLASS_RECEIVER);
+  new_end(L, el, CLASS_SENDER, 1);
+  new_end(L, el, CLASS_RECEIVER, 1);
   return 2;
 }
 
 static int new_oneshot(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   push_channel(L, 1)->is_oneshot = true;
-  new_end(L, el, CLASS_ONESHOT_SENDER);
-  new_end(L, el, CLASS_ONESHOT_RECEIVER);
+  new_end(L, el, CLASS_ONESHOT_SENDER, 1);
+  new_end(L, el, CLASS_ONESHOT_RECEIVER, 1);
   return 2;
 }
 
@@ -123,67 +142,68 @@ static int not_sent(lua_State *L, const channel *c, const char *message) {
   return 1;
 }
 
-static int send_granted(lua_State *L, channel *c) {
-  if (!c->ring.closed) return put(L, c, true);
-  ebb_ring_forgo(&c->ring);
-  return not_sent(L, c, "closed");
+static int send_granted(lua_State *L, end *e) {
+  if (!is_over(e)) return put(L, e->c, true);
+  ebb_ring_forgo(&e->c->ring);
+  return not_sent(L, e->c, "closed");
 }
 
-/* There is a place, or the channel is closed. */
-static int send_now(lua_State *L, channel *c) {
-  if (c->ring.closed) return not_sent(L, c, "closed");
-  return put(L, c, false);
+/* There is a place, or it is over. */
+static int send_now(lua_State *L, end *e) {
+  if (is_over(e)) return not_sent(L, e->c, "closed");
+  return put(L, e->c, false);
 }
 
 static int send_k(lua_State *L, int status, lua_KContext ctx);
 
 /* stack: sender, value */
-static int send_on(lua_State *L, ebb_lua *el, channel *c) {
-  ebb_ring *r = &c->ring;
+static int send_on(lua_State *L, ebb_lua *el, end *e) {
+  ebb_ring *r = &e->c->ring;
   for (;;) {
-    if (!r->closed && !ebb_ring_has_place(r))
-      ebb_lua_wait_in(L, el, &r->senders, 1, "send", send_k);
-    else if (!r->closed && !has_room(L, r))
+    if (!is_over(e) && !ebb_ring_has_place(r))
+      ebb_lua_wait_in(L, el, &r->senders, e->number, "send", send_k);
+    else if (!is_over(e) && !has_room(L, r))
       continue;
     else if (!ebb_budget_take(el->rt))
       ebb_lua_yield(L, el, send_k);
     else
-      return send_now(L, c);
-    if (ebb_line_take(el->rt)) return send_granted(L, c);
+      return send_now(L, e);
+    if (ebb_line_take(el->rt)) return send_granted(L, e);
   }
 }
 
 static int send_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   ebb_lua *el = (ebb_lua *)ctx;
-  channel *c = of_end(L);
+  end *e = lua_touserdata(L, 1);
   ebb_lua_wait_over(L, el, send_k);
-  return ebb_line_take(el->rt) ? send_granted(L, c) : send_on(L, el, c);
+  return ebb_line_take(el->rt) ? send_granted(L, e) : send_on(L, el, e);
 }
 
-static int try_send_on(lua_State *L, channel *c) {
-  ebb_ring *r = &c->ring;
+static int try_send_on(lua_State *L, end *e) {
+  ebb_ring *r = &e->c->ring;
   do
-    if (!r->closed && !ebb_ring_has_place(r)) return not_sent(L, c, "full");
-  while (!r->closed && !has_room(L, r));
-  return send_now(L, c);
+    if (!is_over(e) && !ebb_ring_has_place(r))
+      return not_sent(L, e->c, "full");
+  while (!is_over(e) && !has_room(L, r));
+  return send_now(L, e);
 }
 
 /* What can never wait takes nothing of the budget, since it would have to
    wait when none is left: finalizers send, too. */
 static int send(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  channel *c = check(L, el);
+  end *e = check(L, el);
   ebb_lua_check_value(L);
-  if (c->ring.limit == EBB_RING_UNLIMITED) return try_send_on(L, c);
-  return send_on(L, el, c);
+  if (e->c->ring.limit == EBB_RING_UNLIMITED) return try_send_on(L, e);
+  return send_on(L, el, e);
 }
 
 /* Also send of a oneshot, which never waits. */
 static int try_send(lua_State *L) {
-  channel *c = check(L, ebb_lua_open(L));
+  end *e = check(L, ebb_lua_open(L));
   ebb_lua_check_value(L);
-  return try_send_on(L, c);
+  return try_send_on(L, e);
 }
 
 /* ---- receiving ---- */
@@ -197,7 +217,7 @@ static int take(lua_State *L, channel *c, bool granted) {
   return 1;
 }
 
-/* There is a value, or the channel is closed. */
+/* There is a value, or it is over. */
 static int recv_now(lua_State *L, channel *c) {
   if (ebb_ring_has_value(&c->ring)) return take(L, c, false);
   if (c->is_oneshot) return ebb_lua_push_fail(L, "closed");
@@ -207,25 +227,25 @@ static int recv_now(lua_State *L, channel *c) {
 
 static int recv_k(lua_State *L, int status, lua_KContext ctx);
 
-static int recv_on(lua_State *L, ebb_lua *el, channel *c) {
-  ebb_ring *r = &c->ring;
+static int recv_on(lua_State *L, ebb_lua *el, end *e) {
+  ebb_ring *r = &e->c->ring;
   for (;;) {
-    if (!r->closed && !ebb_ring_has_value(r))
-      ebb_lua_wait_in(L, el, &r->receivers, 1, "recv", recv_k);
+    if (!is_over(e) && !ebb_ring_has_value(r))
+      ebb_lua_wait_in(L, el, &r->receivers, e->number, "recv", recv_k);
     else if (!ebb_budget_take(el->rt))
       ebb_lua_yield(L, el, recv_k);
     else
-      return recv_now(L, c);
-    if (ebb_line_take(el->rt)) return take(L, c, true);
+      return recv_now(L, e->c);
+    if (ebb_line_take(el->rt)) return take(L, e->c, true);
   }
 }
 
 static int recv_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   ebb_lua *el = (ebb_lua *)ctx;
-  channel *c = of_end(L);
+  end *e = lua_touserdata(L, 1);
   ebb_lua_wait_over(L, el, recv_k);
-  return ebb_line_take(el->rt) ? take(L, c, true) : recv_on(L, el, c);
+  return ebb_line_take(el->rt) ? take(L, e->c, true) : recv_on(L, el, e);
 }
 
 static int recv(lua_State *L) {
@@ -234,52 +254,85 @@ static int recv(lua_State *L) {
 }
 
 static int try_recv(lua_State *L) {
-  channel *c = check(L, ebb_lua_open(L));
-  if (ebb_ring_has_value(&c->ring)) return take(L, c, false);
-  return ebb_lua_push_fail(L, c->ring.closed ? "closed" : "empty");
+  end *e = check(L, ebb_lua_open(L));
+  if (ebb_ring_has_value(&e->c->ring)) return take(L, e->c, false);
+  return ebb_lua_push_fail(L, is_over(e) ? "closed" : "empty");
 }
 
-/* ---- closing ---- */
+/* ---- closing, and cloning ---- */
 
-/* Of either end. Also called by the clean-up of a task that was collected,
+static void close_end(end *e, ebb_lua_class class) {
+  channel *c = e->c;
+  bool sends = is_sender(class);
+  e->closed = true;
+  if (--*(sends ? &c->senders : &c->receivers) == 0)
+    ebb_ring_close(&c->ring);
+  else
+    ebb_line_dismiss_some(sends ? &c->ring.senders : &c->ring.receivers,
+                          e->number);
+}
+
+/* Of either kind. Also called by the clean-up of a task that was collected,
    and when the state is closed. */
 static int close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  channel *c = check(L, el);
-  if (c != NULL && el->rt != NULL) ebb_ring_close(&c->ring);
+  end *e = check(L, el);
+  if (e->c != NULL && !e->closed && el->rt != NULL)
+    close_end(e, ebb_lua_class_of(L));
   return 0;
 }
 
 static int is_closed(lua_State *L) {
-  lua_pushboolean(L, check(L, ebb_lua_open(L))->ring.closed);
+  lua_pushboolean(L, is_over(check(L, ebb_lua_open(L))));
   return 1;
 }
 
-/* Nobody can receive what is left. */
+/* With the last receiver, nobody can receive what is left. */
 static int collect_receiver(lua_State *L) {
   close(L);
-  channel *c = check(L, ebb_lua_self(L));
-  while (c != NULL && ebb_ring_has_value(&c->ring)) {
-    take(L, c, false);
+  end *e = check(L, ebb_lua_self(L));
+  if (e->c == NULL || e->collected) return 0;
+  e->collected = true;
+  if (--e->c->readers > 0) return 0;
+  while (ebb_ring_has_value(&e->c->ring)) {
+    take(L, e->c, false);
     lua_settop(L, 1);
   }
   return 0;
 }
 
+/* The clone of a closed end is closed. */
+static int clone(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua_class class = ebb_lua_class_of(L);
+  const end *e = check(L, el);
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, UV_CHANNEL);
+  end *copy = new_end(L, el, class, 2);
+  if (e->closed) close_end(copy, class);
+  return 1;
+}
+
 void ebb_lua_define_channel(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg sender[] = {{"close", close},
+  static const luaL_Reg sender[] = {{"clone", clone},
+                                    {"close", close},
                                     {"is_closed", is_closed},
                                     {"send", send},
                                     {"try_send", try_send},
                                     {NULL, NULL}};
-  static const luaL_Reg once[] = {{"close", close},
-                                  {"is_closed", is_closed},
-                                  {"send", try_send},
-                                  {NULL, NULL}};
-  static const luaL_Reg receiver[] = {{"close", close},
+  static const luaL_Reg once_sender[] = {{"close", close},
+                                         {"is_closed", is_closed},
+                                         {"send", try_send},
+                                         {NULL, NULL}};
+  static const luaL_Reg receiver[] = {{"clone", clone},
+                                      {"close", close},
                                       {"recv", recv},
                                       {"try_recv", try_recv},
                                       {NULL, NULL}};
+  static const luaL_Reg once_receiver[] = {{"close", close},
+                                           {"recv", recv},
+                                           {"try_recv", try_recv},
+                                           {NULL, NULL}};
   static const luaL_Reg sender_meta[] = {
       {"__close", close}, {"__gc", close}, {NULL, NULL}};
   static const luaL_Reg receiver_meta[] = {
@@ -287,10 +340,10 @@ void ebb_lua_define_channel(lua_State *L, ebb_lua *el) {
   ebb_lua_define_kin(L, el, CLASS_SENDER, "Sender", sender, sender_meta);
   ebb_lua_define_kin(L, el, CLASS_RECEIVER, "Receiver", receiver,
                      receiver_meta);
-  ebb_lua_define_kin(L, el, CLASS_ONESHOT_SENDER, "OneshotSender", once,
-                     sender_meta);
+  ebb_lua_define_kin(L, el, CLASS_ONESHOT_SENDER, "OneshotSender",
+                     once_sender, sender_meta);
   ebb_lua_define_kin(L, el, CLASS_ONESHOT_RECEIVER, "OneshotReceiver",
-                     receiver, receiver_meta);
+                     once_receiver, receiver_meta);
 }
 
 void ebb_lua_open_channel(lua_State *L, ebb_lua *el) {

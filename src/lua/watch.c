@@ -11,8 +11,7 @@ enum { UV_VALUE = 1 }; /* of the userdata that both have */
 typedef struct watch {
   ebb_list waiters; /* in changed(); all are woken, and look again */
   uint64_t version;
-  lua_Integer receivers; /* that are not closed */
-  bool closed;           /* the sender is */
+  lua_Integer senders, receivers; /* that are not closed */
 } watch;
 
 typedef struct end {
@@ -25,6 +24,10 @@ static end *check(lua_State *L, ebb_lua *el) {
   return ebb_lua_check_kin(L, el);
 }
 
+static lua_Integer *ends_of(watch *w, ebb_lua_class class) {
+  return class == CLASS_WATCH_SENDER ? &w->senders : &w->receivers;
+}
+
 /* Pushes one; the watch is at `arg`. */
 static end *new_end(lua_State *L, ebb_lua *el, ebb_lua_class class, int arg) {
   end *e = ebb_lua_new_object(L, el, class, sizeof *e, UV_WATCH);
@@ -32,7 +35,7 @@ static end *new_end(lua_State *L, ebb_lua *el, ebb_lua_class class, int arg) {
   lua_setiuservalue(L, -2, UV_WATCH);
   e->w = lua_touserdata(L, arg);
   e->seen = e->w->version;
-  if (class == CLASS_WATCH_RECEIVER) e->w->receivers++;
+  ++*ends_of(e->w, class);
   return e;
 }
 
@@ -59,19 +62,33 @@ static int borrow(lua_State *L) {
   return 1;
 }
 
+static void close_end(end *e, ebb_lua_class class) {
+  e->closed = true;
+  --*ends_of(e->w, class);
+  ebb_wake_all(&e->w->waiters);
+}
+
 /* Also called by the clean-up of a task that was collected, and when the
    state is closed. */
 static int close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
   end *e = check(L, el);
   if (e->w == NULL || e->closed || el->rt == NULL) return 0;
-  e->closed = true;
-  if (ebb_lua_class_of(L) == CLASS_WATCH_SENDER)
-    e->w->closed = true;
-  else
-    e->w->receivers--;
-  ebb_wake_all(&e->w->waiters);
+  close_end(e, ebb_lua_class_of(L));
   return 0;
+}
+
+/* It has seen what the other has seen, and is closed if that is. */
+static int clone(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua_class class = ebb_lua_class_of(L);
+  const end *e = check(L, el);
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, UV_WATCH);
+  end *copy = new_end(L, el, class, 2);
+  copy->seen = e->seen;
+  if (e->closed) close_end(copy, class);
+  return 1;
 }
 
 /* ---- sender ---- */
@@ -134,7 +151,7 @@ static int changed_on(lua_State *L, ebb_lua *el) {
   watch *w = e->w;
   for (;;) {
     bool changed = !e->closed && e->seen != w->version;
-    if (!changed && !e->closed && !w->closed) {
+    if (!changed && !e->closed && w->senders > 0) {
       ebb_lua_wait(L, el, &w->waiters, EBB_NEVER, "changed", changed_k);
     } else if (!ebb_budget_take(el->rt)) {
       ebb_lua_yield(L, el, changed_k);
@@ -163,7 +180,7 @@ static int changed(lua_State *L) {
 
 static int has_changed(lua_State *L) {
   end *e = check(L, ebb_lua_open(L));
-  if (e->closed || e->w->closed) return ebb_lua_push_fail(L, "closed");
+  if (e->closed || e->w->senders == 0) return ebb_lua_push_fail(L, "closed");
   lua_pushboolean(L, e->seen != e->w->version);
   return 1;
 }
@@ -176,6 +193,7 @@ static int borrow_and_update(lua_State *L) {
 
 void ebb_lua_define_watch(lua_State *L, ebb_lua *el) {
   static const luaL_Reg sender[] = {{"borrow", borrow},
+                                    {"clone", clone},
                                     {"close", close},
                                     {"is_closed", is_closed},
                                     {"receiver_count", receiver_count},
@@ -187,6 +205,7 @@ void ebb_lua_define_watch(lua_State *L, ebb_lua *el) {
       {"borrow", borrow},
       {"borrow_and_update", borrow_and_update},
       {"changed", changed},
+      {"clone", clone},
       {"close", close},
       {"has_changed", has_changed},
       {NULL, NULL}};
