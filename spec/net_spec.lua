@@ -790,11 +790,9 @@ describe("a Unix listener", function()
     assert.equal("EADDRINUSE", code)
   end)
 
-  it("names the argument when the path is too long, or empty", function()
-    for _, path in ipairs {"", ("x"):rep(200)} do
-      for _, f in ipairs {net.connect_unix, net.listen_unix} do
-        assert.matches("bad argument #1", error_of(f, path), 1, true)
-      end
+  it("names the argument when the path is empty", function()
+    for _, f in ipairs {net.connect_unix, net.listen_unix} do
+      assert.matches("bad argument #1", error_of(f, ""), 1, true)
     end
   end)
 end)

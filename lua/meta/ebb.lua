@@ -1926,6 +1926,8 @@ function ebb.io.forget(object) end
 ---"ECONNRESET"; "EOF" at the end of a stream; "EBADF" for what was closed
 ---here; "ETIMEDOUT"; or, of a host's name, "EAI_NONAME" and the like. Of the
 ---first two and of a time that is over the message is "closed" and "timeout".
+---A path that is too long is "ENAMETOOLONG"; a host or path with a NUL in it is
+---an argument error.
 ---
 ---Any task may call any of it, in generators and callbacks, too, and several
 ---tasks may use one object. Each error ends one call of one object: nothing

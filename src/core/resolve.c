@@ -50,12 +50,35 @@ bool ebb_resolve_number(ebb_resolve_query *q) {
 
 void ebb_resolve_name(void *q) { (void)ask(q, 0); }
 
+/* An error that this system adds to those of POSIX is a failure of the
+   lookup. EAI_MEMORY and EAI_SYSTEM have become errnos before. */
+static const char *name_of(int eai) {
+#define NAME(e) \
+  case e:       \
+    return #e
+  switch (eai) {
+    NAME(EAI_AGAIN);
+    NAME(EAI_BADFLAGS);
+    NAME(EAI_FAMILY);
+    NAME(EAI_NONAME);
+    NAME(EAI_OVERFLOW);
+    NAME(EAI_SERVICE);
+    NAME(EAI_SOCKTYPE);
+#ifdef EAI_ADDRFAMILY
+    NAME(EAI_ADDRFAMILY);
+#endif
+#ifdef EAI_NODATA
+    NAME(EAI_NODATA);
+#endif
+    default:
+      return "EAI_FAIL";
+  }
+#undef NAME
+}
+
 const char *ebb_resolve_message(int err, const char **name) {
   int eai = EBB_RESOLVE_ERROR - 1 - err;
   if (EAI_NONAME < 0) eai = -eai;
-  *name = eai == EAI_NONAME  ? "EAI_NONAME"
-          : eai == EAI_AGAIN ? "EAI_AGAIN"
-          : eai == EAI_FAIL  ? "EAI_FAIL"
-                             : "EAI";
+  *name = name_of(eai);
   return gai_strerror(eai);
 }

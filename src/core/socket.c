@@ -21,7 +21,8 @@ static ptrdiff_t size_result(ssize_t n) { return n < 0 ? -errno : n; }
 
 int ebb_address_of_path(ebb_address *a, const char *path, size_t len) {
   *a = (ebb_address){0};
-  if (len == 0 || len >= sizeof a->as.path.sun_path) return -EINVAL;
+  if (len == 0) return -EINVAL;
+  if (len >= sizeof a->as.path.sun_path) return -ENAMETOOLONG;
   a->as.path.sun_family = AF_UNIX;
   memcpy(a->as.path.sun_path, path, len);
   size_t head = offsetof(struct sockaddr_un, sun_path);

@@ -24,7 +24,7 @@ typedef struct ebb_address {
 enum { EBB_ADDRESS_TEXT = 128 };
 
 /* The address of a Unix socket; a path that begins with "@" is a name that
-   is in no file system (Linux). -EINVAL: empty, or too long. */
+   is in no file system (Linux). -EINVAL: empty. -ENAMETOOLONG. */
 int ebb_address_of_path(ebb_address *a, const char *path, size_t len);
 
 /* The host, numeric, or the path, as text; returns its length. *port is -1

@@ -83,12 +83,29 @@ int ebb_lua_net_push_address(lua_State *L, const ebb_address *a) {
   return 2;
 }
 
-/* ---- hosts ---- */
+/* ---- hosts and paths ---- */
+
+const char *ebb_lua_net_check_text(lua_State *L, int arg, size_t *len) {
+  const char *text = luaL_checklstring(L, arg, len);
+  luaL_argcheck(L, strlen(text) == *len, arg, "contains a NUL");
+  return text;
+}
+
+ebb_resolve_query *ebb_lua_net_push_path(lua_State *L, int arg) {
+  size_t len;
+  const char *path = ebb_lua_net_check_text(L, arg, &len);
+  luaL_argcheck(L, len > 0, arg, "path is empty");
+  ebb_resolve_query *q = lua_newuserdatauv(L, sizeof *q, 0);
+  int err = ebb_address_of_path(&q->addresses[0], path, len);
+  q->count = err == 0 ? 1 : err;
+  return q;
+}
 
 ebb_resolve_query *ebb_lua_net_push_query(lua_State *L, int arg, bool passive,
                                           bool datagram) {
   bool any = passive && lua_isnoneornil(L, arg);
-  const char *host = any ? NULL : luaL_checkstring(L, arg);
+  size_t len;
+  const char *host = any ? NULL : ebb_lua_net_check_text(L, arg, &len);
   lua_Integer port = luaL_checkinteger(L, arg + 1);
   luaL_argcheck(L, port >= (passive ? 0 : 1) && port <= 65535, arg + 1,
                 "port is out of range");

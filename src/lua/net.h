@@ -80,6 +80,13 @@ int ebb_lua_net_resolve(lua_State *L, ebb_lua *el, int arg);
 ebb_resolve_query *ebb_lua_net_push_query(lua_State *L, int arg, bool passive,
                                           bool datagram);
 
+/* The text at `arg`, a host or a path, which the system takes as far as its
+   first NUL: one with a NUL inside is refused. */
+const char *ebb_lua_net_check_text(lua_State *L, int arg, size_t *len);
+
+/* Pushes a query that is answered already, by the path at index `arg`. */
+ebb_resolve_query *ebb_lua_net_push_path(lua_State *L, int arg);
+
 /* Closes a socket of any class, waking who waits for it. */
 void ebb_lua_net_close(lua_State *L, ebb_lua *el, net_socket *s, bool reset);
 

@@ -120,16 +120,12 @@ int ebb_lua_net_connect(lua_State *L) {
 
 int ebb_lua_net_connect_unix(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  size_t len;
-  const char *path = luaL_checklstring(L, 1, &len);
   lua_settop(L, 2);
+  luaL_checkstring(L, 1);
   if (!lua_isnil(L, 2)) (void)ebb_lua_check_duration(L, 2);
   lua_pushnil(L);
   lua_insert(L, AT_PORT);
   set_deadline(L, el);
-  ebb_resolve_query *q = lua_newuserdatauv(L, sizeof *q, 0);
-  q->count = 1;
-  luaL_argcheck(L, ebb_address_of_path(&q->addresses[0], path, len) == 0, 1,
-                "path is empty or too long");
+  (void)ebb_lua_net_push_path(L, AT_HOST);
   return connect_start(L, el);
 }

@@ -118,14 +118,8 @@ int ebb_lua_net_listen(lua_State *L) {
 
 int ebb_lua_net_listen_unix(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  size_t len;
-  const char *path = luaL_checklstring(L, 1, &len);
   int backlog = check_backlog(L, 2);
-  ebb_resolve_query *q = lua_newuserdatauv(L, sizeof *q, 0);
-  q->count = 1;
-  luaL_argcheck(L, ebb_address_of_path(&q->addresses[0], path, len) == 0, 1,
-                "path is empty or too long");
-  return listen_on(L, el, q, backlog);
+  return listen_on(L, el, ebb_lua_net_push_path(L, 1), backlog);
 }
 
 void ebb_lua_net_define_listener(lua_State *L, ebb_lua *el) {
