@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
--- Where a socket may connect to: the numeric addresses of a host, of the
--- family of the socket ("inet", "inet6", or nil for any), best first.
+-- Where a socket may connect to: the addresses of a host, as getaddrinfo gives
+-- them, of the family of the socket ("inet", "inet6", or nil for any), best
+-- first.
 
 local dns = require "ebb.socket.dns"
 
@@ -11,9 +12,11 @@ return function(host, family)
   local fitting = {}
   for _, address in ipairs(found) do
     if not family or family == address.family then
-      fitting[#fitting + 1] = address.addr
+      fitting[#fitting + 1] = address
     end
   end
-  if not fitting[1] then return nil, "no address of this family" end
+  if not fitting[1] then
+    return nil, "Address family for hostname not supported"
+  end
   return fitting
 end

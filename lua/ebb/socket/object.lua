@@ -38,10 +38,12 @@ local function time_left(self, begun)
   return block and min(block, left) or left
 end
 
--- Waits as long as the user's timeouts allow. True when the operation may be
--- tried again, or else nil and why not.
-function object.wait(self, events, begun)
-  local ready, why = wait(self.raw:getfd(), events, time_left(self, begun))
+-- Waits as long as the user's timeouts allow, or one of so many equal shares
+-- of that. True when the operation may be tried again, or else nil and why not.
+function object.wait(self, events, begun, shares)
+  local left = time_left(self, begun)
+  if left and shares then left = left / shares end
+  local ready, why = wait(self.raw:getfd(), events, left)
   return ready and true, why
 end
 
@@ -56,6 +58,42 @@ function object.retry(self, direction, f, ...)
     local ok, why = object.wait(self, events, begun)
     if not ok then return nil, why == "timeout" and err or why end
   end
+end
+
+-- ---- one task at a time ----
+
+local LINE <const> = {receive = "receivers", send = "senders"}
+
+-- A permit goes into a table that is to be closed, so that neither the end of
+-- the time nor an abort can lose it between two tasks.
+local function take(held, line) held.permit = line:acquire() end
+
+local HELD <const> = {
+  __close = function(held) if held.permit then held.permit:release() end end
+}
+
+local function take_within(line, seconds)
+  local held <close> = setmetatable({}, HELD)
+  ebb.time.timeout(seconds, take, held, line)
+  local permit = held.permit
+  held.permit = nil
+  return permit, "timeout"
+end
+
+-- The right to receive or to send, which others do not get while this task
+-- waits in the middle: a permit to be closed, or nil and "timeout".
+function object.turn(self, direction, begun)
+  local name = LINE[direction]
+  local line = self[name]
+  if not line then
+    line = ebb.sync.Semaphore.new(1)
+    self[name] = line
+  end
+  local permit = line:try_acquire()
+  if permit then return permit end
+  local left = time_left(self, begun)
+  if left then return take_within(line, left) end
+  return line:acquire()
 end
 
 -- ---- methods that all have ----

@@ -39,6 +39,8 @@ end
 function stream.receive(self, pattern, prefix)
   ebb.consume_budget()
   local begun = now()
+  local turn <close>, late = object.turn(self, "receive", begun)
+  if not turn then return nil, late, prefix or "" end
   local data, err, partial = self.raw:receive(pattern, prefix)
   if data or not object.events(err, "receive") then
     return data, err, partial
@@ -55,9 +57,18 @@ function stream.receive(self, pattern, prefix)
   return data, err, partial
 end
 
+-- How many bytes of the data come before the one to begin with.
+local function count_before(data, first)
+  first = math.tointeger(tonumber(first)) or 1
+  if first < 0 then first = #tostring(data) + first + 1 end
+  return math.max(first, 1) - 1
+end
+
 function stream.send(self, data, first, last)
   ebb.consume_budget()
   local begun = now()
+  local turn <close>, late = object.turn(self, "send", begun)
+  if not turn then return nil, late, count_before(data, first) end
   while true do
     local sent, err, partial = self.raw:send(data, first, last)
     local events = not sent and object.events(err, "send")

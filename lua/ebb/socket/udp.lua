@@ -30,7 +30,7 @@ for _, method in ipairs {"setpeername", "setsockname"} do
     if host ~= "*" then
       local addresses, err = addresses_of(host, self.family)
       if not addresses then return nil, err end
-      host = addresses[1]
+      host = addresses[1].addr
     end
     return self.raw[method](self.raw, host, port)
   end
