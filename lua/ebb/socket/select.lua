@@ -4,6 +4,7 @@
 -- the number of a file descriptor may be.
 
 local ebb = require "ebb"
+local core = require("ebb.load").require("socket.core", "lua-socket")
 
 -- Of the sockets, those that are ready: as a list, and by themselves.
 local function ready_of(sockets, events)
@@ -30,14 +31,20 @@ local function wait_for_one(receive, send, seconds)
   waits:join_next()
 end
 
+-- LuaSocket asks about all sockets at once. What it refuses, such as a
+-- descriptor that is too large for it, is asked about one by one.
 local function look(receive, send)
-  local readable, writable = ready_of(receive, "r"), ready_of(send, "w")
+  local done, readable, writable = pcall(core.select, receive, send, 0)
+  if not done then
+    readable, writable = ready_of(receive, "r"), ready_of(send, "w")
+  end
   return readable, writable, (readable[1] or writable[1]) ~= nil
 end
 
 return function(receive, send, seconds)
   if not seconds or seconds < 0 then seconds = math.huge end
   local deadline = ebb.time.now() + seconds
+  ebb.consume_budget()
   while true do
     local readable, writable, any = look(receive, send)
     if any then return readable, writable end
