@@ -14,6 +14,17 @@ function load.require(name, package_name)
   error(advice:format(module, package_name, name), 2)
 end
 
+-- Opens the C module `name`, also when package.preload has another one.
+function load.library(name, package_name)
+  local path, tried = package.searchpath(name, package.cpath)
+  if not path then
+    local advice = "module '%s' not found:%s\n(on Debian: the package %s)"
+    error(advice:format(name, tried, package_name), 2)
+  end
+  local open = "luaopen_" .. name:gsub("%.", "_")
+  return assert(package.loadlib(path, open))(name, path)
+end
+
 -- Runs the Lua file of the module `name`; to what it requires, `modules` are
 -- given first.
 function load.with(name, modules, package_name)

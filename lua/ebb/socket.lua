@@ -29,14 +29,24 @@ local socket = load.with("socket", {["socket.core"] = core}, "lua-socket")
 -- Those that have taken what they use from `socket` or `ssl` when they were
 -- loaded: they are to be loaded again.
 local TAKERS <const> = {
-  "socket.ftp", "socket.http", "socket.smtp", "socket.tp", "ssl", "ssl.https"
+  "socket.ftp", "socket.http", "socket.serial", "socket.smtp", "socket.tp",
+  "socket.unix", "ssl", "ssl.https"
+}
+
+-- What is in C there, by the module that takes its place when it is required.
+local REPLACED <const> = {
+  ["socket.serial"] = "ebb.socket.serial",
+  ["socket.unix"] = "ebb.socket.unix",
+  ssl = "ebb.ssl"
 }
 
 function socket.patch()
   if package.loaded.socket == socket then return socket end
   package.loaded.socket = socket
   for _, name in ipairs(TAKERS) do package.loaded[name] = nil end
-  package.preload.ssl = function() return require "ebb.ssl" end
+  for name, ours in pairs(REPLACED) do
+    package.preload[name] = function() return require(ours) end
+  end
   return socket
 end
 
