@@ -1,0 +1,81 @@
+-- Two tasks that sent on one TLS connection of ebb.ssl each went on with the
+-- other's record: "bad length", and then a loop without end.
+
+local ebb = require "ebb"
+local programs = require "programs"
+
+local missing = programs.missing {
+  ["socket.core"] = "lua-socket", ssl = "lua-sec", ["!openssl"] = "openssl"
+}
+if missing then return pending("ebb.ssl " .. missing) end
+
+local socket = require "ebb.socket"
+local ssl = require "ebb.ssl"
+
+local settle = ebb.yield_now
+local BIG <const> = 2 ^ 23 | 0 -- more than the system takes at once
+
+local function certify(directory)
+  local key, certificate = directory .. "/key", directory .. "/certificate"
+  assert(os.execute(("env -u LD_PRELOAD openssl req -x509 -newkey " ..
+    "rsa:2048 -nodes -keyout %s -out %s -days 2 -subj /CN=localhost " ..
+    "2>/dev/null"):format(key, certificate)))
+  return {mode = "server", protocol = "any", key = key,
+          certificate = certificate}
+end
+
+describe("of two tasks with one TLS connection", function()
+  local directory, client, peer
+
+  before_each(function()
+    directory = programs.directory()
+    local config = certify(directory)
+    local server <close> = assert(socket.bind("127.0.0.1", 0))
+    local _, port = server:getsockname()
+    local raw = assert(socket.connect("127.0.0.1", port))
+    client = assert(ssl.wrap(raw, {mode = "client", protocol = "any"}))
+    peer = assert(ssl.wrap(assert(server:accept()), config))
+    local shaking = ebb.spawn(client.dohandshake, client)
+    assert(peer:dohandshake())
+    assert(shaking:await())
+  end)
+  after_each(function()
+    client:close()
+    peer:close()
+    programs.remove(directory)
+  end)
+
+  it("each sends its bytes in one piece, in the order of coming", function()
+    local sizes, tasks = {BIG, 1, BIG}, {}
+    for i, size in ipairs(sizes) do
+      tasks[i] = ebb.spawn(client.send, client, tostring(i):rep(size))
+      settle()
+    end
+    for i, size in ipairs(sizes) do
+      assert.is_true(tostring(i):rep(size) == peer:receive(size))
+      assert.equal(size, tasks[i]:await())
+    end
+  end)
+
+  it("one receives while the other sends", function()
+    local sending = ebb.spawn(client.send, client, ("x"):rep(BIG))
+    settle()
+    local receiving = ebb.spawn(client.receive, client)
+    settle()
+    assert(peer:send "line\n")
+    assert.equal("line", (receiving:await()))
+    assert.equal(BIG, #peer:receive(BIG))
+    assert.equal(BIG, sending:await())
+  end)
+
+  it("each receives a line of its own", function()
+    local first = ebb.spawn(client.receive, client)
+    assert(peer:send "on")
+    settle()
+    local second = ebb.spawn(client.receive, client)
+    settle()
+    assert(peer:send "e\ntwo\n")
+    assert.equal("one", (first:await()))
+    assert.equal("two", (second:await()))
+  end)
+end)
