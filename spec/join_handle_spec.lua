@@ -145,12 +145,10 @@ describe("await", function()
     assert.same({n = 4, 1, nil, 3, nil}, table.pack(task:await()))
   end)
 
-  it("raises the JoinError of a panic", function()
+  it("raises what the task has raised", function()
     local value = {}
     local task = ebb.spawn(error, value)
-    local err = error_of(function() task:await() end)
-    assert.is_true(err:is_panic())
-    assert.equal(value, err:into_panic())
+    assert.equal(value, error_of(function() task:await() end))
   end)
 
   it("raises the JoinError of an abort", function()

@@ -44,13 +44,23 @@ describe("select", function()
       assert.same({n = 2, 1, true}, table.pack(ebb.select {function() end}))
     end)
 
-    it("a JoinError where the branch panics", function()
+    it("the raised value where the branch panics", function()
       local key, ok, err = ebb.select {
         bad = function() error("boom", 0) end, forever}
       assert.equal("bad", key)
       assert.is_false(ok)
-      assert.is_true(err:is_panic())
-      assert.equal("boom", err:into_panic())
+      assert.equal("boom", err)
+    end)
+
+    it("a JoinError where the branch is aborted", function()
+      local key, ok, err = ebb.select {
+        bad = function()
+          local task = ebb.spawn(forever)
+          task:abort "why"
+          task:await()
+        end, forever}
+      assert.same({"bad", false}, {key, ok})
+      assert.equal("why", err:reason())
     end)
 
     it("the very key, whatever it is", function()

@@ -380,7 +380,7 @@ describe("in a sort comparator", function()
       local _, err = pcall(sorted_with, function()
         ebb.spawn(error, value):await()
       end)
-      return err:into_panic()
+      return err
     end)
     local _, got = task:join()
     assert.equal(value, got)

@@ -664,6 +664,12 @@ EBB_API ebb_runtime *ebb_lua_runtime(struct lua_State *L);
    for signal handlers, which may set a hook on it. */
 EBB_API struct lua_State *ebb_lua_thread(const ebb_task *t);
 
+/* A message handler for lua_pcall. Gives the error as text, with a traceback
+   unless it is an object with a __tostring. Of an error that came from a
+   task, as `await` raises it, it is the traceback of the task that raised it
+   first, and below that one line for each task it came through. */
+EBB_API int ebb_lua_message(struct lua_State *L);
+
 #ifdef __cplusplus
 }
 #endif

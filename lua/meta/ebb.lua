@@ -100,8 +100,8 @@ function ebb.spawn_blocking(body, ...) end
 function ebb.spawn_blocking_on(body, handle, ...) end
 
 ---Runs `body` on a thread of the pool, as `spawn_blocking` does, to its end,
----and gives its results, while the other tasks run (may wait). Raises what it
----has raised.
+---and gives its results, while the other tasks run (may wait). Raises as
+---`JoinHandle:await` does.
 ---
 ---Tokio: `task::block_in_place`.
 ---@param body fun(...): ... is copied, with its upvalues
@@ -141,8 +141,7 @@ function ebb.set_max_blocking_threads(n) end
 function ebb.set_shutdown_timeout(seconds) end
 
 ---Runs `body` as a task to its end, and gives its results (may wait). Raises
----the very value that the body raised; a `JoinError` when the task was
----aborted. When the caller is aborted, so is the task, and its clean-up comes
+---as `JoinHandle:await` does. When the caller is aborted, so is the task, and its clean-up comes
 ---before the caller's. Works in tasks, too.
 ---
 ---Tokio: `runtime::Handle::block_on`.
@@ -152,7 +151,9 @@ function ebb.set_shutdown_timeout(seconds) end
 function ebb.block_on(body, ...) end
 
 ---Runs each branch as a task until the first has finished, and gives its key,
----and what `join` gives for it (may wait). A branch that panics has finished.
+---whether it completed, and its results (may wait). A branch that panics has
+---finished: instead of results comes the very value that it raised, or the
+---`JoinError` of one that was aborted.
 ---
 ---At that moment the others are aborted: none of them runs another line of its
 ---body, so none takes a message, a permit or a result that nobody would see.
@@ -167,7 +168,7 @@ function ebb.block_on(body, ...) end
 ---@param branches table<any, ebb.Body> at least one
 ---@return any key of the branch that has won
 ---@return boolean ok
----@return any ... its results, or its `JoinError`
+---@return any ... its results, or what it raised
 function ebb.select(branches) end
 
 ---Goes to the back of the run queue (may wait). `coroutine.yield()` in the
@@ -209,7 +210,8 @@ function ebb.sleep(seconds) end
 
 ---Sets the function that is called once with the `JoinError` of each panic
 ---that nobody can join any more; nil brings the report to stderr back. The
----function must not wait. An error in it is reported to stderr.
+---function must not wait. An error in it is told on stderr, and then the report
+---comes there.
 ---
 ---Tokio: `runtime::Builder::unhandled_panic`.
 ---@param handler? fun(err: ebb.JoinError)
@@ -234,8 +236,8 @@ function ebb.set_unhandled(handler) end
 ---@return ebb.TaskInfo[]
 function ebb.tasks() end
 
----Where a task is, as text: its Lua traceback. Of a task that has panicked,
----where it did. Nil when there is no such task.
+---Where a task is, as text: its Lua traceback. Of a task that has panicked, as
+---`JoinError:traceback`. Nil when there is no such task.
 ---
 ---Tokio: `runtime::Handle::dump`, for one task.
 ---@param id integer
@@ -260,8 +262,14 @@ local JoinHandle = {}
 ---@return any ... results of the body, or the `JoinError`
 function JoinHandle:join() end
 
----As `join`, but gives the results alone, and raises the `JoinError` (may
----wait).
+---As `join`, but gives the results alone (may wait). If the task panicked, it
+---raises the very value that the body raised; if it was aborted, its
+---`JoinError`. So do `ebb.block_on`, `ebb.block_in_place` and
+---`ebb.time.timeout`.
+---
+---Where such a value was raised is kept beside it. If it ends the program, or
+---a task that nobody joins, the report has the traceback of the task that
+---raised it first, and one line for each task that it came through.
 ---
 ---Tokio: awaiting a `JoinHandle`, and `unwrap`.
 ---@return any ... results of the body
@@ -316,7 +324,8 @@ function AbortHandle:id() end
 ---Why a task has no results: it was cancelled (aborted), or it panicked (its
 ---body raised an error, or a `__close` of its clean-up did). `tostring` shows
 ---`task 7 was cancelled`, `task 7 panicked with message "..."`, or, when the
----raised value is not shown as text, `task 7 panicked`.
+---raised value is not shown as text, `task 7 panicked`. When the value is the
+---`JoinError` of another task's panic, the message is of that one.
 ---
 ---Tokio: `task::JoinError`.
 ---@class ebb.JoinError
@@ -355,7 +364,11 @@ function JoinError:id() end
 function JoinError:reason() end
 
 ---Where the error was raised; nil when the task was cancelled, or when a
----`__close` of its clean-up raised the error.
+---`__close` of its clean-up raised the error. When the task had the error from
+---another that it awaited, it is the traceback of the task that raised it
+---first, and below that for each task it came through, the innermost first,
+---`awaited by task 1 (name, key, file.lua:12)`: its name and key, if it has
+---them, and where it awaited.
 ---
 ---Tokio: none.
 ---@return string?
@@ -766,7 +779,7 @@ function JoinSet:try_join_next_with_id() end
 ---Waits until the set is empty, and gives the first result of each task, in
 ---the order in which they finished (may wait). A task without results leaves
 ---nil in its place. At the first task that panicked or was aborted, raises
----its `JoinError`; the rest are aborted then, and the set is empty. Not
+---its `JoinError`, which tells which task it was; the rest are aborted then, and the set is empty. Not
 ---cancel safe: results that were taken by then are lost with the call.
 ---
 ---Tokio: `task::JoinSet::join_all`.
@@ -1276,7 +1289,7 @@ function ebb.time.sleep(seconds) end
 function ebb.time.sleep_until(deadline) end
 
 ---Runs `body` as a task, for a number of seconds at the most (may wait). Raises
----the very value that the body raised. When the time is over the task is
+---as `JoinHandle:await` does. When the time is over the task is
 ---aborted, and this returns once its clean-up has ended. When the caller is
 ---aborted, so is the task, and its clean-up comes before the caller's.
 ---

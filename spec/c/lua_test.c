@@ -356,6 +356,38 @@ static int l_is_task_s_thread(lua_State *L) {
   return 1;
 }
 
+/* Calls the code with the message handler; the message is left. */
+static const char *message_of(lua_State *L, const char *code, size_t *size) {
+  lua_settop(L, 0);
+  lua_pushcfunction(L, ebb_lua_message);
+  CHECK(luaL_loadstring(L, code) == LUA_OK);
+  CHECK(lua_pcall(L, 0, 0, 1) == LUA_ERRRUN);
+  return lua_tolstring(L, -1, size);
+}
+
+static void a_message_tells_where_a_panic_comes_from(void) {
+  static const char begin[] = "a\0b\nstack traceback:\n";
+  lua_State *L = new_state();
+  size_t size;
+  const char *text = message_of(
+      L, "ebb.spawn(function() error('a\\0b', 0) end):await()", &size);
+  CHECK(size > sizeof begin && memcmp(text, begin, sizeof begin - 1) == 0);
+  CHECK(strstr(text + 2, "\nawaited by the main chunk (") != NULL);
+  lua_close(L);
+}
+
+static void a_message_is_like_that_of_the_interpreter(void) {
+  lua_State *L = new_state();
+  const char *text = message_of(L, "error('own', 0)", NULL);
+  CHECK(strncmp(text, "own\nstack traceback:\n", 21) == 0);
+  text = message_of(L, "error {}", NULL);
+  CHECK(strncmp(text, "(error object is a table value)\n", 32) == 0);
+  text = message_of(L, "error(setmetatable({}, {__tostring = function()"
+                       "  return 'object' end}))", NULL);
+  CHECK(strcmp(text, "object") == 0);
+  lua_close(L);
+}
+
 static void *look_at_thread(ebb_runtime *rt, void *arg) {
   CHECK(ebb_lua_thread(ebb_current(rt)) == NULL);
   note(arg);
@@ -691,6 +723,12 @@ static const char hungry[] =
     "end\n"
     "map:shrink_to_fit()\n"
     "check(9, h:join()) check(4, co:join())\n"
+    "local function fail() error('not enough memory, in truth', 0) end\n"
+    "local function await() ebb.spawn(fail):await() end\n"
+    "local _, e = ebb.spawn(pcall, ebb.block_on, await):join()\n"
+    "_, e = ebb.spawn(await):join()\n"
+    "check(nil, false, e) assert(#tostring(e) > 0)\n"
+    "assert(#(e:traceback() or '-') > 0)\n"
     "if map:contains_key('key3') then check(5, map:join('key3')) end\n"
     "map:shutdown()\n"
     "assert(map:is_empty())\n"
@@ -1017,6 +1055,8 @@ int main(void) {
   RUN(a_deadlock_lists_the_tasks_of_other_states);
   RUN(the_runtime_of_a_state_can_be_had);
   RUN(the_thread_of_a_task_can_be_had);
+  RUN(a_message_tells_where_a_panic_comes_from);
+  RUN(a_message_is_like_that_of_the_interpreter);
   RUN(scripts_run_with_ticks);
   RUN(waits_in_callbacks_last_across_ticks);
   RUN(the_main_chunk_cannot_wait_between_ticks);

@@ -122,16 +122,27 @@ static options read_options(int argc, char **argv) {
 
 /* ---- messages --------------------------------------------------------- */
 
-static void report(const char *message) {
+/* There may be zeros in it. */
+static void report_text(const char *message, size_t size) {
   fflush(stdout);
-  fprintf(stderr, "%s: %s\n", program, message);
+  fprintf(stderr, "%s: ", program);
+  fwrite(message, 1, size, stderr);
+  fputc('\n', stderr);
+}
+
+static void report(const char *message) {
+  report_text(message, strlen(message));
 }
 
 /* Reports the error object on the top of the stack and pops it. It is not a
    string when the message handler itself failed. */
 static void report_error(lua_State *L) {
-  const char *message = lua_tostring(L, -1);
-  report(message != NULL ? message : "(error object is not a string)");
+  size_t size;
+  const char *message = lua_tolstring(L, -1, &size);
+  if (message != NULL)
+    report_text(message, size);
+  else
+    report("(error object is not a string)");
   lua_pop(L, 1);
 }
 
@@ -140,28 +151,13 @@ static void show_versions(void) {
   fflush(stdout);
 }
 
-/* Turns an error object into what is shown of it: a string with the
-   traceback of the place it was raised at, or what the object's own
-   __tostring makes of it. */
-static int message_handler(lua_State *L) {
-  const char *message = lua_tostring(L, 1);
-  if (message == NULL) {
-    if (luaL_callmeta(L, 1, "__tostring") && lua_type(L, -1) == LUA_TSTRING)
-      return 1;
-    message =
-        lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
-  }
-  luaL_traceback(L, L, message, 1);
-  return 1;
-}
-
 /* ---- running chunks --------------------------------------------------- */
 
 /* Calls the function below its `nargs` arguments and keeps no results. False
    when an error was reported. */
 static bool call(lua_State *L, int nargs) {
   int handler = lua_gettop(L) - nargs;
-  lua_pushcfunction(L, message_handler);
+  lua_pushcfunction(L, ebb_lua_message);
   lua_insert(L, handler);
   bool ok = lua_pcall(L, nargs, 0, handler) == LUA_OK;
   if (!ok) report_error(L);

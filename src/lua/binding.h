@@ -19,7 +19,7 @@
 enum {
   STORE_STATE = 1,  /* the userdata that is this ebb_lua */
   STORE_SENTINEL,   /* see close.c */
-  STORE_DETAILS,    /* task id -> abort reason, or traceback of a panic */
+  STORE_DETAILS,    /* task id -> abort reason, or trace of a panic */
   STORE_HELD,       /* weak keys: a thread that scripts know -> its spare */
   STORE_ANCHORS,    /* the anchor table of the state's own group */
   STORE_GROUPS,     /* weak: group index -> anchor table */
@@ -30,6 +30,9 @@ enum {
   STORE_LOCALS,     /* task id -> see locals.c */
   STORE_MODULES,    /* table of the standard library or of ebb -> its name */
   STORE_LOCAL_SETS, /* weak: the engine's set -> LocalSet */
+  STORE_RAISED,     /* weak: task id -> what its body raised */
+  STORE_HANDED,     /* weak: task id -> see panic.c */
+  STORE_LINKS,      /* task id -> see panic.c */
   STORE_META_FIRST, /* metatables, in the order of ebb_lua_class */
 };
 
@@ -146,6 +149,7 @@ typedef struct ebb_lua_task {
   bool detailed : 1;  /* STORE_DETAILS has an entry */
   bool named : 1;     /* STORE_NAMES has one */
   bool localized : 1; /* STORE_LOCALS had one */
+  bool handed : 1;    /* STORE_LINKS has one */
   bool seen : 1;      /* somebody has joined it */
   bool has_error : 1; /* the JoinError is on top of L */
 } ebb_lua_task;
@@ -345,7 +349,8 @@ int ebb_lua_push_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
 
 /* Turns that into the values alone: returns how many of `count` are left, or
    raises what the task has raised; a JoinError if it was cancelled. */
-int ebb_lua_unwrap_result(lua_State *L, ebb_lua_task *lt, int count);
+int ebb_lua_unwrap_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt,
+                          int count);
 
 /* Pushes a task's JoinError, the same one each time. Raises errors. */
 void ebb_lua_push_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
@@ -357,6 +362,10 @@ bool ebb_lua_push_last_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
 /* Pushes the value that a task has raised. */
 void ebb_lua_push_panic(lua_State *L, ebb_lua_task *lt);
 
+/* Pushes the trace of the JoinError at `arg`; false: it is no JoinError of a
+   panic. */
+bool ebb_lua_push_error_trace(lua_State *L, ebb_lua *el, int arg);
+
 /* Reports a task that has panicked if nobody has seen it and nobody can join
    it any more: it has no JoinHandle and is in no collection. Called when it
    finishes, and when it loses one of those. Runs Lua code, which cannot
@@ -364,6 +373,36 @@ void ebb_lua_push_panic(lua_State *L, ebb_lua_task *lt);
 void ebb_lua_check_unhandled(ebb_lua_task *lt);
 
 int ebb_lua_set_unhandled(lua_State *L);
+
+/* ---- panic.c: where a panic comes from ---- */
+
+/* Pops the trace of the value below it, which the running task is handed here,
+   and keeps it. */
+void ebb_lua_hand_over(lua_State *L, ebb_lua *el);
+
+/* Pushes the value that a task has raised, and hands it to the running one. */
+void ebb_lua_push_handed(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+
+/* Pushes the trace of the value at the top, which the running task has raised,
+   if it came from another; false: it is the task's own. What has raised it is
+   at `level` of `at`, which may be NULL: not known. Raises errors. */
+bool ebb_lua_push_origin(lua_State *L, ebb_lua *el, lua_State *at, int level);
+
+/* Forgets what the task was handed. Cannot fail. */
+void ebb_lua_forget_handed(ebb_lua *el, ebb_lua_task *lt);
+
+/* Pops a trace and pushes it as text, or nil. Raises errors. */
+void ebb_lua_trace_to_text(lua_State *L);
+
+/* ---- message.c: errors that nobody catches ---- */
+
+/* Pushes the value at `arg` as text, if it is a string or a number, or has a
+   __tostring that gives one; else false. */
+bool ebb_lua_push_text(lua_State *L, int arg);
+
+/* Raises the value at the top, as it is; unless only the stock interpreter
+   will see it, which gets a text of it that says where it comes from. */
+_Noreturn void ebb_lua_throw(lua_State *L, ebb_lua *el);
 
 /* ---- wait.c: the one way to wait ---- */
 
@@ -416,6 +455,9 @@ void ebb_lua_renew_sentinel(lua_State *L, ebb_lua *el);
 void ebb_lua_replace_exit(lua_State *L, ebb_lua *el);
 
 /* ---- inspect.c ---- */
+
+/* Pushes the key that a person knows a task by, or nil. */
+void ebb_lua_push_shown_key(lua_State *L, ebb_lua *el, ebb_task *t);
 
 /* Raises "deadlock: ..." with a list of the waiting tasks. */
 _Noreturn void ebb_lua_raise_deadlock(lua_State *L, ebb_lua *el);

@@ -39,10 +39,11 @@ static int to_text(lua_State *L) {
   return 1;
 }
 
-/* stack: job, error, traceback. What cannot be sent is sent as text; its
+/* stack: job, error, trace. What cannot be sent is sent as text; its
    __tostring may fail. */
 static int pack_text(lua_State *L) {
   lua_job *j = lua_touserdata(L, 1);
+  ebb_lua_trace_to_text(L);
   const char *type = luaL_typename(L, 2);
   lua_pushcfunction(L, to_text);
   lua_pushvalue(L, 2);
@@ -58,6 +59,12 @@ static int pack_values(lua_State *L) {
   lua_job *j = lua_touserdata(L, 1);
   ebb_parcel_pack(L, &j->result, 2, "result", 1);
   return 0;
+}
+
+/* stack: job, error, trace */
+static int pack_error(lua_State *L) {
+  ebb_lua_trace_to_text(L);
+  return pack_values(L);
 }
 
 /* Calls f(job, ...) with the values above `base` on aux, which it pops. True
@@ -82,7 +89,7 @@ static void send_panic(courier *c, int base) {
   lua_State *aux = c->el->aux;
   lua_pushvalue(aux, base + 1);
   lua_pushvalue(aux, base + 2);
-  if (!call(c, pack_values, base + 2)) {
+  if (!call(c, pack_error, base + 2)) {
     lua_settop(aux, base + 2);
     (void)call(c, pack_text, base);
   }

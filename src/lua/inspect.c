@@ -8,7 +8,7 @@
 enum { DEADLOCK_LIST_MAX = 20 };
 
 /* In a JoinSet the key is the id once more. */
-static void push_key(lua_State *L, ebb_lua *el, ebb_task *t) {
+void ebb_lua_push_shown_key(lua_State *L, ebb_lua *el, ebb_task *t) {
   if (ebb_lua_is_task(t) && ((ebb_lua_task *)t)->group->keyless)
     lua_pushnil(L);
   else
@@ -49,7 +49,7 @@ static void push_task(lua_State *L, ebb_lua *el, ebb_task *t) {
   set_number(L, "spawned_at", (lua_Number)t->spawned_at / 1e9);
   set_integer(L, "polls", t->polls);
   set_number(L, "busy", (lua_Number)t->busy / 1e9);
-  push_key(L, el, t);
+  ebb_lua_push_shown_key(L, el, t);
   lua_setfield(L, -2, "key");
   ebb_lua_push_name(L, el, t);
   lua_setfield(L, -2, "name");
@@ -85,6 +85,11 @@ static int tasks(lua_State *L) {
   return 1;
 }
 
+static void push_trace(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  ebb_lua_push_detail(L, el, lt);
+  ebb_lua_trace_to_text(L);
+}
+
 static int traceback(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   ebb_task *t = ebb_task_find(el->rt, (ebb_id)luaL_checkinteger(L, 1));
@@ -97,7 +102,7 @@ static int traceback(lua_State *L) {
   if (t->state != EBB_FINISHED)
     luaL_traceback(L, lt->L, lua_tostring(L, -1), 0);
   else if (t->outcome == EBB_PANICKED)
-    ebb_lua_push_detail(L, el, lt);
+    push_trace(L, el, lt);
   else
     luaL_pushfail(L);
   return 1;
@@ -128,7 +133,7 @@ static void describe_wait(lua_State *L, ebb_lua *el, ebb_task *t) {
   const char *what = t->parked ? "its LocalSet to be driven" : t->what;
   int base = lua_gettop(L);
   ebb_lua_push_name(L, el, t);
-  push_key(L, el, t);
+  ebb_lua_push_shown_key(L, el, t);
   key_to_text(L);
   const char *name = lua_tostring(L, base + 1), *quote = "\"";
   if (name == NULL) name = quote = "";

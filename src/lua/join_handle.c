@@ -123,10 +123,12 @@ static int handle_join(lua_State *L) {
 
 static int await_k(lua_State *L, int status, lua_KContext ctx);
 
+/* stack: handle -> values... */
 static int await_on(lua_State *L, ebb_lua *el) {
   int count = join_on(L, el, await_k);
-  if (!lua_toboolean(L, -count)) lua_error(L);
-  return count - 1;
+  if (lua_toboolean(L, -count)) return count - 1;
+  ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
+  return ebb_lua_unwrap_result(L, el, lt, count);
 }
 
 static int await_k(lua_State *L, int status, lua_KContext ctx) {
@@ -191,7 +193,7 @@ static int in_place_k(lua_State *L, int status, lua_KContext ctx);
 static int in_place_on(lua_State *L, ebb_lua *el) {
   int count = join_on(L, el, in_place_k);
   ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
-  return ebb_lua_unwrap_result(L, lt, count);
+  return ebb_lua_unwrap_result(L, el, lt, count);
 }
 
 static int in_place_k(lua_State *L, int status, lua_KContext ctx) {

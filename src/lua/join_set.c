@@ -63,10 +63,10 @@ static int join_all_k(lua_State *L, int status, lua_KContext ctx);
 
 /* The first failure ends it: the others are aborted, and nobody will ask for
    what they come to. */
-static int fail_all(lua_State *L, lua_map *set) {
+static int fail_all(lua_State *L, ebb_lua *el, lua_map *set) {
   ebb_join_map_abort_all(set->m);
   ebb_lua_detach_all(L, set);
-  return lua_error(L);
+  ebb_lua_throw(L, el);
 }
 
 /* stack: set, results, how many there are -> results. A task without a result
@@ -80,7 +80,7 @@ static int join_all_on(lua_State *L, ebb_lua *el) {
       if (count == 0) continue;
       bool ok = lua_toboolean(L, -count);
       lua_settop(L, lua_gettop(L) - count + 2); /* ok and the first value */
-      if (!ok) return fail_all(L, set);
+      if (!ok) return fail_all(L, el, set);
       lua_Integer n = lua_tointeger(L, 3) + 1;
       lua_rawseti(L, 2, n);
       lua_settop(L, 2);

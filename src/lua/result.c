@@ -10,7 +10,7 @@ typedef struct join_error {
 } join_error;
 
 /* User values of a JoinError. */
-enum { UV_VALUE = 1 /* raised value, or reason */, UV_TRACEBACK };
+enum { UV_VALUE = 1 /* raised value, or reason */, UV_TRACE };
 
 /* ---- from the task ---- */
 
@@ -36,7 +36,7 @@ static void fill_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   }
   if (lt->detailed) {
     ebb_lua_push_detail(L, el, lt);
-    lua_setiuservalue(L, -2, panicked ? UV_TRACEBACK : UV_VALUE);
+    lua_setiuservalue(L, -2, panicked ? UV_TRACE : UV_VALUE);
   }
 }
 
@@ -85,10 +85,11 @@ int ebb_lua_push_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   return completed ? 1 + lt->count : 2;
 }
 
-int ebb_lua_unwrap_result(lua_State *L, ebb_lua_task *lt, int count) {
+int ebb_lua_unwrap_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt,
+                          int count) {
   if (lt->task.outcome == EBB_COMPLETED) return count - 1;
-  if (lt->task.outcome == EBB_PANICKED) ebb_lua_push_panic(L, lt);
-  return lua_error(L);
+  if (lt->task.outcome == EBB_PANICKED) ebb_lua_push_handed(L, el, lt);
+  ebb_lua_throw(L, el);
 }
 
 /* ---- the class ---- */
@@ -107,11 +108,22 @@ static int is_panic(lua_State *L) {
   return 1;
 }
 
+/* The caller may raise it again. */
+static void push_value(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  lua_getiuservalue(L, 1, UV_VALUE);
+  lua_getiuservalue(L, 1, UV_TRACE);
+  if (el->rt != NULL)
+    ebb_lua_hand_over(L, el);
+  else
+    lua_pop(L, 1);
+}
+
 static int into_panic(lua_State *L) {
   join_error *e = check_error(L);
   if (e->outcome != EBB_PANICKED)
     return luaL_error(L, "task %I was cancelled, it did not panic", e->id);
-  lua_getiuservalue(L, 1, UV_VALUE);
+  push_value(L);
   return 1;
 }
 
@@ -119,7 +131,7 @@ static int try_into_panic(lua_State *L) {
   bool panicked = check_error(L)->outcome == EBB_PANICKED;
   lua_pushboolean(L, panicked);
   if (panicked)
-    lua_getiuservalue(L, 1, UV_VALUE);
+    push_value(L);
   else
     lua_pushvalue(L, 1);
   return 2;
@@ -140,26 +152,46 @@ static int reason(lua_State *L) {
 
 static int traceback(lua_State *L) {
   check_error(L);
-  lua_getiuservalue(L, 1, UV_TRACEBACK);
+  lua_getiuservalue(L, 1, UV_TRACE);
+  ebb_lua_trace_to_text(L);
   return 1;
 }
 
+static bool is_panicked(lua_State *L, ebb_lua *el, int arg) {
+  const join_error *e = ebb_lua_is(L, el, arg, CLASS_JOIN_ERROR);
+  return e != NULL && e->outcome == EBB_PANICKED;
+}
+
+bool ebb_lua_push_error_trace(lua_State *L, ebb_lua *el, int arg) {
+  if (!is_panicked(L, el, arg)) return false;
+  lua_getiuservalue(L, arg, UV_TRACE);
+  return true;
+}
+
 /* As Tokio: the message is shown when it is text. A table that says how it
-   is shown as text counts as such in Lua. */
+   is shown as text counts as such in Lua. Of a task that has raised another's
+   JoinError it is that other's. */
 static int error_tostring(lua_State *L) {
-  join_error *e = check_error(L);
+  const join_error *e = check_error(L);
+  lua_settop(L, 1);
   if (e->outcome == EBB_CANCELLED) {
     lua_pushfstring(L, "task %I was cancelled", e->id);
     return 1;
   }
+  lua_pushfstring(L, "task %I panicked", e->id);
+  lua_pushliteral(L, " with message \"");
   lua_getiuservalue(L, 1, UV_VALUE);
-  if (lua_isstring(L, -1) || luaL_getmetafield(L, -1, "__tostring")) {
-    lua_settop(L, 2);
-    lua_pushfstring(L, "task %I panicked with message \"%s\"", e->id,
-                    luaL_tolstring(L, 2, NULL));
-  } else {
-    lua_pushfstring(L, "task %I panicked", e->id);
+  while (is_panicked(L, ebb_lua_self(L), 4)) {
+    lua_getiuservalue(L, 4, UV_VALUE);
+    lua_replace(L, 4);
   }
+  if (!ebb_lua_push_text(L, 4)) {
+    lua_settop(L, 2);
+    return 1;
+  }
+  lua_replace(L, 4);
+  lua_pushliteral(L, "\"");
+  lua_concat(L, 4);
   return 1;
 }
 
@@ -180,25 +212,54 @@ void ebb_lua_define_join_error(lua_State *L, ebb_lua *el) {
 
 /* ---- panics that nobody can see any more ---- */
 
+/* Writes the text at `arg`, zeros and all. */
+static void write_text(lua_State *L, const char *before, int arg) {
+  size_t size;
+  const char *text = lua_tolstring(L, arg, &size);
+  fputs(before, stderr);
+  fwrite(text, 1, size, stderr);
+  fputc('\n', stderr);
+  fflush(stderr);
+}
+
 /* stack: task -> */
 static int report(lua_State *L) {
   ebb_lua_task *lt = lua_touserdata(L, 1);
   ebb_lua *el = lt->group->el;
+  ebb_lua_push_name(L, el, &lt->task);
+  ebb_lua_push_error(L, el, lt);
+  lua_getiuservalue(L, 3, UV_TRACE);
+  ebb_lua_trace_to_text(L);
+  luaL_tolstring(L, 3, NULL);
+  write_text(L, "ebb: ", 5);
+  if (lua_isstring(L, 2)) write_text(L, "  name: ", 2);
+  if (lua_isstring(L, 4)) write_text(L, "", 4);
+  return 0;
+}
+
+/* stack: task -> */
+static int call_handler(lua_State *L) {
+  ebb_lua_task *lt = lua_touserdata(L, 1);
+  ebb_lua *el = lt->group->el;
   ebb_lua_stored(L, el, STORE_UNHANDLED);
   ebb_lua_push_error(L, el, lt);
-  if (lua_isnil(L, 2)) {
-    const char *text = luaL_tolstring(L, 3, NULL);
-    lua_writestringerror("ebb: %s\n", text);
-    ebb_lua_push_name(L, el, &lt->task);
-    if (lua_isstring(L, -1))
-      lua_writestringerror("  name: %s\n", lua_tostring(L, -1));
-    lua_getiuservalue(L, 3, UV_TRACEBACK);
-    if (lua_isstring(L, -1))
-      lua_writestringerror("%s\n", lua_tostring(L, -1));
-  } else {
-    lua_call(L, 1, 0);
-  }
+  lua_call(L, 1, 0);
   return 0;
+}
+
+/* False when it failed, which is told. */
+static bool call_with(ebb_lua_task *lt, lua_CFunction f) {
+  lua_State *aux = lt->group->el->aux;
+  lua_pushcfunction(aux, f);
+  lua_pushlightuserdata(aux, lt);
+  if (lua_pcall(aux, 1, 0, 0) == LUA_OK) return true;
+  if (!lua_isstring(aux, -1)) {
+    lua_pop(aux, 1);
+    lua_pushliteral(aux, "(no message)");
+  }
+  write_text(aux, "ebb: cannot report a panic: ", -1);
+  lua_pop(aux, 1);
+  return false;
 }
 
 static bool is_unhandled(const ebb_lua_task *lt) {
@@ -213,14 +274,8 @@ void ebb_lua_check_unhandled(ebb_lua_task *lt) {
   ebb_lua *el = lt->group->el;
   const char *outer = el->no_wait;
   el->no_wait = "the function of set_unhandled";
-  lua_pushcfunction(el->aux, report);
-  lua_pushlightuserdata(el->aux, lt);
-  if (lua_pcall(el->aux, 1, 0, 0) != LUA_OK) {
-    const char *text = lua_tostring(el->aux, -1);
-    lua_writestringerror("ebb: cannot report a panic: %s\n",
-                         text != NULL ? text : "(no message)");
-    lua_pop(el->aux, 1);
-  }
+  bool own = !lua_isnil(el->store, STORE_UNHANDLED);
+  if (!own || !call_with(lt, call_handler)) (void)call_with(lt, report);
   el->no_wait = outer;
 }
 

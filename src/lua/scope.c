@@ -65,7 +65,8 @@ void ebb_lua_scope_let_go(ebb_lua_scope *s, ebb_task *t) {
 
 int ebb_lua_scope_results(lua_State *L, ebb_lua_scope *s, ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
-  return ebb_lua_unwrap_result(L, lt, ebb_lua_push_result(L, s->el, lt));
+  int count = ebb_lua_push_result(L, s->el, lt);
+  return ebb_lua_unwrap_result(L, s->el, lt, count);
 }
 
 void ebb_lua_scope_shield(ebb_lua_scope *s) {

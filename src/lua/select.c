@@ -58,6 +58,10 @@ static void take_winner(lua_State *L, ebb_lua *el, ebb_lua_scope *s,
   ebb_key number = ebb_table_key(&s->set.members, t->set_slot);
   lua_pushvalue(L, key_index((uint32_t)number.bits));
   s->count = 1 + ebb_lua_push_result(L, el, (ebb_lua_task *)t);
+  if (t->outcome == EBB_PANICKED) {
+    lua_pop(L, 1);
+    ebb_lua_push_handed(L, el, (ebb_lua_task *)t);
+  }
   ebb_lua_scope_let_go(s, t);
   ebb_lua_scope_shield(s);
 }

@@ -189,6 +189,9 @@ static void fill_store(lua_State *L, ebb_lua *el) {
   lua_newtable(L);                     /* STORE_LOCALS */
   lua_newtable(L);                     /* STORE_MODULES */
   push_weak_table(L, "v");             /* STORE_LOCAL_SETS */
+  push_weak_table(L, "v");             /* STORE_RAISED */
+  push_weak_table(L, "v");             /* STORE_HANDED */
+  lua_newtable(L);                     /* STORE_LINKS */
   for (int i = 0; i < CLASS_COUNT; i++) lua_newtable(L);
   lua_xmove(L, el->store, STORE_META_FIRST - 1 + CLASS_COUNT);
   for (int i = 0; i < CLASS_COUNT; i++)

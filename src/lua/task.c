@@ -86,7 +86,7 @@ void ebb_lua_push_name(lua_State *L, ebb_lua *el, ebb_task *t) {
     lua_pushstring(L, ebb_c_task_name(t));
 }
 
-/* A detail is an abort's reason, or the traceback of a panic. */
+/* A detail is an abort's reason, or the trace of a panic. */
 static void set_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   keep(L, el, STORE_DETAILS, lt);
   lt->detailed = true;
@@ -124,7 +124,7 @@ ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua_group *group,
   lt->held = lt->unclean = lt->on_store = lt->started = false;
   lt->detailed = lt->named = lt->localized = false;
   lt->waits = lt->cut = false;
-  lt->seen = lt->has_error = false;
+  lt->seen = lt->has_error = lt->handed = false;
   lt->job = NULL;
   lt->count = 0;
   lt->handles = 0;
@@ -185,20 +185,51 @@ void ebb_lua_task_abort(lua_State *L, ebb_lua_task *lt, int reason) {
   ebb_task_abort(&lt->task);
 }
 
-static int make_traceback(lua_State *L) {
+/* stack: task -> */
+static int make_trace(lua_State *L) {
   ebb_lua_task *lt = lua_touserdata(L, 1);
-  luaL_traceback(L, lt->L, NULL, 0);
-  set_detail(L, lt->group->el, lt);
+  ebb_lua *el = lt->group->el;
+  luaL_checkstack(lt->L, 1, NULL);
+  lua_pushvalue(lt->L, -1);
+  lua_xmove(lt->L, L, 1);
+  lua_pushvalue(L, 2);
+  keep(L, el, STORE_RAISED, lt);
+  if (!ebb_lua_push_origin(L, el, lt->L, 0))
+    luaL_traceback(L, lt->L, NULL, 0);
+  set_detail(L, el, lt);
   return 0;
 }
 
-/* Keeps the traceback of a thread that has just raised an error. Without
-   memory for it there is none. */
-static void keep_traceback(ebb_lua_task *lt) {
-  lua_State *aux = lt->group->el->aux;
-  lua_pushcfunction(aux, make_traceback);
-  lua_pushlightuserdata(aux, lt);
-  if (lua_pcall(aux, 1, 0, 0) != LUA_OK) lua_pop(aux, 1);
+/* Is the error at the top of the task's stack still the one that its body has
+   raised, after its clean-up? */
+static bool is_still_raised(ebb_lua_task *lt) {
+  lua_State *store = lt->group->el->store;
+  lua_pushvalue(lt->L, -1);
+  lua_xmove(lt->L, store, 1);
+  lua_rawgeti(store, STORE_RAISED, (lua_Integer)lt->task.id);
+  bool still = lua_rawequal(store, -1, -2);
+  lua_pop(store, 2);
+  forget(lt->group->el, STORE_RAISED, lt);
+  return still;
+}
+
+/* stack: task -> . The error is one that its clean-up has raised. */
+static int make_cleanup_trace(lua_State *L) {
+  ebb_lua_task *lt = lua_touserdata(L, 1);
+  ebb_lua *el = lt->group->el;
+  ebb_lua_push_panic(L, lt);
+  if (ebb_lua_push_origin(L, el, NULL, 0)) set_detail(L, el, lt);
+  return 0;
+}
+
+/* Keeps where the error comes from that the task has just raised. Without
+   memory for it that is not known. */
+static void keep_trace(ebb_lua_task *lt, lua_CFunction make) {
+  ebb_lua *el = lt->group->el;
+  lua_pushcfunction(el->aux, make);
+  lua_pushlightuserdata(el->aux, lt);
+  if (lua_pcall(el->aux, 1, 0, 0) != LUA_OK) lua_pop(el->aux, 1);
+  ebb_lua_forget_handed(el, lt);
 }
 
 static int keep_value(lua_State *L) {
@@ -235,13 +266,14 @@ static ebb_poll ended(ebb_lua_task *lt, int status) {
     lt->task.outcome = EBB_PANICKED;
     lua_copy(lt->L, -1, 1);
     lua_settop(lt->L, 1);
+    if (lt->handed) keep_trace(lt, make_cleanup_trace);
   }
   return EBB_POLL_DONE;
 }
 
-/* As `ended`, for a task that was aborted: a reason that was kept is not the
-   traceback of a panic in the clean-up. */
-static ebb_poll aborted(ebb_lua_task *lt, int status) {
+/* As `ended`, when the error, if any, is the clean-up's: what was kept, an
+   abort's reason or the trace of another error, is not its trace. */
+static ebb_poll cleaned_up(ebb_lua_task *lt, int status) {
   if (status != LUA_OK) forget_detail(lt->group->el, lt);
   return ended(lt, status);
 }
@@ -265,7 +297,7 @@ static ebb_poll shut_down(ebb_lua_task *lt) {
   if (has_frames(lt->L)) return stand_by(lt);
   lt->task.closing = true;
   if (!lt->started && !lt->held) return ended(lt, LUA_OK);
-  return aborted(lt, ebb_lua_closethread(lt->L));
+  return cleaned_up(lt, ebb_lua_closethread(lt->L));
 }
 
 static ebb_poll yielded(ebb_lua_task *lt, int count) {
@@ -302,9 +334,10 @@ static ebb_poll failed(ebb_lua_task *lt) {
     lua_pop(lt->L, 1);
     return stand_by(lt);
   }
-  keep_traceback(lt);
+  keep_trace(lt, make_trace);
   lt->task.closing = true;
-  return ended(lt, refused ? LUA_ERRRUN : close_failed(lt));
+  int status = refused ? LUA_ERRRUN : close_failed(lt);
+  return is_still_raised(lt) ? ended(lt, status) : cleaned_up(lt, status);
 }
 
 /* The body has ended as soon as a C function had returned from a wait that was
@@ -318,7 +351,7 @@ static ebb_poll ended_by_cut(ebb_lua_task *lt, int status) {
   status = ebb_lua_closethread(lt->L);
   bool same = status != LUA_OK && error != NULL &&
               lua_topointer(lt->L, -1) == error;
-  return aborted(lt, same ? LUA_OK : status);
+  return cleaned_up(lt, same ? LUA_OK : status);
 }
 
 /* The arguments of a given coroutine come from the spare. */
@@ -372,6 +405,7 @@ static void drop(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   ebb_lua *el = lt->group->el;
   forget_detail(el, lt);
+  if (lt->handed) ebb_lua_forget_handed(el, lt);
   if (lt->named) forget(el, STORE_NAMES, lt);
   if (lt->localized) forget(el, STORE_LOCALS, lt);
   if (!lt->held && !lt->unclean) ebb_lua_thread_give(el, lt->L);
@@ -429,7 +463,7 @@ void ebb_lua_task_close(ebb_lua_task *lt, lua_State *L) {
     ebb_lua_push_detail(lt->L, lt->group->el, lt);
     status = LUA_ERRRUN;
   }
-  aborted(lt, status);
+  cleaned_up(lt, status);
 }
 
 void ebb_lua_task_shut_down_here(ebb_lua_task *lt, lua_State *L) {
