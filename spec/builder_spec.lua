@@ -387,23 +387,6 @@ describe("the builder of a JoinMap", function()
     settle()
     assert.same({"closed"}, log)
   end)
-
-  it("does not keep its map alive when only its tasks have it", function()
-    local log = {}
-    local function make()
-      local builder = JoinMap.new():build_task()
-      builder:spawn("key", function()
-        local _ <close> = closer(function() log[1] = "closed" end)
-        forever()
-        builder:spawn("other", nothing)
-      end)
-      settle()
-    end
-    make()
-    collect()
-    settle()
-    assert.same({"closed"}, log)
-  end)
 end)
 
 -- A map whose `hash` calls `hook`.

@@ -453,22 +453,6 @@ describe("max_tasks", function()
     assert.is_number(waiting:await())
   end)
 
-  it("does not hold a map that only its own tasks refer to", function()
-    local log = {}
-    local function make()
-      local own = JoinMap.new {max_tasks = 1}
-      own:spawn(1, function()
-        local _ <close> = closer(function() log[1] = "closed" end)
-        own:spawn(2, nothing)
-      end)
-      settle()
-    end
-    make()
-    collect()
-    settle()
-    assert.same({"closed"}, log)
-  end)
-
   it("wakes a spawn that waits when the map is closed", function()
     local waiting
     do

@@ -113,12 +113,10 @@ describe("garbage", function()
       local map = ebb.JoinMap.new()
       for i = 1, 5 do
         map:spawn(i, function()
-          local keep = map
           local cleanup <close> = common.closer(function()
             log[#log + 1] = i
           end)
           mutex:lock()
-          return keep
         end)
       end
       settle()
@@ -141,7 +139,6 @@ describe("garbage", function()
       local mutex = sync.Mutex.new()
       for i = 1, 6 do
         map:spawn(i, function()
-          local keep = map
           local cleanup <close> = common.closer(function()
             count = count + 1
             tx:try_send(i)
@@ -152,7 +149,6 @@ describe("garbage", function()
           if i < 4 then rx:recv() else tx:send(i) end
           ebb.yield_now()
           rx:recv()
-          return keep
         end)
       end
       settle()

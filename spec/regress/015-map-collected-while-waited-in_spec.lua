@@ -45,7 +45,7 @@ end
 describe("a map that is collected while a clean-up waits in it", function()
   for name, call in pairs {
     ["in a look-up"] = "pcall(map.contains_key, map, 'first')",
-    ["in a spawn"] = "pcall(map.spawn, map, 'first', print)",
+    ["in a spawn"] = "pcall(map.spawn, map, 'first', type, 1)",
     ["in an abort"] = "pcall(map.abort, map, 'third')",
     ["in join_next"] = "pcall(map.join_next, map)",
     ["in join"] = "pcall(map.join, map, 'second')",

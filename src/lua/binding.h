@@ -10,6 +10,8 @@
 #ifndef EBB_LUA_BINDING_H
 #define EBB_LUA_BINDING_H
 
+#include <errno.h>
+
 #include "../core/join_map.h"
 #include "../core/line.h"
 #include "../core/scheduler.h"
@@ -21,8 +23,9 @@ enum {
   STORE_SENTINEL,   /* see close.c */
   STORE_DETAILS,    /* task id -> abort reason, or trace of a panic */
   STORE_HELD,       /* weak keys: a thread that scripts know -> its spare */
-  STORE_ANCHORS,    /* the anchor table of the state's own group */
-  STORE_GROUPS,     /* weak: group index -> anchor table */
+  STORE_ANCHORS,    /* the threads of all tasks, by their places */
+  STORE_KEYS,       /* keys that the collector would free, by the place of the
+                       task under them in a map */
   STORE_UNHANDLED,  /* the function of set_unhandled, or nil */
   STORE_NOOP,       /* a Lua function that does nothing, for pending hooks */
   STORE_EXIT,       /* the os.exit that was there before ours */
@@ -80,29 +83,21 @@ typedef enum ebb_lua_class {
 typedef struct ebb_lua ebb_lua;
 typedef void ebb_stuck_fn(void *ctx, struct ebb_work *w);
 
-/* Threads are kept from the collector by an anchor table, which belongs to
-   the state, or to the map that the tasks are in: so a map that only its own
-   tasks refer to can be collected. A task that leaves its map before its end
-   moves to the state's own group, where there is always room for it. A free
-   place in the table holds the number of the next free one. Place 0 is for
-   the map's table of the keys that must be kept as well, by the place of
-   their task. */
-typedef struct ebb_lua_group {
-  ebb_lua *el;
-  int index;      /* in STORE_GROUPS; 0: the state's own */
-  int free;       /* first free place, 0: none */
-  int size;       /* places in the table */
-  uint32_t count; /* places in use */
-  bool keyless;   /* its owner is a JoinSet */
-} ebb_lua_group;
+/* A finished thread to use again, and its place among the anchors. */
+typedef struct ebb_lua_idle {
+  lua_State *L;
+  int place;
+} ebb_lua_idle;
 
 struct ebb_lua {
   ebb_runtime *rt; /* NULL once the state is closed */
   lua_State *main;
   lua_State *store;
-  lua_State *idle; /* finished threads to use again, on its stack */
-  lua_State *aux;  /* for protected calls that have no caller of their own */
-  int idle_count;
+  lua_State *aux; /* for protected calls that have no caller of their own */
+  ebb_lua_idle *idle;
+  int idle_count, idle_size;
+  int places;     /* in STORE_ANCHORS */
+  int free_place; /* the first, 0: none; see thread.c */
   bool owns_runtime;
   unsigned parts;     /* of the module: EBB_LUA_TASKS... */
   unsigned libraries; /* those of Lua, see grant.h; 0 until `ebb` is opened */
@@ -121,9 +116,7 @@ struct ebb_lua {
   ebb_list drained; /* waits for `live` to become 0 */
   ebb_list maps;    /* every JoinMap that has not been finalized */
   ebb_list scopes;  /* every scope that has not been closed or finalized */
-  int last_group;   /* the last index given to a group */
-  uint32_t grouped; /* tasks in groups other than `own` */
-  ebb_lua_group own;
+  ebb_list local_sets; /* every LocalSet, likewise */
   const void *metatables[CLASS_COUNT]; /* to tell the classes apart */
 };
 
@@ -135,14 +128,13 @@ struct ebb_lua {
 typedef struct ebb_lua_task {
   ebb_task task;
   lua_State *L;
-  ebb_lua_group *group;
+  ebb_lua *el;
   struct lua_job *job; /* that another thread does; NULL: it runs here */
-  int anchor; /* place in the group's table */
+  int place;  /* among the anchors */
   int count;  /* arguments before the first poll, results when finished */
   uint32_t handles;   /* JoinHandles there are */
   bool held : 1;      /* L is known to scripts, and has a spare */
   bool unclean : 1;   /* the body has not returned: L is not used again */
-  bool on_store : 1;  /* L is kept by ebb_lua_run_begin */
   bool started : 1;
   bool waits : 1;     /* on its stack, in wait.c, which deals with an abort */
   bool cut : 1;       /* a wait of a C function was cut off; see cut.c */
@@ -245,39 +237,27 @@ ebb_lua *ebb_lua_of(lua_State *L);
 
 /* ---- thread.c: anchors and recycling ---- */
 
-/* Makes a group for a map, whose anchor table is pushed. Raises errors. */
-ebb_lua_group *ebb_lua_group_new(lua_State *L, ebb_lua *el);
-void ebb_lua_group_free(ebb_lua_group *group);
+/* Sees to it that there is an idle thread. May run finalizers; raises
+   errors. */
+void ebb_lua_thread_reserve(lua_State *L, ebb_lua *el);
 
-/* Pushes the anchor table of a group to the store; nil in the moment between
-   the collector's finding the map dead and the map's finalizer. */
-bool ebb_lua_group_table(ebb_lua_group *group);
+/* The thread that ebb_lua_thread_take will return: there must be one. */
+static inline const ebb_lua_idle *ebb_lua_thread_next(const ebb_lua *el) {
+  return &el->idle[el->idle_count - 1];
+}
 
-/* Moves a task's thread from its map's anchor table, which is at `table`, to
-   the state's own. Cannot fail. */
-void ebb_lua_adopt(lua_State *L, ebb_lua_task *lt, int table);
+/* Takes an idle thread for a task. Cannot fail. */
+ebb_lua_idle ebb_lua_thread_take(lua_State *L, ebb_lua *el);
 
-/* While a task of a map runs, its thread is kept through the store: inside a
-   generator the collector would not see it. Called when the task begins or
-   goes on, and when it ends or waits. */
-void ebb_lua_run_begin(ebb_lua_task *lt);
-void ebb_lua_run_end(ebb_lua_task *lt);
+/* Keeps the thread of a task that is no more for another, if it may. Cannot
+   fail. */
+void ebb_lua_thread_give(ebb_lua *el, const ebb_lua_task *lt);
 
-/* A thread for a task to run on, recycled if possible, pushed. */
-lua_State *ebb_lua_thread_take(lua_State *L, ebb_lua *el);
+/* Pops the thread at the top of the stack into a place that is in use.
+   Cannot fail. */
+void ebb_lua_anchor_instead(lua_State *L, ebb_lua *el, int place);
 
-/* Puts the thread at the top of the stack into the group's anchor table,
-   which is at `table`. Raises errors. Returns the place. */
-int ebb_lua_anchor(lua_State *L, ebb_lua_group *group, int table);
-
-/* The place that ebb_lua_anchor will return next. */
-int ebb_lua_anchor_next(const ebb_lua_group *group);
-
-/* Takes it out again. Cannot fail. */
-void ebb_lua_unanchor(ebb_lua_group *group, int place);
-
-/* Keeps a finished task's thread for another, if it may. Cannot fail. */
-void ebb_lua_thread_give(ebb_lua *el, lua_State *thread);
+void ebb_lua_free_idle(ebb_lua *el);
 
 /* Gives the thread at the top of the stack a spare, unless it has one.
    Raises errors. */
@@ -297,20 +277,17 @@ int ebb_lua_running(lua_State *L);
 
 /* ---- task.c: the kind of task that is a Lua coroutine ---- */
 
-/* Pushes the thread that a task with the body at `body` will run on. This is
-   the part of making a task in which the collector may run finalizers. */
-void ebb_lua_task_thread(lua_State *L, ebb_lua *el, int body);
+/* Gets what a task with the body at `body` will need. This is the part of
+   making a task in which the collector may run finalizers. Raises errors. */
+void ebb_lua_task_prepare(lua_State *L, ebb_lua *el, int body);
 
-/* Makes a task, not started, of the thread at `thread`, the body at `body`,
-   and the arguments above it up to the top; body and arguments are popped.
-   The group's anchor table is at `table`. Raises errors, having changed
-   nothing, and runs no Lua code. */
-ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua_group *group, int table,
-                               int thread, int body);
+/* Makes a task, not started, of the body at `body` and the arguments above it
+   up to the top, which are popped. It has been prepared, and no Lua code has
+   run since. Raises errors, having changed nothing, and runs no Lua code. */
+ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua *el, int body);
 
-/* A new task, not started, that has the thread, but nothing to run. */
-ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua_group *group,
-                                  int table, int thread,
+/* A new task, not started, that has a thread, but nothing to run. */
+ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua *el,
                                   const ebb_task_ops *ops);
 
 /* Makes it ready. */
@@ -423,6 +400,19 @@ int ebb_lua_wait(lua_State *L, ebb_lua *el, ebb_list *list, int64_t deadline,
                  const char *what, lua_KFunction k);
 int ebb_lua_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k);
 
+/* The same two for a caller that has to tidy up before an error is raised:
+   where the others raise one, these return a status for which
+   ebb_lua_wait_failed is true, and which ebb_lua_raise_wait then raises. */
+int ebb_lua_try_wait(lua_State *L, ebb_lua *el, ebb_list *list,
+                     int64_t deadline, const char *what, lua_KFunction k);
+int ebb_lua_try_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k);
+
+static inline bool ebb_lua_wait_failed(int status) {
+  return status < 0 && status != -ETIMEDOUT && status != -EINTR;
+}
+
+_Noreturn void ebb_lua_raise_wait(lua_State *L, ebb_lua *el, int status);
+
 /* The same in a line. ebb_line_take, called before anything else when the
    wait is over, tells whether something was granted. If not, callers look
    again: all who waited have been dismissed, or a signal has come. */
@@ -524,22 +514,22 @@ int ebb_lua_build_task(lua_State *L);
 
 /* The tasks of a call that waits for them: a race of its caller. It is to be
    closed, and that aborts them and waits for their clean-ups; so, when the
-   caller is aborted, theirs come before its own. It is kept from the collector
-   until then: the map that the caller is in may be collected, and the caller's
-   clean-up still needs it. */
+   caller is aborted, theirs come before its own. It lies in the engine's
+   memory, and the object that is to be closed points to it. */
 typedef struct ebb_lua_scope {
   ebb_list link; /* in el->scopes */
   ebb_join_set set;
   ebb_lua *el;
-  int anchor;    /* its place among the anchors of the state's own group */
   int count;     /* how many results are on the stack already */
-  bool open;     /* neither closed nor finalized */
   bool shielded; /* its owner's `closing` is set for it */
 } ebb_lua_scope;
 
 /* Makes a scope for `size` tasks, pushes it and moves it to index 1, in the
    place of what was there. Raises errors. */
 void ebb_lua_scope_new(lua_State *L, ebb_lua *el, size_t size);
+
+/* Frees a scope whose tasks are gone. */
+void ebb_lua_scope_free(ebb_lua_scope *s);
 
 /* The scope at index 1. Raises an error when it has been finalized. */
 ebb_lua_scope *ebb_lua_scope_here(lua_State *L);

@@ -14,6 +14,7 @@
 
 #include "../core/local_set.h"
 #include "job.h"
+#include "local_set.h"
 
 void ebb_lua_renew_sentinel(lua_State *L, ebb_lua *el) {
   el->sentinel = ebb_lua_new_object(L, el, CLASS_SENTINEL, 0, 0);
@@ -29,7 +30,7 @@ static int renew_sentinel(lua_State *L) {
 }
 
 static const ebb_lua *owner(const ebb_task *t) {
-  return ebb_lua_is_task(t) ? ((const ebb_lua_task *)t)->group->el
+  return ebb_lua_is_task(t) ? ((const ebb_lua_task *)t)->el
                             : ebb_lua_courier_state(t);
 }
 
@@ -91,7 +92,6 @@ static bool leave_task(ebb_lua *el) {
     t->outcome = EBB_CANCELLED;
   } else {
     if (t->state == EBB_RUNNING) ebb_lua_task_close(lt, NULL);
-    ebb_lua_run_end(lt);
   }
   ebb_root_move_here(el->rt);
   return lt != NULL;
@@ -186,6 +186,8 @@ static int state_gc(lua_State *L) {
   for_each_task(el, drop_stray);
   ebb_lua_free_maps(el);
   ebb_lua_free_scopes(el);
+  ebb_lua_free_local_sets(el);
+  ebb_lua_free_idle(el);
   ebb_runtime *rt = el->rt;
   el->rt = NULL;
   ebb_lua_port_close(el);

@@ -11,49 +11,46 @@
    they were made; the others have checked before they come here. */
 lua_map *ebb_lua_check_collection(lua_State *L, ebb_lua *el) {
   lua_Integer class = lua_tointeger(L, lua_upvalueindex(2));
-  lua_map *map = class != 0
-                     ? ebb_lua_check(L, el, 1, (ebb_lua_class)class)
-                     : lua_touserdata(L, 1);
-  if (map->m == NULL) luaL_error(L, "the collection has been finalized");
+  if (class != 0) (void)ebb_lua_check(L, el, 1, (ebb_lua_class)class);
+  lua_map *map = ebb_lua_collection_at(L);
+  if (map == NULL) luaL_error(L, "the collection has been finalized");
   return map;
 }
 
 lua_map *ebb_lua_new_collection(lua_State *L, ebb_lua *el,
                                 ebb_lua_class class,
                                 int (*equal)(void *, ebb_key, ebb_key)) {
-  lua_map *map = ebb_lua_new_object(L, el, class, sizeof *map, UV_COUNT);
+  lua_map **object =
+      ebb_lua_new_object(L, el, class, sizeof *object, UV_COUNT);
+  lua_map *map = ebb_alloc_new(&el->rt->alloc, sizeof *map);
+  if (map == NULL) ebb_lua_raise(L, -ENOMEM);
   ebb_key_ops ops = {.equal = equal};
-  ebb_list_push(&el->maps, &map->link);
-  map->group = ebb_lua_group_new(L, el);
-  lua_setiuservalue(L, -2, UV_ANCHORS);
   ebb_join_map_init(&map->engine, el->rt, &ops);
-  map->m = &map->engine;
-  return map;
+  map->el = el;
+  map->hasher = false;
+  map->keyless = class == CLASS_JOIN_SET;
+  ebb_list_push(&el->maps, &map->link);
+  return *object = map;
+}
+
+/* No task is in it. */
+static void free_map(lua_map *map) {
+  ebb_list_remove(&map->link);
+  ebb_join_map_destroy(&map->engine);
+  ebb_alloc_free(&map->el->rt->alloc, map, sizeof *map);
 }
 
 /* ---- leaving ---- */
 
-/* Forgets what is kept for the key of a task that has left the map. */
-static void forget_key(lua_State *L, ebb_task *t, ebb_key key) {
+void ebb_lua_forget_key(const ebb_task *t, ebb_key key) {
   if (!ebb_lua_key_is_anchored(key)) return;
-  lua_getiuservalue(L, 1, UV_ANCHORS);
-  lua_rawgeti(L, -1, 0);
-  lua_pushnil(L);
-  lua_rawseti(L, -2, lua_task(t)->anchor);
-  lua_pop(L, 2);
+  const ebb_lua_task *lt = (const ebb_lua_task *)t;
+  lua_pushnil(lt->el->store);
+  lua_rawseti(lt->el->store, STORE_KEYS, lt->place);
 }
 
-void ebb_lua_leave(lua_State *L, ebb_task *t, ebb_key key) {
-  forget_key(L, t, key);
-  if (t->refs > 1) {
-    lua_getiuservalue(L, 1, UV_ANCHORS);
-    ebb_lua_adopt(L, lua_task(t), lua_gettop(L));
-    lua_pop(L, 1);
-  }
-}
-
-void ebb_lua_let_go(lua_State *L, lua_map *map, ebb_task *t) {
-  ebb_lua_leave(L, t, ebb_join_map_remove(&map->engine, t));
+void ebb_lua_let_go(lua_map *map, ebb_task *t) {
+  ebb_lua_forget_key(t, ebb_join_map_remove(&map->engine, t));
   ebb_lua_check_unhandled(lua_task(t));
   ebb_task_release(t);
 }
@@ -72,7 +69,7 @@ int ebb_lua_join_task(lua_State *L, ebb_lua *el, lua_map *map, ebb_task *t,
   else
     lua_pushvalue(L, with_key ? -3 : -2);
   lt->seen = true;
-  ebb_lua_let_go(L, map, t);
+  ebb_lua_let_go(map, t);
   return with_key + 1 + count;
 }
 
@@ -85,14 +82,14 @@ static int join_next_on(lua_State *L, ebb_lua *el) {
   bool with_key = lua_toboolean(L, 2);
   for (;;) {
     lua_map *map = ebb_lua_check_collection(L, el);
-    ebb_task *t = ebb_join_set_peek(&map->m->set);
+    ebb_task *t = ebb_join_set_peek(&map->engine.set);
     if (t != NULL && ebb_budget_take(el->rt)) {
       int count = ebb_lua_join_task(L, el, map, t, with_key);
       if (count > 0) return count;
     } else if (t != NULL) {
       ebb_lua_yield(L, el, join_next_k);
-    } else if (ebb_join_map_len(map->m) > 0) {
-      ebb_lua_wait(L, el, &map->m->set.waiters, EBB_NEVER, "join_next",
+    } else if (ebb_join_map_len(&map->engine) > 0) {
+      ebb_lua_wait(L, el, &map->engine.set.waiters, EBB_NEVER, "join_next",
                    join_next_k);
     } else {
       lua_pushnil(L);
@@ -119,7 +116,7 @@ int ebb_lua_try_join_next(lua_State *L, bool with_key) {
   lua_settop(L, 1);
   lua_map *map = ebb_lua_check_collection(L, el);
   ebb_task *t;
-  while ((t = ebb_join_set_peek(&map->m->set)) != NULL) {
+  while ((t = ebb_join_set_peek(&map->engine.set)) != NULL) {
     int count = ebb_lua_join_task(L, el, map, t, with_key);
     if (count > 0) return count;
   }
@@ -134,18 +131,18 @@ static int shutdown_k(lua_State *L, int status, lua_KContext ctx);
 static int shutdown_on(lua_State *L, ebb_lua *el) {
   for (;;) {
     lua_map *map = ebb_lua_check_collection(L, el);
-    ebb_join_set *set = &map->m->set;
+    ebb_join_set *set = &map->engine.set;
     ebb_task *t;
     if (lua_tointeger(L, 2) != (lua_Integer)el->rt->last_id) {
-      ebb_join_map_abort_all(map->m);
+      ebb_join_map_abort_all(&map->engine);
       lua_pushinteger(L, (lua_Integer)el->rt->last_id);
       lua_replace(L, 2);
     }
     while ((t = ebb_join_set_peek(set)) != NULL) {
       lua_task(t)->seen = true;
-      ebb_lua_let_go(L, map, t);
+      ebb_lua_let_go(map, t);
     }
-    if (ebb_join_map_len(map->m) == 0) return 0;
+    if (ebb_join_map_len(&map->engine) == 0) return 0;
     ebb_lua_wait(L, el, &set->waiters, EBB_NEVER, "shutdown", shutdown_k);
   }
 }
@@ -166,77 +163,81 @@ static int shutdown(lua_State *L) {
 /* ---- aborting and detaching ---- */
 
 static int abort_all(lua_State *L) {
-  ebb_join_map_abort_all(ebb_lua_check_collection(L, ebb_lua_open(L))->m);
+  ebb_join_map_abort_all(
+      &ebb_lua_check_collection(L, ebb_lua_open(L))->engine);
   return 0;
 }
 
 /* Letting go of a panic reports it, which runs Lua code: that may do anything
-   with the map but finalize it, since it is at index 1. */
-void ebb_lua_detach_all(lua_State *L, lua_map *map) {
-  ebb_join_set *set = &map->engine.set;
-  ebb_table_cursor c = ebb_join_set_begin_walk(set);
-  for (ebb_task *t; (t = ebb_join_set_walk(set, &c)) != NULL;)
-    ebb_lua_let_go(L, map, t);
+   with the map, and finalize it. */
+void ebb_lua_detach_all(lua_State *L) {
+  lua_map *map = ebb_lua_collection_at(L);
+  ebb_table_cursor c = ebb_join_set_begin_walk(&map->engine.set);
+  for (; map != NULL; map = ebb_lua_collection_at(L)) {
+    ebb_task *t = ebb_join_set_walk(&map->engine.set, &c);
+    if (t == NULL) return;
+    ebb_lua_let_go(map, t);
+  }
 }
 
 static int detach_all(lua_State *L) {
-  lua_map *map = ebb_lua_check_collection(L, ebb_lua_open(L));
-  ebb_lua_detach_all(L, map);
+  (void)ebb_lua_check_collection(L, ebb_lua_open(L));
+  ebb_lua_detach_all(L);
   return 0;
 }
 
-/* The clean-up of a task whose map was collected comes after the finalizers
-   of what the task held, so it may close what has been finalized. */
-static int close_it(lua_State *L) {
+/* Aborts all tasks of the object at index 1 and lets go of them: also of those
+   that the report of a panic has spawned into it. False when the object has
+   been finalized. */
+static bool empty(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  lua_map *map = ebb_lua_check(L, el, 1, ebb_lua_class_of(L));
-  if (el->rt == NULL || map->m == NULL) return 0;
-  ebb_join_map_abort_all(map->m);
-  ebb_lua_detach_all(L, map);
+  (void)ebb_lua_check(L, el, 1, ebb_lua_class_of(L));
+  lua_map *map = ebb_lua_collection_at(L);
+  while (el->rt != NULL && map != NULL) {
+    if (ebb_join_map_len(&map->engine) == 0) return true;
+    ebb_join_map_abort_all(&map->engine);
+    ebb_lua_detach_all(L);
+    map = ebb_lua_collection_at(L);
+  }
+  return false;
+}
+
+/* An end of the state may finalize it before the clean-up that closes it. */
+static int close_it(lua_State *L) {
+  (void)empty(L);
   return 0;
 }
 
 static int collect(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
-  lua_map *map = ebb_lua_check(L, el, 1, ebb_lua_class_of(L));
-  if (el->rt == NULL) return 0;
-  if (map->m != NULL) {
-    ebb_join_map_abort_all(map->m);
-    ebb_lua_detach_all(L, map);
-    ebb_join_map_destroy(map->m);
-    map->m = NULL;
-  }
-  if (map->group != NULL) ebb_lua_group_free(map->group);
-  map->group = NULL;
-  ebb_list_remove(&map->link);
+  if (!empty(L)) return 0;
+  lua_map **object = lua_touserdata(L, 1);
+  lua_map *map = *object;
+  *object = NULL;
+  free_map(map);
   return 0;
 }
 
 void ebb_lua_free_maps(ebb_lua *el) {
-  while (!ebb_list_is_empty(&el->maps)) {
-    lua_map *map = ebb_container_of(el->maps.next, lua_map, link);
-    ebb_list_remove(&map->link);
-    if (map->m != NULL) ebb_join_map_destroy(map->m);
-    if (map->group != NULL) ebb_lua_group_free(map->group);
-  }
+  while (!ebb_list_is_empty(&el->maps))
+    free_map(ebb_container_of(el->maps.next, lua_map, link));
 }
 
 static int len(lua_State *L) {
   lua_map *map = ebb_lua_check_collection(L, ebb_lua_open(L));
-  lua_pushinteger(L, (lua_Integer)ebb_join_map_len(map->m));
+  lua_pushinteger(L, (lua_Integer)ebb_join_map_len(&map->engine));
   return 1;
 }
 
 static int is_empty(lua_State *L) {
   lua_map *map = ebb_lua_check_collection(L, ebb_lua_open(L));
-  lua_pushboolean(L, ebb_join_map_len(map->m) == 0);
+  lua_pushboolean(L, ebb_join_map_len(&map->engine) == 0);
   return 1;
 }
 
 static int contains_task(lua_State *L) {
   lua_map *map = ebb_lua_check_collection(L, ebb_lua_open(L));
   ebb_id id = (ebb_id)luaL_checkinteger(L, 2);
-  lua_pushboolean(L, ebb_join_map_contains_task(map->m, id));
+  lua_pushboolean(L, ebb_join_map_contains_task(&map->engine, id));
   return 1;
 }
 

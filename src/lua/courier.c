@@ -139,20 +139,17 @@ static void send_outcome(courier *c) {
 static int begin(lua_State *L) {
   courier *c = lua_touserdata(L, 1);
   ebb_lua *el = c->el;
-  lua_pushnil(L); /* no carrier, */
-  lua_pushnil(L); /* and nothing else to keep */
-  ebb_lua_stored(L, el, STORE_ANCHORS);
-  (void)ebb_lua_thread_take(L, el);
   ebb_parcel_unpack(L, &c->job->call);
   if (c->job->job.blocking) {
-    lua_pushvalue(L, 6);
-    lua_pushvalue(L, 7);
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, 3);
     ebb_lua_set_paths(L);
-    lua_remove(L, 6);
-    lua_remove(L, 6);
+    lua_remove(L, 2);
+    lua_remove(L, 2);
   }
-  if (!lua_isfunction(L, 6)) return luaL_error(L, "a function was expected");
-  ebb_lua_task *lt = ebb_lua_task_of(L, &el->own, 2);
+  if (!lua_isfunction(L, 2)) return luaL_error(L, "a function was expected");
+  ebb_lua_task_prepare(L, el, 2);
+  ebb_lua_task *lt = ebb_lua_task_new(L, el, 2);
   ebb_task_set_id(&lt->task, c->job->job.id);
   ebb_task_retain(&lt->task);
   lt->seen = true;

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 
 #include "job.h"
+#include "join_map.h"
 
 enum { DEADLOCK_LIST_MAX = 20 };
 
 /* In a JoinSet the key is the id once more. */
 void ebb_lua_push_shown_key(lua_State *L, ebb_lua *el, ebb_task *t) {
-  if (ebb_lua_is_task(t) && ((ebb_lua_task *)t)->group->keyless)
+  const lua_map *map = ebb_lua_map_of(t);
+  if (ebb_lua_is_task(t) && map != NULL && map->keyless)
     lua_pushnil(L);
   else
     ebb_lua_push_key(L, el, t);
@@ -94,7 +96,7 @@ static int traceback(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   ebb_task *t = ebb_task_find(el->rt, (ebb_id)luaL_checkinteger(L, 1));
   ebb_lua_task *lt = (ebb_lua_task *)t;
-  if (t == NULL || !ebb_lua_is_task(t) || lt->group->el != el) {
+  if (t == NULL || !ebb_lua_is_task(t) || lt->el != el) {
     luaL_pushfail(L);
     return 1;
   }

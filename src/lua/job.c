@@ -176,7 +176,7 @@ static void keep(ebb_lua_task *lt, lua_State *aux, int base) {
 
 static ebb_poll poll(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
-  lua_State *aux = lt->group->el->aux;
+  lua_State *aux = lt->el->aux;
   int base = lua_gettop(aux);
   ebb_poll done = ebb_job_poll(&lt->job->job, t);
   lt->count = 0;
@@ -194,7 +194,7 @@ static ebb_poll poll(ebb_task *t) {
 /* When the state is being closed, nobody waits for what comes of it. */
 static void abort_task(ebb_task *t) {
   ebb_job_abort(&job_of(t)->job);
-  if (((ebb_lua_task *)t)->group->el->closing) ebb_task_wake(t, 0);
+  if (((ebb_lua_task *)t)->el->closing) ebb_task_wake(t, 0);
 }
 
 /* Handles may keep the job for long. */

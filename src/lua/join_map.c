@@ -30,7 +30,7 @@ static int new_map(lua_State *L, lua_Integer capacity, int hasher, int arg) {
       L, el, CLASS_JOIN_MAP, hasher ? ebb_lua_map_equal : ebb_lua_key_equal);
   if (hasher != 0) read_hasher(L, map, hasher, arg);
   if (capacity > 0) {
-    int err = ebb_join_map_reserve(map->m, (size_t)capacity);
+    int err = ebb_join_map_reserve(&map->engine, (size_t)capacity);
     if (err < 0) ebb_lua_raise(L, err);
   }
   return 1;
@@ -47,8 +47,8 @@ static int map_new(lua_State *L) {
   lua_Integer capacity = ebb_lua_count_option(L, 1, "capacity", 0, MOST);
   bool hasher = ebb_lua_push_option(L, 1, "hasher", LUA_TTABLE);
   new_map(L, capacity, hasher ? 2 : 0, 1);
-  lua_map *map = lua_touserdata(L, -1);
-  ebb_join_map_set_max_tasks(map->m, (size_t)max_tasks);
+  lua_map *map = *(lua_map **)lua_touserdata(L, -1);
+  ebb_join_map_set_max_tasks(&map->engine, (size_t)max_tasks);
   return 1;
 }
 
@@ -66,28 +66,33 @@ static int map_with_capacity_and_hasher(lua_State *L) {
 
 /* A task in the place of an unfinished one needs no free place. */
 static bool must_wait(const lua_map *map, const ebb_task *old) {
-  return ebb_join_set_is_full(&map->m->set) &&
+  return ebb_join_set_is_full(&map->engine.set) &&
          (old == NULL || old->state == EBB_FINISHED);
 }
 
-/* stack: map, key, carrier, keys, anchors, thread, body, arguments... -> id.
-   Runs no Lua code until the task is in its place. */
+static void keep_key(lua_State *L, ebb_lua *el, int place) {
+  ebb_lua_stored(L, el, STORE_KEYS);
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, -2, place);
+  lua_pop(L, 1);
+}
+
+/* stack: map, key, carrier, body, arguments... -> id. Runs no Lua code until
+   the task is in its place. */
 static int spawn_in(lua_State *L, lua_map *map, ebb_lua_place at) {
-  int err = ebb_join_map_reserve(map->m, 1);
+  int err = ebb_join_map_reserve(&map->engine, 1);
   if (err < 0) ebb_lua_raise(L, err);
-  int anchor = ebb_lua_anchor_next(map->group);
-  if (at.anchored) {
-    lua_pushvalue(L, 2);
-    lua_rawseti(L, 4, anchor);
-  }
-  if (map->hasher) at.key = ebb_lua_key_by_place(anchor);
-  ebb_lua_task *lt = ebb_lua_task_of(L, map->group, 3);
+  int place = ebb_lua_thread_next(map->el)->place;
+  if (at.anchored) keep_key(L, map->el, place);
+  if (map->hasher) at.key = ebb_lua_key_by_place(place);
+  ebb_lua_task *lt = ebb_lua_task_of(L, map->el, 3, 4);
   ebb_task *old = at.task;
   if (old == NULL) {
-    ebb_join_map_put(map->m, at.hash, at.key, &lt->task);
+    ebb_join_map_put(&map->engine, at.hash, at.key, &lt->task);
   } else {
     ebb_task_abort(old);
-    ebb_lua_leave(L, old, ebb_join_map_replace(map->m, old, at.key, &lt->task));
+    ebb_lua_forget_key(
+        old, ebb_join_map_replace(&map->engine, old, at.key, &lt->task));
   }
   lua_pushinteger(L, (lua_Integer)lt->task.id);
   ebb_lua_task_start(lt);
@@ -103,18 +108,20 @@ static int spawn_k(lua_State *L, int status, lua_KContext ctx);
 /* The second upvalue says where, or that a task that is there stays. */
 enum { IF_ABSENT = -1 };
 
-static int spawn_on(lua_State *L, ebb_lua *el, lua_map *map) {
+static int spawn_on(lua_State *L, ebb_lua *el) {
   for (;;) {
+    ebb_lua_task_prepare(L, el, 4);
+    lua_map *map = ebb_lua_check_map(L, el);
     ebb_lua_place at = ebb_lua_map_find(L, map, 2);
+    if (el->idle_count == 0) continue; /* the hasher has spawned */
     if (at.task != NULL &&
         lua_tointeger(L, lua_upvalueindex(2)) == IF_ABSENT) {
       luaL_pushfail(L);
       return 1;
     }
     if (!must_wait(map, at.task)) return spawn_in(L, map, at);
-    ebb_lua_wait(L, el, &map->m->set.waiters, EBB_NEVER, "a free place",
+    ebb_lua_wait(L, el, &map->engine.set.waiters, EBB_NEVER, "a free place",
                  spawn_k);
-    map = ebb_lua_check_map(L, el);
   }
 }
 
@@ -122,28 +129,22 @@ static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   ebb_lua *el = (ebb_lua *)ctx;
   ebb_lua_wait_over(L, el, spawn_k);
-  return spawn_on(L, el, ebb_lua_check_map(L, el));
+  return spawn_on(L, el);
 }
 
 /* stack: map, key, body, [where,] arguments... -> id, or nil when the key is
    there and its task is to stay */
 int ebb_lua_map_spawn(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  lua_map *map = ebb_lua_check_map(L, el);
+  (void)ebb_lua_check_map(L, el);
   lua_Integer where = lua_tointeger(L, lua_upvalueindex(2));
   bool anchored;
   luaL_checkany(L, 2);
   (void)ebb_lua_key(L, 2, &anchored);
   ebb_lua_plan(L, el, where == IF_ABSENT ? EBB_LUA_HERE : (ebb_lua_where)where,
                3);
-  if (anchored || map->hasher)
-    ebb_lua_map_push_keys(L);
-  else
-    lua_pushnil(L);
-  lua_getiuservalue(L, 1, UV_ANCHORS);
-  ebb_lua_task_thread(L, el, 3);
-  lua_rotate(L, 3, 4);
-  return spawn_on(L, el, map);
+  lua_insert(L, 3);
+  return spawn_on(L, el);
 }
 
 /* ---- joining ---- */
@@ -167,7 +168,7 @@ static int join_on(lua_State *L, ebb_lua *el) {
   for (;;) {
     lua_map *map = ebb_lua_check_map(L, el);
     ebb_task *t = ebb_task_find(el->rt, id);
-    if (t == NULL || t->set != &map->m->set) {
+    if (t == NULL || t->set != &map->engine.set) {
       lua_pushnil(L);
       return 1;
     }
@@ -220,26 +221,29 @@ static int map_abort(lua_State *L) {
    turn has come, and aborted only if it is still there after. */
 static int map_abort_matching(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  lua_map *map = ebb_lua_check_map(L, el);
+  (void)ebb_lua_check_map(L, el);
   luaL_checktype(L, 2, LUA_TFUNCTION);
-  ebb_table_cursor c = ebb_join_set_begin_walk(&map->engine.set);
-  for (ebb_task *t; (t = ebb_join_set_walk(&map->engine.set, &c)) != NULL;) {
+  ebb_table_cursor c = ebb_join_set_begin_walk(
+      &ebb_lua_check_map(L, el)->engine.set);
+  for (;;) {
+    lua_map *map = ebb_lua_check_map(L, el);
+    ebb_task *t = ebb_join_set_walk(&map->engine.set, &c);
+    if (t == NULL) return 0;
     ebb_id id = t->id;
     lua_pushvalue(L, 2);
     ebb_lua_push_key(L, el, t);
     lua_call(L, 1, 1);
-    if (lua_toboolean(L, -1) &&
-        ebb_join_map_contains_task(&map->engine, id))
+    map = ebb_lua_check_map(L, el);
+    if (lua_toboolean(L, -1) && ebb_join_map_contains_task(&map->engine, id))
       ebb_task_abort(t);
     lua_pop(L, 1);
   }
-  return 0;
 }
 
 static int map_detach(lua_State *L) {
   lua_map *map = ebb_lua_check_map(L, ebb_lua_open(L));
   ebb_lua_place at = ebb_lua_map_find(L, map, 2);
-  if (at.task != NULL) ebb_lua_let_go(L, map, at.task);
+  if (at.task != NULL) ebb_lua_let_go(map, at.task);
   lua_pushboolean(L, at.task != NULL);
   return 1;
 }

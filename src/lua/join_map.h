@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: MIT
    What the files of ebb.JoinMap and ebb.JoinSet share. The engine's map knows
-   which task has which key; the Lua object keeps the tasks' threads and keys
-   from the collector, for as long as it is itself kept. */
+   which task has which key; the Lua object points to it, and is what its user
+   keeps: when the object is collected, its tasks are aborted. */
 #ifndef EBB_LUA_JOIN_MAP_H
 #define EBB_LUA_JOIN_MAP_H
 
 #include "binding.h"
 
 /* User values of both. */
-enum { UV_ANCHORS = 1, UV_HASH, UV_EQUAL, UV_COUNT = UV_EQUAL };
+enum { UV_HASH = 1, UV_EQUAL, UV_COUNT = UV_EQUAL };
 
+/* In the engine's memory: it outlives its object if Lua has no memory to call
+   the finalizer of that. Lua code may finalize it at any call, and then the
+   object points to nothing. */
 typedef struct lua_map {
-  ebb_list link;   /* in el->maps */
   ebb_join_map engine; /* a JoinSet's keys are ids */
-  ebb_join_map *m;     /* &engine, NULL once finalized; then the engine's map
-                          is empty, but there for calls that still wait */
-  ebb_lua_group *group;
-  bool hasher; /* keys are hashed and compared by the user's functions */
+  ebb_list link;       /* in el->maps */
+  ebb_lua *el;
+  bool hasher;  /* keys are hashed and compared by the user's functions */
+  bool keyless; /* it is a JoinSet */
 } lua_map;
+
+static inline lua_map *ebb_lua_map_of(const ebb_task *t) {
+  return t->set == NULL || t->set->owner != NULL ? NULL : (lua_map *)t->set;
+}
 
 static inline ebb_lua_task *lua_task(ebb_task *t) {
   return (ebb_lua_task *)t;
@@ -36,13 +42,20 @@ lua_map *ebb_lua_new_collection(lua_State *L, ebb_lua *el,
                                 ebb_lua_class class,
                                 int (*equal)(void *, ebb_key, ebb_key));
 
-/* A task has left the collection, and `key` was its key: what is kept for the
-   key is forgotten, and the task, if it lives on, is kept by the state. */
-void ebb_lua_leave(lua_State *L, ebb_task *t, ebb_key key);
+/* The map or set whose object is at index 1; NULL once it is finalized. */
+static inline lua_map *ebb_lua_collection_at(lua_State *L) {
+  return *(lua_map **)lua_touserdata(L, 1);
+}
 
-/* Takes a task out, and lets go of it. */
-void ebb_lua_let_go(lua_State *L, lua_map *map, ebb_task *t);
-void ebb_lua_detach_all(lua_State *L, lua_map *map);
+/* A task that was under `key` has left the collection: what is kept for the
+   key is forgotten. Cannot fail. */
+void ebb_lua_forget_key(const ebb_task *t, ebb_key key);
+
+/* Takes a task out, and lets go of it. May run Lua code. */
+void ebb_lua_let_go(lua_map *map, ebb_task *t);
+
+/* Lets go of all tasks of the map or set at index 1. */
+void ebb_lua_detach_all(lua_State *L);
 
 /* Takes a finished task out and pushes what it came to: its key, if asked
    for, ok, and the values. Returns how many, 0 when the collection has changed
@@ -60,9 +73,6 @@ void ebb_lua_define_collection(lua_State *L, ebb_lua *el,
                                const luaL_Reg *methods);
 
 /* ---- map_key.c ---- */
-
-/* Pushes the table of anchored keys, made if need be. */
-void ebb_lua_map_push_keys(lua_State *L);
 
 /* The `equal` of a map with a hasher. */
 int ebb_lua_map_equal(void *ctx, ebb_key stored, ebb_key sought);

@@ -4,36 +4,35 @@
 #include "spawn.h"
 
 static lua_map *check_set(lua_State *L, ebb_lua *el) {
-  lua_map *set = ebb_lua_check(L, el, 1, CLASS_JOIN_SET);
-  if (set->m == NULL) luaL_error(L, "the JoinSet has been finalized");
+  (void)ebb_lua_check(L, el, 1, CLASS_JOIN_SET);
+  lua_map *set = ebb_lua_collection_at(L);
+  if (set == NULL) luaL_error(L, "the JoinSet has been finalized");
   return set;
 }
 
 static int set_new(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   luaL_argcheck(L, lua_isnoneornil(L, 1), 1, "no options are known");
-  lua_map *set =
-      ebb_lua_new_collection(L, el, CLASS_JOIN_SET, ebb_lua_key_equal);
-  set->group->keyless = true;
+  ebb_lua_new_collection(L, el, CLASS_JOIN_SET, ebb_lua_key_equal);
   return 1;
 }
 
 /* stack: set, body, [where,] arguments... -> AbortHandle */
 int ebb_lua_set_spawn(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  lua_map *set = check_set(L, el);
+  (void)check_set(L, el);
   ebb_lua_plan(L, el, ebb_lua_where_of(L), 2);
   ebb_lua_new_abort_handle(L, el);
-  lua_getiuservalue(L, 1, UV_ANCHORS);
-  ebb_lua_task_thread(L, el, 2);
-  lua_rotate(L, 2, 4); /* set, carrier, handle, anchors, thread, body, ... */
+  ebb_lua_task_prepare(L, el, 2);
+  lua_rotate(L, 2, 2); /* set, carrier, handle, body, ... */
   /* No Lua code runs from here on. */
-  int err = ebb_join_map_reserve(set->m, 1);
+  lua_map *set = check_set(L, el);
+  int err = ebb_join_map_reserve(&set->engine, 1);
   if (err < 0) ebb_lua_raise(L, err);
-  ebb_lua_task *lt = ebb_lua_task_of(L, set->group, 2);
+  ebb_lua_task *lt = ebb_lua_task_of(L, el, 2, 4);
   ebb_lua_fill_handle(L, 3, lt);
   ebb_key key = EBB_KEY_INT(lt->task.id);
-  ebb_join_map_put(set->m, ebb_lua_key_hash(key), key, &lt->task);
+  ebb_join_map_put(&set->engine, ebb_lua_key_hash(key), key, &lt->task);
   ebb_lua_task_start(lt);
   lua_settop(L, 3);
   return 1;
@@ -64,8 +63,8 @@ static int join_all_k(lua_State *L, int status, lua_KContext ctx);
 /* The first failure ends it: the others are aborted, and nobody will ask for
    what they come to. */
 static int fail_all(lua_State *L, ebb_lua *el, lua_map *set) {
-  ebb_join_map_abort_all(set->m);
-  ebb_lua_detach_all(L, set);
+  ebb_join_map_abort_all(&set->engine);
+  ebb_lua_detach_all(L);
   ebb_lua_throw(L, el);
 }
 
@@ -74,7 +73,7 @@ static int fail_all(lua_State *L, ebb_lua *el, lua_map *set) {
 static int join_all_on(lua_State *L, ebb_lua *el) {
   for (;;) {
     lua_map *set = check_set(L, el);
-    ebb_task *t = ebb_join_set_peek(&set->m->set);
+    ebb_task *t = ebb_join_set_peek(&set->engine.set);
     if (t != NULL && ebb_budget_take(el->rt)) {
       int count = ebb_lua_join_task(L, el, set, t, false);
       if (count == 0) continue;
@@ -87,8 +86,8 @@ static int join_all_on(lua_State *L, ebb_lua *el) {
       lua_pushinteger(L, n);
     } else if (t != NULL) {
       ebb_lua_yield(L, el, join_all_k);
-    } else if (ebb_join_map_len(set->m) > 0) {
-      ebb_lua_wait(L, el, &set->m->set.waiters, EBB_NEVER, "join_all",
+    } else if (ebb_join_map_len(&set->engine) > 0) {
+      ebb_lua_wait(L, el, &set->engine.set.waiters, EBB_NEVER, "join_all",
                    join_all_k);
     } else {
       lua_settop(L, 2);

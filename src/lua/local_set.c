@@ -2,19 +2,29 @@
    ebb.LocalSet (Tokio: task::LocalSet). */
 #include "local_set.h"
 
+#include <errno.h>
+
 #include "locals.h"
 #include "spawn.h"
 #include "within.h"
 
+/* In the engine's memory: it outlives its object if Lua has no memory to call
+   the finalizer of that. The object points to nothing once it is closed. */
 typedef struct lua_local_set {
   ebb_local_set engine;
-  bool open;
+  ebb_list link; /* in el->local_sets */
 } lua_local_set;
 
+/* The set of the object at `arg`, or NULL. */
+static lua_local_set *set_at(lua_State *L, int arg) {
+  return *(lua_local_set **)lua_touserdata(L, arg);
+}
+
 static lua_local_set *check_open(lua_State *L, ebb_lua *el, int arg) {
-  lua_local_set *s = ebb_lua_check(L, el, arg, CLASS_LOCAL_SET);
-  luaL_argcheck(L, s->open, arg, "the LocalSet has been closed");
-  return s;
+  (void)ebb_lua_check(L, el, arg, CLASS_LOCAL_SET);
+  luaL_argcheck(L, set_at(L, arg) != NULL, arg,
+                "the LocalSet has been closed");
+  return set_at(L, arg);
 }
 
 void ebb_lua_check_local_set(lua_State *L, ebb_lua *el, int arg) {
@@ -22,24 +32,39 @@ void ebb_lua_check_local_set(lua_State *L, ebb_lua *el, int arg) {
 }
 
 ebb_local_set *ebb_lua_carried_set(lua_State *L, ebb_lua *el, int arg) {
-  lua_local_set *s = ebb_lua_is(L, el, arg, CLASS_LOCAL_SET);
-  if (s != NULL && !s->open) luaL_error(L, "the LocalSet has been closed");
-  return s != NULL ? &s->engine : NULL;
+  if (!ebb_lua_is(L, el, arg, CLASS_LOCAL_SET)) return NULL;
+  if (set_at(L, arg) == NULL) luaL_error(L, "the LocalSet has been closed");
+  return &set_at(L, arg)->engine;
 }
 
 /* For the sets of running tasks; the collector takes a set out before its
    finalizer runs. */
 static int set_new(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  lua_local_set *s =
-      ebb_lua_new_object(L, el, CLASS_LOCAL_SET, sizeof *s, 0);
+  lua_local_set **object =
+      ebb_lua_new_object(L, el, CLASS_LOCAL_SET, sizeof *object, 0);
+  lua_local_set *s = ebb_alloc_new(&el->rt->alloc, sizeof *s);
+  if (s == NULL) ebb_lua_raise(L, -ENOMEM);
   ebb_local_set_init(&s->engine, el->rt);
+  ebb_list_push(&el->local_sets, &s->link);
+  *object = s;
   ebb_lua_stored(L, el, STORE_LOCAL_SETS);
   lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, &s->engine);
   lua_pop(L, 1);
-  s->open = true;
   return 1;
+}
+
+static void free_set(lua_local_set *s) {
+  ebb_alloc alloc = s->engine.rt->alloc;
+  ebb_list_remove(&s->link);
+  ebb_local_set_destroy(&s->engine, ebb_task_abort);
+  ebb_alloc_free(&alloc, s, sizeof *s);
+}
+
+void ebb_lua_free_local_sets(ebb_lua *el) {
+  while (!ebb_list_is_empty(&el->local_sets))
+    free_set(ebb_container_of(el->local_sets.next, lua_local_set, link));
 }
 
 /* ---- guards: which set is current, which is driven ----
@@ -84,7 +109,7 @@ static void stop_driving(lua_State *L, guard *g) {
   if (!g->drives) return;
   g->drives = false;
   lua_getiuservalue(L, 1, UV_LOCAL_VALUE);
-  ebb_local_set_end(&((lua_local_set *)lua_touserdata(L, 2))->engine);
+  if (set_at(L, -1) != NULL) ebb_local_set_end(&set_at(L, -1)->engine);
   lua_pop(L, 1);
 }
 
@@ -125,8 +150,9 @@ static int await_k(lua_State *L, int status, lua_KContext ctx);
 
 /* stack: guard, set */
 static int await_on(lua_State *L, ebb_lua *el) {
-  lua_local_set *s = lua_touserdata(L, 2);
-  while (!ebb_list_is_empty(&s->engine.members))
+  lua_local_set *s;
+  while ((s = set_at(L, 2)) != NULL &&
+         !ebb_list_is_empty(&s->engine.members))
     ebb_lua_wait(L, el, &s->engine.drained, EBB_NEVER,
                  "the tasks of a LocalSet", await_k);
   return 0;
@@ -156,10 +182,11 @@ static int set_spawn_local(lua_State *L) {
 /* Also when the set is collected. */
 static int set_close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  lua_local_set *s = ebb_lua_check(L, el, 1, CLASS_LOCAL_SET);
-  if (!s->open || el->rt == NULL) return 0;
-  s->open = false;
-  ebb_local_set_destroy(&s->engine, ebb_task_abort);
+  lua_local_set **object = ebb_lua_check(L, el, 1, CLASS_LOCAL_SET);
+  lua_local_set *s = *object;
+  if (s == NULL || el->rt == NULL) return 0;
+  *object = NULL;
+  free_set(s);
   return 0;
 }
 

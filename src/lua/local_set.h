@@ -17,4 +17,7 @@ bool ebb_lua_push_local_set(lua_State *L, ebb_lua *el);
    Raises an error when it has been closed. */
 ebb_local_set *ebb_lua_carried_set(lua_State *L, ebb_lua *el, int arg);
 
+/* Frees the sets that no finalizer will come for. */
+void ebb_lua_free_local_sets(ebb_lua *el);
+
 #endif

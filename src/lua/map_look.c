@@ -28,8 +28,8 @@ static int map_id(lua_State *L) {
 
 static int keys_next(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  lua_map *map = lua_touserdata(L, lua_upvalueindex(2));
-  if (map->m == NULL) return 0; /* finalized */
+  lua_map *map = *(lua_map **)lua_touserdata(L, lua_upvalueindex(2));
+  if (map == NULL) return 0; /* finalized */
   ebb_table_cursor *c = lua_touserdata(L, lua_upvalueindex(3));
   ebb_task *t = ebb_join_set_walk(&map->engine.set, c);
   if (t == NULL) {
@@ -54,20 +54,20 @@ static int map_keys(lua_State *L) {
 
 static int map_capacity(lua_State *L) {
   lua_map *map = ebb_lua_check_map(L, ebb_lua_open(L));
-  lua_pushinteger(L, (lua_Integer)ebb_join_map_capacity(map->m));
+  lua_pushinteger(L, (lua_Integer)ebb_join_map_capacity(&map->engine));
   return 1;
 }
 
 static int map_reserve(lua_State *L) {
   lua_map *map = ebb_lua_check_map(L, ebb_lua_open(L));
-  int err = ebb_join_map_reserve(map->m, (size_t)ebb_lua_check_count(L, 2));
+  int err = ebb_join_map_reserve(&map->engine, (size_t)ebb_lua_check_count(L, 2));
   if (err < 0) ebb_lua_raise(L, err);
   return 0;
 }
 
 static int map_shrink_to(lua_State *L) {
   lua_map *map = ebb_lua_check_map(L, ebb_lua_open(L));
-  int err = ebb_join_map_shrink_to(map->m, (size_t)ebb_lua_check_count(L, 2));
+  int err = ebb_join_map_shrink_to(&map->engine, (size_t)ebb_lua_check_count(L, 2));
   if (err < 0) ebb_lua_raise(L, err);
   return 0;
 }
@@ -89,6 +89,7 @@ static int map_tostring(lua_State *L) {
   for (bool first = true; t != NULL; first = false) {
     lua_Integer id = (lua_Integer)t->id;
     ebb_lua_push_key_text(L, el, t);
+    (void)ebb_lua_check_map(L, el);
     lua_pushfstring(L, "%s%s: %I", first ? "" : ", ", lua_tostring(L, -1),
                     id);
     lua_remove(L, -2);

@@ -98,7 +98,7 @@ static void push_link(lua_State *L, ebb_lua *el, lua_State *at, int level) {
 /* The running task, by its id; 0 stands for all that is no Lua task. */
 static lua_Integer holder(const ebb_lua *el) {
   const ebb_lua_task *lt = ebb_lua_current(el);
-  return lt != NULL && lt->group->el == el ? (lua_Integer)lt->task.id : 0;
+  return lt != NULL && lt->el == el ? (lua_Integer)lt->task.id : 0;
 }
 
 static void forget(ebb_lua *el, lua_Integer id) {

@@ -225,7 +225,7 @@ static void write_text(lua_State *L, const char *before, int arg) {
 /* stack: task -> */
 static int report(lua_State *L) {
   ebb_lua_task *lt = lua_touserdata(L, 1);
-  ebb_lua *el = lt->group->el;
+  ebb_lua *el = lt->el;
   ebb_lua_push_name(L, el, &lt->task);
   ebb_lua_push_error(L, el, lt);
   lua_getiuservalue(L, 3, UV_TRACE);
@@ -240,7 +240,7 @@ static int report(lua_State *L) {
 /* stack: task -> */
 static int call_handler(lua_State *L) {
   ebb_lua_task *lt = lua_touserdata(L, 1);
-  ebb_lua *el = lt->group->el;
+  ebb_lua *el = lt->el;
   ebb_lua_stored(L, el, STORE_UNHANDLED);
   ebb_lua_push_error(L, el, lt);
   lua_call(L, 1, 0);
@@ -249,7 +249,7 @@ static int call_handler(lua_State *L) {
 
 /* False when it failed, which is told. */
 static bool call_with(ebb_lua_task *lt, lua_CFunction f) {
-  lua_State *aux = lt->group->el->aux;
+  lua_State *aux = lt->el->aux;
   lua_pushcfunction(aux, f);
   lua_pushlightuserdata(aux, lt);
   if (lua_pcall(aux, 1, 0, 0) == LUA_OK) return true;
@@ -271,7 +271,7 @@ static bool is_unhandled(const ebb_lua_task *lt) {
 void ebb_lua_check_unhandled(ebb_lua_task *lt) {
   if (!is_unhandled(lt)) return;
   lt->seen = true;
-  ebb_lua *el = lt->group->el;
+  ebb_lua *el = lt->el;
   const char *outer = el->no_wait;
   el->no_wait = "the function of set_unhandled";
   bool own = !lua_isnil(el->store, STORE_UNHANDLED);

@@ -63,7 +63,7 @@ static void run(ebb_job *job, ebb_worker *worker) {
 static void stop(ebb_job *job) {
   runtime_job *r = (runtime_job *)job;
   const ebb_lua_task *lt = (ebb_lua_task *)job->task;
-  if (!r->asked) r->timeout = lt->group->el->shutdown_timeout;
+  if (!r->asked) r->timeout = lt->el->shutdown_timeout;
   ebb_job_retain(job);
   if (ebb_handle_post(r->base.port->handle, &r->stop) < 0)
     ebb_job_release(job);
@@ -147,10 +147,8 @@ static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
   ebb_lua_push_carrier(L, el);
   runtime_job *job = new_job(L, el, r, there);
   ebb_lua_job_set_name(L, &job->base, name);
-  lua_pushnil(L);
-  ebb_lua_stored(L, el, STORE_ANCHORS);
-  ebb_lua_thread_take(L, el);
-  ebb_lua_task *lt = ebb_lua_task_of(L, &el->own, 4);
+  ebb_lua_thread_reserve(L, el);
+  ebb_lua_task *lt = ebb_lua_task_of(L, el, 4, 0);
   ebb_task_retain(&lt->task);
   r->lt = lt;
   job->L = r->L;

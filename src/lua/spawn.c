@@ -75,22 +75,21 @@ void ebb_lua_plan(lua_State *L, ebb_lua *el, ebb_lua_where where, int body) {
 
 /* ---- the task ---- */
 
-ebb_lua_task *ebb_lua_task_of(lua_State *L, ebb_lua_group *group,
-                              int carrier) {
-  ebb_lua *el = group->el;
-  int anchors = carrier + 2, thread = carrier + 3, body = carrier + 4;
-  if (lua_isnil(L, carrier))
-    return ebb_lua_task_new(L, group, anchors, thread, body);
-  ebb_local_set *set = ebb_lua_carried_set(L, el, carrier);
-  if (set == NULL) {
-    ebb_lua_task *lt = ebb_lua_task_create(L, group, anchors, thread,
-                                           &ebb_lua_proxy_ops);
-    lt->job = ebb_lua_carried_job(L, el, carrier);
-    return lt;
-  }
+static ebb_lua_task *local_task(lua_State *L, ebb_lua *el,
+                                ebb_local_set *set, int body) {
   if (ebb_local_set_reserve(set) < 0) ebb_lua_raise(L, -ENOMEM);
-  ebb_lua_task *lt = ebb_lua_task_new(L, group, anchors, thread, body);
-  if (!el->closing) ebb_local_set_put(set, &lt->task);
+  ebb_lua_task *lt = ebb_lua_task_new(L, el, body);
+  ebb_local_set_put(set, &lt->task);
+  return lt;
+}
+
+ebb_lua_task *ebb_lua_task_of(lua_State *L, ebb_lua *el, int carrier,
+                              int body) {
+  if (lua_isnil(L, carrier)) return ebb_lua_task_new(L, el, body);
+  ebb_local_set *set = ebb_lua_carried_set(L, el, carrier);
+  if (set != NULL) return local_task(L, el, set, body);
+  ebb_lua_task *lt = ebb_lua_task_create(L, el, &ebb_lua_proxy_ops);
+  lt->job = ebb_lua_carried_job(L, el, carrier);
   return lt;
 }
 
@@ -102,10 +101,9 @@ int ebb_lua_spawn_at(lua_State *L, ebb_lua_where where) {
   ebb_lua_plan(L, el, where, 1);
   /* The handle first, since the task must not be left without one. */
   ebb_lua_new_join_handle(L, el);
-  ebb_lua_stored(L, el, STORE_ANCHORS);
-  ebb_lua_task_thread(L, el, 1);
-  lua_rotate(L, 1, 4); /* carrier, handle, anchors, thread, body, ... */
-  ebb_lua_task *lt = ebb_lua_task_of(L, &el->own, 1);
+  ebb_lua_task_prepare(L, el, 1);
+  lua_rotate(L, 1, 2); /* carrier, handle, body, ... */
+  ebb_lua_task *lt = ebb_lua_task_of(L, el, 1, 3);
   ebb_lua_fill_handle(L, 2, lt);
   lt->handles = 1;
   ebb_lua_task_start(lt);

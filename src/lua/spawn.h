@@ -37,12 +37,12 @@ void ebb_lua_set_spawns(lua_State *L, ebb_lua *el, lua_CFunction f);
    into the carrier and popped. Raises errors. */
 void ebb_lua_plan(lua_State *L, ebb_lua *el, ebb_lua_where where, int body);
 
-/* Makes the task, not started. The stack from `carrier` on is: carrier,
-   anchors of the group, thread; then, if they are not in the carrier, body
-   and arguments, which are popped. Raises errors, having changed nothing, and
-   runs no Lua code. */
-ebb_lua_task *ebb_lua_task_of(lua_State *L, ebb_lua_group *group,
-                              int carrier);
+/* Makes the task, not started, which has been prepared, by its carrier at
+   `carrier`. Unless they are in that, the body is at `body`, and the arguments
+   above it up to the top; they are popped. Raises errors, having changed
+   nothing, and runs no Lua code. */
+ebb_lua_task *ebb_lua_task_of(lua_State *L, ebb_lua *el, int carrier,
+                              int body);
 
 /* The spawn functions of JoinMap and JoinSet. */
 int ebb_lua_map_spawn(lua_State *L);

@@ -181,7 +181,7 @@ static void fill_store(lua_State *L, ebb_lua *el) {
   lua_newtable(L);                     /* STORE_DETAILS */
   push_weak_table(L, "k");             /* STORE_HELD */
   lua_newtable(L);                     /* STORE_ANCHORS */
-  push_weak_table(L, "v");             /* STORE_GROUPS */
+  lua_newtable(L);                     /* STORE_KEYS */
   lua_pushnil(L);                      /* STORE_UNHANDLED */
   if (luaL_loadstring(L, "") != LUA_OK) lua_error(L); /* STORE_NOOP */
   lua_pushnil(L);                      /* STORE_EXIT */
@@ -223,18 +223,17 @@ static void check_release(lua_State *L) {
 ebb_lua *ebb_lua_new(lua_State *L, ebb_runtime *rt, unsigned parts) {
   check_release(L);
   luaL_checkstack(L, STORE_META_FIRST + CLASS_COUNT + LUA_MINSTACK, NULL);
-  ebb_lua *el = lua_newuserdatauv(L, sizeof *el, 3);
+  ebb_lua *el = lua_newuserdatauv(L, sizeof *el, 2);
   *el = (ebb_lua){.rt = rt,
                   .owns_runtime = rt == NULL,
                   .parts = parts,
                   .shutdown_timeout = SHUTDOWN_TIMEOUT};
-  el->own.el = el;
   ebb_list_init(&el->drained);
   ebb_list_init(&el->maps);
   ebb_list_init(&el->scopes);
+  ebb_list_init(&el->local_sets);
   el->store = new_helper(L, 1);
-  el->idle = new_helper(L, 2);
-  el->aux = new_helper(L, 3);
+  el->aux = new_helper(L, 2);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   el->main = lua_tothread(L, -1);
   lua_pop(L, 1);

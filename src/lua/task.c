@@ -42,14 +42,14 @@ void ebb_lua_check_body(lua_State *L, ebb_lua *el, int arg) {
   }
 }
 
-void ebb_lua_task_thread(lua_State *L, ebb_lua *el, int body) {
+void ebb_lua_task_prepare(lua_State *L, ebb_lua *el, int body) {
   luaL_checkstack(L, 8, NULL);
-  if (!lua_isthread(L, body)) {
-    ebb_lua_thread_take(L, el);
-    return;
+  if (lua_isthread(L, body)) {
+    lua_pushvalue(L, body);
+    ebb_lua_hold(L, el);
+    lua_pop(L, 1);
   }
-  lua_pushvalue(L, body);
-  ebb_lua_hold(L, el);
+  ebb_lua_thread_reserve(L, el);
 }
 
 /* ---- what is kept apart, by id, since few tasks have it ---- */
@@ -80,7 +80,7 @@ void ebb_lua_set_name(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
 
 void ebb_lua_push_name(lua_State *L, ebb_lua *el, ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
-  if (ebb_lua_is_task(t) && lt->group->el == el && lt->named)
+  if (ebb_lua_is_task(t) && lt->el == el && lt->named)
     push_kept(L, el, STORE_NAMES, lt);
   else
     lua_pushstring(L, ebb_c_task_name(t));
@@ -106,22 +106,15 @@ static void forget_detail(ebb_lua *el, ebb_lua_task *lt) {
 
 /* ---- making one, the task ---- */
 
-ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua_group *group,
-                                  int table, int thread,
+ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua *el,
                                   const ebb_task_ops *ops) {
-  lua_pushvalue(L, thread);
-  int anchor = ebb_lua_anchor(L, group, table);
-  lua_pop(L, 1);
-  ebb_lua_task *lt =
-      (ebb_lua_task *)ebb_task_create(group->el->rt, ops);
-  if (lt == NULL) {
-    ebb_lua_unanchor(group, anchor);
-    ebb_lua_raise(L, -ENOMEM);
-  }
-  lt->L = lua_tothread(L, thread);
-  lt->group = group;
-  lt->anchor = anchor;
-  lt->held = lt->unclean = lt->on_store = lt->started = false;
+  ebb_lua_task *lt = (ebb_lua_task *)ebb_task_create(el->rt, ops);
+  if (lt == NULL) ebb_lua_raise(L, -ENOMEM);
+  ebb_lua_idle thread = ebb_lua_thread_take(L, el);
+  lt->L = thread.L;
+  lt->place = thread.place;
+  lt->el = el;
+  lt->held = lt->unclean = lt->started = false;
   lt->detailed = lt->named = lt->localized = false;
   lt->waits = lt->cut = false;
   lt->seen = lt->has_error = lt->handed = false;
@@ -134,26 +127,31 @@ ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua_group *group,
 /* Where the body and its arguments wait for the first turn: on the thread.
    The thread of a given coroutine others can run or close until then, so for
    that it is the spare. */
-static lua_State *waiting_room(lua_State *L, ebb_lua *el, int thread,
-                               int body) {
-  if (!lua_isthread(L, body)) return lua_tothread(L, thread);
+static lua_State *waiting_room(lua_State *L, ebb_lua *el, int body) {
+  if (!lua_isthread(L, body)) return ebb_lua_thread_next(el)->L;
   if (!is_suspended(lua_tothread(L, body)) || is_task(L, el, body))
     luaL_error(L, "coroutine is not suspended, or a task already");
   return ebb_lua_spare(L, el, body);
 }
 
-ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua_group *group, int table,
-                               int thread, int body) {
+/* The thread that the task has is of no use to it then. */
+static void run_given(lua_State *L, ebb_lua_task *lt, int body) {
+  lt->held = true;
+  lt->L = lua_tothread(L, body);
+  lua_pushvalue(L, body);
+  ebb_lua_anchor_instead(L, lt->el, lt->place);
+}
+
+ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua *el, int body) {
   bool given = lua_isthread(L, body);
   int count = lua_gettop(L) - body;
-  lua_State *room = waiting_room(L, group->el, thread, body);
+  lua_State *room = waiting_room(L, el, body);
   if (!lua_checkstack(room, count + 3))
     luaL_error(L, "too many arguments to a task");
-  ebb_lua_task *lt =
-      ebb_lua_task_create(L, group, table, thread, &ebb_lua_task_ops);
+  ebb_lua_task *lt = ebb_lua_task_create(L, el, &ebb_lua_task_ops);
   lt->count = count;
-  lt->held = given;
   if (given) {
+    run_given(L, lt, body);
     lua_settop(room, 0);
     lua_pushinteger(room, (lua_Integer)lt->task.id);
   }
@@ -163,7 +161,7 @@ ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua_group *group, int table,
 }
 
 void ebb_lua_task_start(ebb_lua_task *lt) {
-  ebb_lua *el = lt->group->el;
+  ebb_lua *el = lt->el;
   el->live++;
   if (lt->job != NULL)
     ebb_lua_proxy_start(lt);
@@ -180,7 +178,7 @@ void ebb_lua_task_abort(lua_State *L, ebb_lua_task *lt, int reason) {
   bool first = !lt->task.aborted && (lt->job != NULL || !lt->task.closing);
   if (first && !lua_isnoneornil(L, reason)) {
     lua_pushvalue(L, reason);
-    set_detail(L, lt->group->el, lt);
+    set_detail(L, lt->el, lt);
   }
   ebb_task_abort(&lt->task);
 }
@@ -188,7 +186,7 @@ void ebb_lua_task_abort(lua_State *L, ebb_lua_task *lt, int reason) {
 /* stack: task -> */
 static int make_trace(lua_State *L) {
   ebb_lua_task *lt = lua_touserdata(L, 1);
-  ebb_lua *el = lt->group->el;
+  ebb_lua *el = lt->el;
   luaL_checkstack(lt->L, 1, NULL);
   lua_pushvalue(lt->L, -1);
   lua_xmove(lt->L, L, 1);
@@ -203,20 +201,20 @@ static int make_trace(lua_State *L) {
 /* Is the error at the top of the task's stack still the one that its body has
    raised, after its clean-up? */
 static bool is_still_raised(ebb_lua_task *lt) {
-  lua_State *store = lt->group->el->store;
+  lua_State *store = lt->el->store;
   lua_pushvalue(lt->L, -1);
   lua_xmove(lt->L, store, 1);
   lua_rawgeti(store, STORE_RAISED, (lua_Integer)lt->task.id);
   bool still = lua_rawequal(store, -1, -2);
   lua_pop(store, 2);
-  forget(lt->group->el, STORE_RAISED, lt);
+  forget(lt->el, STORE_RAISED, lt);
   return still;
 }
 
 /* stack: task -> . The error is one that its clean-up has raised. */
 static int make_cleanup_trace(lua_State *L) {
   ebb_lua_task *lt = lua_touserdata(L, 1);
-  ebb_lua *el = lt->group->el;
+  ebb_lua *el = lt->el;
   ebb_lua_push_panic(L, lt);
   if (ebb_lua_push_origin(L, el, NULL, 0)) set_detail(L, el, lt);
   return 0;
@@ -225,7 +223,7 @@ static int make_cleanup_trace(lua_State *L) {
 /* Keeps where the error comes from that the task has just raised. Without
    memory for it that is not known. */
 static void keep_trace(ebb_lua_task *lt, lua_CFunction make) {
-  ebb_lua *el = lt->group->el;
+  ebb_lua *el = lt->el;
   lua_pushcfunction(el->aux, make);
   lua_pushlightuserdata(el->aux, lt);
   if (lua_pcall(el->aux, 1, 0, 0) != LUA_OK) lua_pop(el->aux, 1);
@@ -235,12 +233,12 @@ static void keep_trace(ebb_lua_task *lt, lua_CFunction make) {
 static int keep_value(lua_State *L) {
   ebb_lua_task *lt = lua_touserdata(L, 1);
   lua_settop(L, 2);
-  set_detail(L, lt->group->el, lt);
+  set_detail(L, lt->el, lt);
   return 0;
 }
 
 void ebb_lua_keep_detail(ebb_lua_task *lt, lua_State *from) {
-  lua_State *aux = lt->group->el->aux;
+  lua_State *aux = lt->el->aux;
   lua_pushcfunction(aux, keep_value);
   lua_pushlightuserdata(aux, lt);
   lua_xmove(from, aux, 1);
@@ -274,7 +272,7 @@ static ebb_poll ended(ebb_lua_task *lt, int status) {
 /* As `ended`, when the error, if any, is the clean-up's: what was kept, an
    abort's reason or the trace of another error, is not its trace. */
 static ebb_poll cleaned_up(ebb_lua_task *lt, int status) {
-  if (status != LUA_OK) forget_detail(lt->group->el, lt);
+  if (status != LUA_OK) forget_detail(lt->el, lt);
   return ended(lt, status);
 }
 
@@ -319,8 +317,8 @@ static int close_failed(ebb_lua_task *lt) {
   ebb_lua_keep_detail(lt, lt->L);
   int status = ebb_lua_closethread(lt->L);
   if (status != LUA_OK) return status;
-  ebb_lua_push_detail(lt->L, lt->group->el, lt);
-  forget_detail(lt->group->el, lt);
+  ebb_lua_push_detail(lt->L, lt->el, lt);
+  forget_detail(lt->el, lt);
   return LUA_ERRRUN;
 #else
   return ebb_lua_closethread(lt->L);
@@ -359,13 +357,14 @@ static bool take_arguments(ebb_lua_task *lt) {
   if (has_frames(lt->L) || !lua_checkstack(lt->L, lt->count + 2))
     return false;
   lua_pushthread(lt->L);
-  lua_State *spare = ebb_lua_spare(lt->L, lt->group->el, -1);
+  lua_State *spare = ebb_lua_spare(lt->L, lt->el, -1);
   lua_pop(lt->L, 1);
   lua_xmove(spare, lt->L, lt->count);
   return true;
 }
 
-static ebb_poll turn(ebb_lua_task *lt) {
+static ebb_poll poll(ebb_task *t) {
+  ebb_lua_task *lt = (ebb_lua_task *)t;
   if (ebb_task_is_cut(&lt->task)) return shut_down(lt);
   if (lt->held && !lt->started && !take_arguments(lt)) return stand_by(lt);
   int count = lt->count, status;
@@ -380,17 +379,9 @@ static ebb_poll turn(ebb_lua_task *lt) {
   return EBB_POLL_DONE;
 }
 
-static ebb_poll poll(ebb_task *t) {
-  ebb_lua_task *lt = (ebb_lua_task *)t;
-  ebb_lua_run_begin(lt);
-  ebb_poll result = turn(lt);
-  ebb_lua_run_end(lt);
-  return result;
-}
-
 static void finished(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
-  ebb_lua *el = lt->group->el;
+  ebb_lua *el = lt->el;
   if (lt->held) ebb_lua_let_thread_go(lt, lua_gettop(lt->L));
   if (--el->live == 0) ebb_wake_all(&el->drained);
   ebb_lua_check_unhandled(lt);
@@ -403,13 +394,12 @@ static void prefetch(const ebb_task *t) {
 
 static void drop(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
-  ebb_lua *el = lt->group->el;
+  ebb_lua *el = lt->el;
   forget_detail(el, lt);
   if (lt->handed) ebb_lua_forget_handed(el, lt);
   if (lt->named) forget(el, STORE_NAMES, lt);
   if (lt->localized) forget(el, STORE_LOCALS, lt);
-  if (!lt->held && !lt->unclean) ebb_lua_thread_give(el, lt->L);
-  ebb_lua_unanchor(lt->group, lt->anchor);
+  ebb_lua_thread_give(el, lt);
 }
 
 const ebb_task_ops ebb_lua_task_ops = {
@@ -460,7 +450,7 @@ void ebb_lua_task_close(ebb_lua_task *lt, lua_State *L) {
   bool failed_inside = close_resumed(lt, lt->L, L);
   int status = ebb_lua_closethread(lt->L);
   if (status == LUA_OK && failed_inside) {
-    ebb_lua_push_detail(lt->L, lt->group->el, lt);
+    ebb_lua_push_detail(lt->L, lt->el, lt);
     status = LUA_ERRRUN;
   }
   cleaned_up(lt, status);
@@ -468,6 +458,5 @@ void ebb_lua_task_close(ebb_lua_task *lt, lua_State *L) {
 
 void ebb_lua_task_shut_down_here(ebb_lua_task *lt, lua_State *L) {
   ebb_lua_task_close(lt, L);
-  ebb_lua_run_end(lt);
   ebb_task_exit(lt->task.rt);
 }

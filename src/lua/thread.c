@@ -1,163 +1,121 @@
 /* SPDX-License-Identifier: MIT
-   Lua threads for tasks: kept from the collector by groups, and used again.
+   Lua threads for tasks: kept from the collector, and used again.
+
+   Every thread has a *place* in the state's table of anchors, from when it is
+   made until it is let go of: the collector sees a task's stack for as long
+   as there is the task, whatever else refers to it. Finalizers of what lies
+   there come after the task's clean-up. A free place holds the number of the
+   next free one.
 
    Making a thread and collecting it costs ten times what using one again
-   does. A thread whose body has returned goes to `idle`, unless a script has
-   got hold of it or it has a hook. One that was closed in the middle of its
-   body, or ended with an error, is left to the collector: it may remember
-   the message handler of an xpcall that is no more (Lua 5.4.4 does not clear
-   it), that hooks were off, or frames to jump to on an error. */
+   does. A thread whose body has returned stays in its place, idle, unless a
+   script has got hold of it or it has a hook. One that was closed in the
+   middle of its body, or ended with an error, is left to the collector: it
+   may remember the message handler of an xpcall that is no more (Lua 5.4.4
+   does not clear it), that hooks were off, or frames to jump to on an
+   error. */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "binding.h"
 
-enum { IDLE_MAX = 1024 };
+enum { IDLE_MIN = 16, IDLE_MAX = 1024 };
 
-/* ---- groups ---- */
+/* ---- places ---- */
 
-ebb_lua_group *ebb_lua_group_new(lua_State *L, ebb_lua *el) {
-  lua_newtable(L);
-  ebb_lua_stored(L, el, STORE_GROUPS);
-  lua_pushvalue(L, -2);
-  lua_rawseti(L, -2, ++el->last_group);
-  lua_pop(L, 1);
-  ebb_lua_group *group = ebb_alloc_new(&el->rt->alloc, sizeof *group);
-  if (group == NULL) ebb_lua_raise(L, -ENOMEM);
-  *group = (ebb_lua_group){.el = el, .index = el->last_group};
-  return group;
-}
-
-void ebb_lua_group_free(ebb_lua_group *group) {
-  group->el->grouped -= group->count;
-  ebb_alloc_free(&group->el->rt->alloc, group, sizeof *group);
-}
-
-bool ebb_lua_group_table(ebb_lua_group *group) {
-  lua_State *store = group->el->store;
-  if (group->index == 0)
-    lua_pushvalue(store, STORE_ANCHORS);
-  else
-    lua_rawgeti(store, STORE_GROUPS, group->index);
-  return lua_istable(store, -1);
-}
-
-/* ---- anchors ---- */
-
-int ebb_lua_anchor_next(const ebb_lua_group *group) {
-  return group->free != 0 ? group->free : group->size + 1;
-}
-
-/* Sees to it that the state's own group has a free place for every task of
-   the others, and one more. */
-static void reserve_own(lua_State *L, ebb_lua *el) {
-  ebb_lua_group *own = &el->own;
-  while ((uint32_t)own->size - own->count <= el->grouped) {
-    ebb_lua_stored(L, el, STORE_ANCHORS);
-    lua_pushinteger(L, own->free);
-    lua_rawseti(L, -2, own->size + 1);
-    lua_pop(L, 1);
-    own->free = ++own->size;
-  }
-}
-
-/* Puts the thread at the top of the stack of L, which it pops, into the next
-   place; the table is at `table`. */
-static int take_place(lua_State *L, ebb_lua_group *group, int table) {
-  int place = ebb_lua_anchor_next(group), next = 0;
-  if (place == group->free) {
-    lua_rawgeti(L, table, place);
+/* Puts the thread at the top of the stack of L, which it pops, into a free
+   place. Raises errors. */
+static int take_place(lua_State *L, ebb_lua *el) {
+  int place = el->free_place, next = 0;
+  ebb_lua_stored(L, el, STORE_ANCHORS);
+  if (place != 0) {
+    lua_rawgeti(L, -1, place);
     next = (int)lua_tointeger(L, -1);
     lua_pop(L, 1);
-  }
-  lua_rawseti(L, table, place);
-  if (place == group->free)
-    group->free = next;
-  else
-    group->size = place;
-  group->count++;
-  return place;
-}
-
-int ebb_lua_anchor(lua_State *L, ebb_lua_group *group, int table) {
-  reserve_own(L, group->el);
-  lua_pushvalue(L, -1);
-  int place = take_place(L, group, table);
-  if (group->index != 0) group->el->grouped++;
-  return place;
-}
-
-/* The table is at the top of the stack of L. */
-static void give_place(lua_State *L, ebb_lua_group *group, int place) {
-  lua_pushinteger(L, group->free);
-  lua_rawseti(L, -2, place);
-  group->free = place;
-  group->count--;
-  if (group->index != 0) group->el->grouped--;
-}
-
-void ebb_lua_unanchor(ebb_lua_group *group, int place) {
-  if (ebb_lua_group_table(group)) {
-    give_place(group->el->store, group, place);
   } else {
-    group->count--;
-    group->el->grouped--;
+    place = el->places + 1;
   }
-  lua_pop(group->el->store, 1);
-}
-
-void ebb_lua_adopt(lua_State *L, ebb_lua_task *lt, int table) {
-  ebb_lua *el = lt->group->el;
-  lua_pushvalue(L, table);
-  lua_rawgeti(L, -1, lt->anchor);
-  lua_xmove(L, el->store, 1);
-  give_place(L, lt->group, lt->anchor);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, place);
   lua_pop(L, 1);
-  lt->anchor = take_place(el->store, &el->own, STORE_ANCHORS);
-  lt->group = &el->own;
+  el->free_place = next;
+  if (place > el->places) el->places = place;
+  return place;
 }
 
-void ebb_lua_run_begin(ebb_lua_task *lt) {
-  if (lt->group->index == 0) return;
-  lua_pushthread(lt->L);
-  lua_xmove(lt->L, lt->group->el->store, 1);
-  lt->on_store = true;
+static void give_place(ebb_lua *el, int place) {
+  lua_pushinteger(el->store, el->free_place);
+  lua_rawseti(el->store, STORE_ANCHORS, place);
+  el->free_place = place;
 }
 
-void ebb_lua_run_end(ebb_lua_task *lt) {
-  if (!lt->on_store) return;
-  lua_pop(lt->group->el->store, 1);
-  lt->on_store = false;
+void ebb_lua_anchor_instead(lua_State *L, ebb_lua *el, int place) {
+  lua_xmove(L, el->store, 1);
+  lua_rawseti(el->store, STORE_ANCHORS, place);
 }
 
-/* ---- threads ---- */
+/* ---- idle threads ---- */
 
-/* A recycled thread starts out as a new one would: with the hook and the
-   extra space that lua_newthread copies. */
-static void renew(lua_State *L, lua_State *thread, lua_State *main) {
+static bool has_room(ebb_lua *el) {
+  if (el->idle_count < el->idle_size) return true;
+  int size = el->idle_size == 0 ? IDLE_MIN : 2 * el->idle_size;
+  if (size > IDLE_MAX) return false;
+  ebb_lua_idle *idle = ebb_alloc_resize(
+      &el->rt->alloc, el->idle, (size_t)el->idle_size * sizeof *idle,
+      (size_t)size * sizeof *idle);
+  if (idle == NULL) return false;
+  el->idle = idle;
+  el->idle_size = size;
+  return true;
+}
+
+void ebb_lua_free_idle(ebb_lua *el) {
+  ebb_alloc_free(&el->rt->alloc, el->idle,
+                 (size_t)el->idle_size * sizeof *el->idle);
+  el->idle = NULL;
+  el->idle_count = el->idle_size = 0;
+}
+
+static void give(ebb_lua *el, ebb_lua_idle thread) {
+  if (has_room(el))
+    el->idle[el->idle_count++] = thread;
+  else
+    give_place(el, thread.place);
+}
+
+/* Finalizers run before the thread is made, if at all, and may take the one
+   that was there. */
+void ebb_lua_thread_reserve(lua_State *L, ebb_lua *el) {
+  while (el->idle_count == 0) {
+    luaL_checkstack(L, 4, NULL);
+    if (!has_room(el)) ebb_lua_raise(L, -ENOMEM);
+    lua_State *thread = lua_newthread(L);
+    give(el, (ebb_lua_idle){thread, take_place(L, el)});
+  }
+}
+
+/* An idle thread starts out as a new one would: with the hook and the extra
+   space that lua_newthread copies. */
+ebb_lua_idle ebb_lua_thread_take(lua_State *L, ebb_lua *el) {
+  assert(el->idle_count > 0);
+  ebb_lua_idle taken = el->idle[--el->idle_count];
   if (lua_gethook(L) != NULL)
-    lua_sethook(thread, lua_gethook(L), lua_gethookmask(L),
+    lua_sethook(taken.L, lua_gethook(L), lua_gethookmask(L),
                 lua_gethookcount(L));
-  memcpy(lua_getextraspace(thread), lua_getextraspace(main),
+  memcpy(lua_getextraspace(taken.L), lua_getextraspace(el->main),
          LUA_EXTRASPACE);
+  return taken;
 }
 
-lua_State *ebb_lua_thread_take(lua_State *L, ebb_lua *el) {
-  if (el->idle_count == 0) return lua_newthread(L);
-  el->idle_count--;
-  lua_xmove(el->idle, L, 1);
-  lua_State *thread = lua_tothread(L, -1);
-  renew(L, thread, el->main);
-  return thread;
-}
-
-void ebb_lua_thread_give(ebb_lua *el, lua_State *thread) {
-  if (lua_gethook(thread) != NULL || el->idle_count >= IDLE_MAX) return;
-  if (!lua_checkstack(el->idle, 1)) return;
+void ebb_lua_thread_give(ebb_lua *el, const ebb_lua_task *lt) {
+  lua_State *thread = lt->L;
+  if (lt->held || lt->unclean || lua_gethook(thread) != NULL) {
+    give_place(el, lt->place);
+    return;
+  }
   lua_settop(thread, 0);
-  lua_pushthread(thread);
-  lua_xmove(thread, el->idle, 1);
-  el->idle_count++;
+  give(el, (ebb_lua_idle){thread, lt->place});
 }
 
 /* ---- threads that scripts know ---- */
@@ -181,24 +139,13 @@ void ebb_lua_hold(lua_State *L, ebb_lua *el) {
   if (ebb_lua_spare(L, el, -1) != NULL) return;
   ebb_lua_stored(L, el, STORE_HELD);
   lua_pushvalue(L, -2);
-  ebb_lua_thread_take(L, el);
+  (void)lua_newthread(L);
   lua_rawset(L, -3);
   lua_pop(L, 1);
 }
 
-/* Puts the thread at the top of the store, which it pops, into the place of
-   the task's own. */
-static void replace_anchor(ebb_lua_task *lt) {
-  lua_State *store = lt->group->el->store;
-  if (ebb_lua_group_table(lt->group)) {
-    lua_pushvalue(store, -2);
-    lua_rawseti(store, -2, lt->anchor);
-  }
-  lua_pop(store, 2);
-}
-
 void ebb_lua_let_thread_go(ebb_lua_task *lt, int count) {
-  lua_State *L = lt->L, *store = lt->group->el->store;
+  lua_State *L = lt->L, *store = lt->el->store;
   if (!lua_checkstack(L, 2)) return;
   lua_pushthread(L);
   lua_pushvalue(L, -1);
@@ -216,7 +163,7 @@ void ebb_lua_let_thread_go(ebb_lua_task *lt, int count) {
   lua_insert(store, -2); /* spare, thread */
   lua_pushnil(store);
   lua_rawset(store, STORE_HELD);
-  replace_anchor(lt);
+  lua_rawseti(store, STORE_ANCHORS, lt->place);
 }
 
 int ebb_lua_running(lua_State *L) {

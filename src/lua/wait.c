@@ -65,7 +65,8 @@ static bool is_deadlock(lua_State *L, ebb_lua *el) {
   return false;
 }
 
-/* Deals with the ends of a wait that no caller wants to see. */
+/* Deals with the ends of a wait that no caller wants to see, except those
+   that ebb_lua_raise_wait raises. */
 static int settle(lua_State *L, ebb_lua *el, int status) {
   if (status < 0) ebb_task_leave_line(el->rt->current);
   if (ebb_task_is_root(el->rt->current) && !el->closing)
@@ -80,18 +81,14 @@ static int settle(lua_State *L, ebb_lua *el, int status) {
       return status;
     case -ECANCELED: {
       ebb_lua_task *lt = ebb_lua_current(el);
-      if (lt == NULL || lt->group->el != el)
+      if (lt == NULL || lt->el != el)
         ebb_lua_error(L, "the C task that called this has been aborted");
       ebb_lua_task_shut_down_here(lt, L);
     }
     case -EDEADLK:
-      if (el->closing)
-        ebb_lua_error(L, "the state is being closed, and nothing can end "
-                         "this wait");
-      if (!is_deadlock(L, el)) return -EINTR;
-      ebb_lua_raise_deadlock(L, el);
+      return el->closing || is_deadlock(L, el) ? status : -EINTR;
     default:
-      ebb_lua_raise(L, status);
+      return status;
   }
 }
 
@@ -99,33 +96,42 @@ static int settle(lua_State *L, ebb_lua *el, int status) {
 static ebb_lua_task *before(lua_State *L, ebb_lua *el) {
   ebb_lua_check_may_wait(L, el);
   ebb_lua_task *lt = ebb_lua_current(el);
-  if (lt != NULL) {
-    ebb_lua_run_end(lt);
-    lt->waits = true;
-  }
+  if (lt != NULL) lt->waits = true;
   return lt;
 }
 
-static void waited(ebb_lua_task *lt) {
-  if (lt == NULL) return;
-  lt->waits = false;
-  ebb_lua_run_begin(lt);
-}
-
 static int after(lua_State *L, ebb_lua *el, ebb_lua_task *lt, int status) {
-  waited(lt);
+  if (lt != NULL) lt->waits = false;
   return settle(L, el, status);
 }
 
-int ebb_lua_wait(lua_State *L, ebb_lua *el, ebb_list *list, int64_t deadline,
-                 const char *what, lua_KFunction k) {
+void ebb_lua_raise_wait(lua_State *L, ebb_lua *el, int status) {
+  if (status != -EDEADLK) ebb_lua_raise(L, status);
+  if (el->closing)
+    ebb_lua_error(L, "the state is being closed, and nothing can end this "
+                     "wait");
+  ebb_lua_raise_deadlock(L, el);
+}
+
+static int succeed(lua_State *L, ebb_lua *el, int status) {
+  if (ebb_lua_wait_failed(status)) ebb_lua_raise_wait(L, el, status);
+  return status;
+}
+
+int ebb_lua_try_wait(lua_State *L, ebb_lua *el, ebb_list *list,
+                     int64_t deadline, const char *what, lua_KFunction k) {
   if (may_yield(L, el)) {
     int err = ebb_wait_begin(el->rt, list, deadline, what);
-    if (err < 0) ebb_lua_raise(L, err);
+    if (err < 0) return err;
     return lua_yieldk(L, 0, (lua_KContext)el, k);
   }
   ebb_lua_task *lt = before(L, el);
   return after(L, el, lt, ebb_wait(el->rt, list, deadline, what));
+}
+
+int ebb_lua_wait(lua_State *L, ebb_lua *el, ebb_list *list, int64_t deadline,
+                 const char *what, lua_KFunction k) {
+  return succeed(L, el, ebb_lua_try_wait(L, el, list, deadline, what, k));
 }
 
 int ebb_lua_wait_in(lua_State *L, ebb_lua *el, ebb_line *line, uint32_t want,
@@ -137,7 +143,7 @@ int ebb_lua_wait_in(lua_State *L, ebb_lua *el, ebb_line *line, uint32_t want,
   }
   ebb_lua_task *lt = before(L, el);
   int status = ebb_line_wait(line, el->rt, want, EBB_NEVER, what);
-  return after(L, el, lt, status);
+  return succeed(L, el, after(L, el, lt, status));
 }
 
 int ebb_lua_yield(lua_State *L, ebb_lua *el, lua_KFunction k) {
@@ -146,7 +152,7 @@ int ebb_lua_yield(lua_State *L, ebb_lua *el, lua_KFunction k) {
     return lua_yieldk(L, 0, (lua_KContext)el, k);
   }
   ebb_lua_task *lt = before(L, el);
-  return after(L, el, lt, ebb_yield(el->rt));
+  return succeed(L, el, after(L, el, lt, ebb_yield(el->rt)));
 }
 
 /* Not to have a thread to do it is the caller's affair, like what `fn` does;
@@ -157,17 +163,21 @@ int ebb_lua_in_place(lua_State *L, ebb_lua *el, void (*fn)(void *arg),
   int status = ebb_block_in_place(el->rt, fn, arg);
   if (status == 0 || status == -EAGAIN || status == -EMFILE ||
       status == -ENFILE) {
-    waited(lt);
+    if (lt != NULL) lt->waits = false;
     return status;
   }
-  return after(L, el, lt, status);
+  return succeed(L, el, after(L, el, lt, status));
 }
 
-int ebb_lua_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
+int ebb_lua_try_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
   ebb_lua_task *lt = ebb_lua_current(el);
   /* Somebody resumed this thread who is not the scheduler: wait on. */
   if (lt == NULL || lt->L != L)
     return lua_yieldk(L, 0, (lua_KContext)el, k);
   int status = lt->task.status;
   return status >= 0 ? status : settle(L, el, status);
+}
+
+int ebb_lua_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
+  return succeed(L, el, ebb_lua_try_wait_over(L, el, k));
 }
