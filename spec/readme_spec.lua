@@ -2,6 +2,7 @@
 -- what it names exists, and the annotations are those of the module.
 
 local ebb = require "ebb"
+local annotations = require "annotations"
 local classes = require "classes"
 local lfs = require "lfs" -- which busted needs, too
 local markdown = require "markdown"
@@ -237,56 +238,15 @@ end)
 
 -- ---- annotations
 
--- Those of the tables in it, too.
-local function add_functions(names, prefix, functions)
-  for name, value in pairs(functions) do
-    if type(value) == "function" then
-      names[prefix .. name] = true
-    elseif type(value) == "table" then
-      add_functions(names, prefix .. name .. ".", value)
-    end
-  end
-end
-
--- `ebb.spawn`, `ebb.time.now`, `JoinMap:spawn` and so on, as a set.
-local function functions_at_run_time()
-  local names = {}
-  add_functions(names, "ebb.", ebb)
-  for class, sample in pairs(classes.samples) do
-    add_functions(names, class .. ":", debug.getmetatable(sample()).__index)
-  end
-  return names
-end
-
--- Name -> {comment = text above it, parameters = text}; class -> set of its
--- fields.
-local function annotations()
-  local functions, fields = {}, {}
-  local comment, class = "", nil
-  for line in read(SOURCE .. "/lua/meta/ebb.lua"):gmatch "([^\n]*)\n" do
-    local name, parameters = line:match "^function ([%w_.:]+)%((.*)%) end$"
-    local field = line:match "^%-%-%-@field ([%w_]+)"
-    class = line:match "^%-%-%-@class ([%w_.]+)" or class
-    if name then
-      functions[name] = {comment = comment, parameters = parameters}
-    elseif field then
-      fields[class] = fields[class] or {}
-      fields[class][field] = true
-    end
-    comment = line:match "^%-%-%-" and comment .. line .. "\n" or ""
-  end
-  return functions, fields
-end
-
 describe("lua/meta/ebb.lua", function()
-  local functions, fields = annotations()
+  local functions, fields = annotations.read()
 
   it("is Lua", function()
     assert.is_function(assert(loadfile(SOURCE .. "/lua/meta/ebb.lua")))
   end)
 
   it("has the functions that exist, and no others", function()
-    assert.same(sorted_keys(functions_at_run_time()), sorted_keys(functions))
+    assert.same(sorted_keys(classes.functions()), sorted_keys(functions))
   end)
 
   it("is held against every class that can be made", function()

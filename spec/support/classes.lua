@@ -64,4 +64,25 @@ classes.samples = {
   WatchSender = first(ebb.sync.watch, 1)
 }
 
+-- Those of the tables in it, too.
+local function add_functions(found, prefix, functions)
+  for name, value in pairs(functions) do
+    if type(value) == "function" then
+      found[prefix .. name] = value
+    elseif type(value) == "table" then
+      add_functions(found, prefix .. name .. ".", value)
+    end
+  end
+end
+
+-- `ebb.spawn`, `ebb.time.now`, `JoinMap:spawn` and so on -> the function.
+function classes.functions()
+  local found = {}
+  add_functions(found, "ebb.", ebb)
+  for class, sample in pairs(classes.samples) do
+    add_functions(found, class .. ":", debug.getmetatable(sample()).__index)
+  end
+  return found
+end
+
 return classes

@@ -9,8 +9,8 @@ typedef struct barrier {
   lua_Integer arrived; /* wait in line */
 } barrier;
 
-static barrier *check(lua_State *L, ebb_lua *el) {
-  return ebb_lua_check(L, el, 1, CLASS_BARRIER);
+static barrier *check(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_self(L, el, CLASS_BARRIER, most);
 }
 
 static void left(ebb_line *line, uint32_t want, bool granted) {
@@ -19,7 +19,7 @@ static void left(ebb_line *line, uint32_t want, bool granted) {
 }
 
 static int barrier_new(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 1);
   lua_Integer n = ebb_lua_check_count(L, 1);
   barrier *b = ebb_lua_new_object(L, el, CLASS_BARRIER, sizeof *b, 0);
   b->size = n;
@@ -65,7 +65,7 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int barrier_wait(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  check(L, el);
+  check(L, el, 1);
   return wait_on(L, el);
 }
 

@@ -164,6 +164,17 @@ static inline ebb_lua *ebb_lua_self(lua_State *L) {
    is gone. */
 ebb_lua *ebb_lua_open(lua_State *L);
 
+/* As ebb_lua_open, in a function that is no method, of at most so many arguments: a value beyond
+   them is an argument error. nil is none, since a caller may hand on what it
+   was not given. What a generic `for` may call allows for the control variable,
+   and what may be a __close for the error. Not for what takes the arguments of
+   another function, nor for yield_now and consume_budget, which Lua may call
+   with its own, as hooks and metamethods. */
+ebb_lua *ebb_lua_enter(lua_State *L, int most);
+
+/* That check alone. */
+void ebb_lua_check_surplus(lua_State *L, int most);
+
 /* Pushes what is at a place of the store. */
 void ebb_lua_stored(lua_State *L, ebb_lua *el, int place);
 
@@ -182,6 +193,11 @@ void *ebb_lua_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class);
 
 /* The userdata at `arg`, which must be of the class. */
 void *ebb_lua_check(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class);
+
+/* The same of index 1, in a method of at most so many arguments, counting
+   that: see ebb_lua_enter. */
+void *ebb_lua_check_self(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                         int most);
 
 /* The span at `arg`, in seconds, as ns; EBB_NEVER for one beyond counting.
    time.c. */

@@ -22,8 +22,8 @@ typedef struct end {
   bool closed;
 } end;
 
-static end *check(lua_State *L, ebb_lua *el) {
-  return ebb_lua_check_kin(L, el);
+static end *check(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_kin(L, el, most);
 }
 
 static lua_Integer *ends_of(broadcast *b, ebb_lua_class class) {
@@ -45,7 +45,7 @@ static end *new_end(lua_State *L, ebb_lua *el, ebb_lua_class class,
 }
 
 static int new_broadcast(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 1);
   lua_Integer n = luaL_checkinteger(L, 1);
   luaL_argcheck(L, n >= 1, 1, "capacity is below 1");
   lua_settop(L, 0);
@@ -68,7 +68,7 @@ static void close_end(end *e, ebb_lua_class class) {
    and when the state is closed. */
 static int close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  end *e = check(L, el);
+  end *e = check(L, el, 2);
   if (e->b == NULL || e->closed || el->rt == NULL) return 0;
   close_end(e, ebb_lua_class_of(L));
   return 0;
@@ -85,7 +85,7 @@ static end *push_end(lua_State *L, ebb_lua *el, ebb_lua_class class) {
 /* A new receiver, of what is sent from now on. */
 static int subscribe(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  check(L, el);
+  check(L, el, 1);
   push_end(L, el, CLASS_BROADCAST_RECEIVER);
   return 1;
 }
@@ -93,7 +93,7 @@ static int subscribe(lua_State *L) {
 /* Of a sender. The clone of a closed one is closed. */
 static int clone(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  const end *e = check(L, el);
+  const end *e = check(L, el, 1);
   end *copy = push_end(L, el, CLASS_BROADCAST_SENDER);
   if (e->closed) close_end(copy, CLASS_BROADCAST_SENDER);
   return 1;
@@ -106,7 +106,7 @@ static lua_Integer place_of(const broadcast *b, uint64_t number) {
 }
 
 static int send(lua_State *L) {
-  end *e = check(L, ebb_lua_open(L));
+  end *e = check(L, ebb_lua_open(L), 2);
   broadcast *b = e->b;
   ebb_lua_check_value(L);
   if (e->closed || b->receivers == 0) return ebb_lua_push_fail(L, "closed");
@@ -120,7 +120,7 @@ static int send(lua_State *L) {
 }
 
 static int receiver_count(lua_State *L) {
-  lua_pushinteger(L, check(L, ebb_lua_open(L))->b->receivers);
+  lua_pushinteger(L, check(L, ebb_lua_open(L), 1)->b->receivers);
   return 1;
 }
 
@@ -170,12 +170,12 @@ static int recv_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int recv(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  check(L, el);
+  check(L, el, 2);
   return recv_on(L, el);
 }
 
 static int try_recv(lua_State *L) {
-  return push_news(L, check(L, ebb_lua_open(L)), "empty");
+  return push_news(L, check(L, ebb_lua_open(L), 2), "empty");
 }
 
 void ebb_lua_define_broadcast(lua_State *L, ebb_lua *el) {

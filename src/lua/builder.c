@@ -17,14 +17,13 @@ static void new_builder(lua_State *L, ebb_lua *el) {
 }
 
 static int builder_new(lua_State *L) {
-  new_builder(L, ebb_lua_open(L));
+  new_builder(L, ebb_lua_enter(L, 0));
   return 1;
 }
 
 int ebb_lua_build_task(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  ebb_lua_check(L, el, 1,
-                (ebb_lua_class)lua_tointeger(L, lua_upvalueindex(2)));
+  ebb_lua_check_self(L, el, ebb_lua_class_of(L), 1);
   new_builder(L, el);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, UV_TARGET);
@@ -32,7 +31,7 @@ int ebb_lua_build_task(lua_State *L) {
 }
 
 static int builder_name(lua_State *L) {
-  ebb_lua_check(L, ebb_lua_open(L), 1, CLASS_BUILDER);
+  ebb_lua_check_self(L, ebb_lua_open(L), CLASS_BUILDER, 2);
   luaL_checktype(L, 2, LUA_TSTRING);
   lua_settop(L, 2);
   lua_setiuservalue(L, 1, UV_NAME);

@@ -31,8 +31,8 @@ typedef struct end {
   bool closed, collected;
 } end;
 
-static end *check(lua_State *L, ebb_lua *el) {
-  return ebb_lua_check_kin(L, el);
+static end *check(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_kin(L, el, most);
 }
 
 /* Is there nothing to wait for at this end? */
@@ -70,7 +70,7 @@ static channel *push_channel(lua_State *L, size_t limit) {
 }
 
 static int new_channel(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 1);
   size_t limit = EBB_RING_UNLIMITED;
   if (!lua_isnoneornil(L, 1)) {
     lua_Integer n = luaL_checkinteger(L, 1);
@@ -84,7 +84,7 @@ static int new_channel(lua_State *L) {
 }
 
 static int new_oneshot(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 0);
   push_channel(L, 1)->is_oneshot = true;
   new_end(L, el, CLASS_ONESHOT_SENDER, 1);
   new_end(L, el, CLASS_ONESHOT_RECEIVER, 1);
@@ -193,7 +193,7 @@ static int try_send_on(lua_State *L, end *e) {
    wait when none is left: finalizers send, too. */
 static int send(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  end *e = check(L, el);
+  end *e = check(L, el, 2);
   ebb_lua_check_value(L);
   if (e->c->ring.limit == EBB_RING_UNLIMITED) return try_send_on(L, e);
   return send_on(L, el, e);
@@ -201,7 +201,7 @@ static int send(lua_State *L) {
 
 /* Also send of a oneshot, which never waits. */
 static int try_send(lua_State *L) {
-  end *e = check(L, ebb_lua_open(L));
+  end *e = check(L, ebb_lua_open(L), 2);
   ebb_lua_check_value(L);
   return try_send_on(L, e);
 }
@@ -250,11 +250,11 @@ static int recv_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int recv(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  return recv_on(L, el, check(L, el));
+  return recv_on(L, el, check(L, el, 2));
 }
 
 static int try_recv(lua_State *L) {
-  end *e = check(L, ebb_lua_open(L));
+  end *e = check(L, ebb_lua_open(L), 2);
   if (ebb_ring_has_value(&e->c->ring)) return take(L, e->c, false);
   return ebb_lua_push_fail(L, is_over(e) ? "closed" : "empty");
 }
@@ -276,21 +276,21 @@ static void close_end(end *e, ebb_lua_class class) {
    and when the state is closed. */
 static int close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  end *e = check(L, el);
+  end *e = check(L, el, 2);
   if (e->c != NULL && !e->closed && el->rt != NULL)
     close_end(e, ebb_lua_class_of(L));
   return 0;
 }
 
 static int is_closed(lua_State *L) {
-  lua_pushboolean(L, is_over(check(L, ebb_lua_open(L))));
+  lua_pushboolean(L, is_over(check(L, ebb_lua_open(L), 1)));
   return 1;
 }
 
 /* With the last receiver, nobody can receive what is left. */
 static int collect_receiver(lua_State *L) {
   close(L);
-  end *e = check(L, ebb_lua_self(L));
+  end *e = check(L, ebb_lua_self(L), 1);
   if (e->c == NULL || e->collected) return 0;
   e->collected = true;
   if (--e->c->readers > 0) return 0;
@@ -305,7 +305,7 @@ static int collect_receiver(lua_State *L) {
 static int clone(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   ebb_lua_class class = ebb_lua_class_of(L);
-  const end *e = check(L, el);
+  const end *e = check(L, el, 1);
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, UV_CHANNEL);
   end *copy = new_end(L, el, class, 2);

@@ -155,16 +155,20 @@ static int shutdown_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int shutdown(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  (void)ebb_lua_check_collection(L, el);
+  ebb_lua_check_surplus(L, 1);
   lua_settop(L, 1);
   lua_pushinteger(L, -1);
-  return shutdown_on(L, ebb_lua_open(L));
+  return shutdown_on(L, el);
 }
 
 /* ---- aborting and detaching ---- */
 
 static int abort_all(lua_State *L) {
-  ebb_join_map_abort_all(
-      &ebb_lua_check_collection(L, ebb_lua_open(L))->engine);
+  lua_map *map = ebb_lua_check_collection(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 1);
+  ebb_join_map_abort_all(&map->engine);
   return 0;
 }
 
@@ -182,6 +186,7 @@ void ebb_lua_detach_all(lua_State *L) {
 
 static int detach_all(lua_State *L) {
   (void)ebb_lua_check_collection(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 1);
   ebb_lua_detach_all(L);
   return 0;
 }
@@ -224,18 +229,21 @@ void ebb_lua_free_maps(ebb_lua *el) {
 
 static int len(lua_State *L) {
   lua_map *map = ebb_lua_check_collection(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
   lua_pushinteger(L, (lua_Integer)ebb_join_map_len(&map->engine));
   return 1;
 }
 
 static int is_empty(lua_State *L) {
   lua_map *map = ebb_lua_check_collection(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 1);
   lua_pushboolean(L, ebb_join_map_len(&map->engine) == 0);
   return 1;
 }
 
 static int contains_task(lua_State *L) {
   lua_map *map = ebb_lua_check_collection(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
   ebb_id id = (ebb_id)luaL_checkinteger(L, 2);
   lua_pushboolean(L, ebb_join_map_contains_task(&map->engine, id));
   return 1;

@@ -83,7 +83,7 @@ ebb_lua_port *ebb_lua_check_handle(lua_State *L, ebb_lua *el, int arg) {
 /* Blocking work is asked for by a runtime; what it calls its current one is
    that, not the one which its thread has for its own use. */
 static int handle_current(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 0);
   int err = 0;
   ebb_lua_port *port = el->employer;
   if (port == NULL) port = ebb_lua_port_get(el, &err);
@@ -94,6 +94,7 @@ static int handle_current(lua_State *L) {
 
 static int handle_id(lua_State *L) {
   ebb_lua_port *port = ebb_lua_check_handle(L, ebb_lua_open(L), 1);
+  ebb_lua_check_surplus(L, 1);
   lua_pushinteger(L, (lua_Integer)ebb_handle_id(port->handle));
   return 1;
 }

@@ -70,7 +70,7 @@ static bool is_hidden(const ebb_task *t) {
 /* Pushing may run finalizers, which may free tasks: each is looked up by
    its slot, at its turn. */
 static int tasks(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 0);
   ebb_table *all = &el->rt->tasks;
   el->rt->measured = true;
   lua_newtable(L);
@@ -93,7 +93,7 @@ static void push_trace(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
 }
 
 static int traceback(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 1);
   ebb_task *t = ebb_task_find(el->rt, (ebb_id)luaL_checkinteger(L, 1));
   ebb_lua_task *lt = (ebb_lua_task *)t;
   if (t == NULL || !ebb_lua_is_task(t) || lt->el != el) {

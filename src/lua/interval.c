@@ -10,8 +10,8 @@ void ebb_lua_new_interval(lua_State *L, ebb_lua *el, int64_t period) {
   ebb_interval_init(iv, el->rt, period);
 }
 
-static ebb_interval *check_interval(lua_State *L, ebb_lua *el) {
-  return ebb_lua_check(L, el, 1, CLASS_INTERVAL);
+static ebb_interval *check_interval(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_self(L, el, CLASS_INTERVAL, most);
 }
 
 static int tick_k(lua_State *L, int status, lua_KContext ctx);
@@ -41,19 +41,19 @@ static int tick_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int interval_tick(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  check_interval(L, el);
+  check_interval(L, el, 2);
   lua_settop(L, 1);
   return tick_on(L, el);
 }
 
 static int interval_reset(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  ebb_interval_reset(check_interval(L, el), el->rt);
+  ebb_interval_reset(check_interval(L, el, 1), el->rt);
   return 0;
 }
 
 static int interval_period(lua_State *L) {
-  ebb_interval *iv = check_interval(L, ebb_lua_open(L));
+  ebb_interval *iv = check_interval(L, ebb_lua_open(L), 1);
   lua_pushnumber(L, (lua_Number)iv->period / 1e9);
   return 1;
 }
@@ -62,13 +62,13 @@ static int interval_period(lua_State *L) {
 static const char *const behaviors[] = {"burst", "delay", "skip", NULL};
 
 static int interval_set_missed(lua_State *L) {
-  ebb_interval *iv = check_interval(L, ebb_lua_open(L));
+  ebb_interval *iv = check_interval(L, ebb_lua_open(L), 2);
   iv->missed = (ebb_missed_tick)luaL_checkoption(L, 2, NULL, behaviors);
   return 0;
 }
 
 static int interval_missed(lua_State *L) {
-  ebb_interval *iv = check_interval(L, ebb_lua_open(L));
+  ebb_interval *iv = check_interval(L, ebb_lua_open(L), 1);
   lua_pushstring(L, behaviors[iv->missed]);
   return 1;
 }

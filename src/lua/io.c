@@ -157,7 +157,7 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx) {
 
 /* stack: object, events, seconds */
 static int io_wait(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 3);
   bool pollable;
   luaL_checkany(L, 1);
   lua_settop(L, 3);
@@ -177,7 +177,7 @@ static int io_wait(lua_State *L) {
 }
 
 static int io_forget(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 1);
   bool pollable;
   luaL_checkany(L, 1);
   lua_settop(L, 1);

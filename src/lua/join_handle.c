@@ -37,12 +37,14 @@ static handle *check_handle(lua_State *L, ebb_lua_class class) {
   return h;
 }
 
-static ebb_lua_task *check_either(lua_State *L) {
-  return check_handle(L, class_of(L))->lt;
+static ebb_lua_task *check_either(lua_State *L, int most) {
+  ebb_lua_task *lt = check_handle(L, class_of(L))->lt;
+  ebb_lua_check_surplus(L, most);
+  return lt;
 }
 
 static int handle_abort(lua_State *L) {
-  ebb_lua_task_abort(L, check_either(L), 2);
+  ebb_lua_task_abort(L, check_either(L, 2), 2);
   return 0;
 }
 
@@ -50,23 +52,23 @@ static int handle_abort(lua_State *L) {
    a task whose map was collected may close what has been finalized. */
 static int handle_close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  const handle *h = ebb_lua_check(L, el, 1, class_of(L));
+  const handle *h = ebb_lua_check_self(L, el, class_of(L), 2);
   if (h->lt != NULL && el->rt != NULL) ebb_task_abort(&h->lt->task);
   return 0;
 }
 
 static int handle_is_finished(lua_State *L) {
-  lua_pushboolean(L, ebb_task_is_finished(&check_either(L)->task));
+  lua_pushboolean(L, ebb_task_is_finished(&check_either(L, 1)->task));
   return 1;
 }
 
 static int handle_id(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)check_either(L)->task.id);
+  lua_pushinteger(L, (lua_Integer)check_either(L, 1)->task.id);
   return 1;
 }
 
 static int handle_tostring(lua_State *L) {
-  lua_Integer id = (lua_Integer)check_either(L)->task.id;
+  lua_Integer id = (lua_Integer)check_either(L, 1)->task.id;
   lua_pushfstring(L, "%s(%I)", ebb_lua_class_name(class_of(L)), id);
   return 1;
 }
@@ -105,6 +107,7 @@ static void check_not_self(lua_State *L, ebb_lua *el) {
   ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
   if (&lt->task == el->rt->current)
     luaL_error(L, "a task cannot join itself");
+  ebb_lua_check_surplus(L, 1);
   lua_settop(L, 1);
 }
 
@@ -147,6 +150,7 @@ static int handle_await(lua_State *L) {
 static int handle_abort_handle(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
+  ebb_lua_check_surplus(L, 1);
   ebb_lua_new_abort_handle(L, el);
   ebb_lua_fill_handle(L, -1, lt);
   return 1;
@@ -243,12 +247,12 @@ static int consume_budget(lua_State *L) {
 }
 
 static int has_budget_remaining(lua_State *L) {
-  lua_pushboolean(L, ebb_has_budget_remaining(ebb_lua_open(L)->rt));
+  lua_pushboolean(L, ebb_has_budget_remaining(ebb_lua_enter(L, 0)->rt));
   return 1;
 }
 
 static int try_id(lua_State *L) {
-  ebb_task *t = ebb_current(ebb_lua_open(L)->rt);
+  ebb_task *t = ebb_current(ebb_lua_enter(L, 0)->rt);
   if (t != NULL)
     lua_pushinteger(L, (lua_Integer)t->id);
   else

@@ -38,6 +38,7 @@ static int new_map(lua_State *L, lua_Integer capacity, int hasher, int arg) {
 
 /* stack: [options] */
 static int map_new(lua_State *L) {
+  ebb_lua_check_surplus(L, 1);
   static const char *const names[] = {"max_tasks", "capacity", "hasher", NULL};
   enum { MOST = INT_MAX };
   if (lua_isnoneornil(L, 1)) return new_map(L, 0, 0, 0);
@@ -53,12 +54,17 @@ static int map_new(lua_State *L) {
 }
 
 static int map_with_capacity(lua_State *L) {
+  ebb_lua_check_surplus(L, 1);
   return new_map(L, ebb_lua_check_count(L, 1), 0, 0);
 }
 
-static int map_with_hasher(lua_State *L) { return new_map(L, 0, 1, 1); }
+static int map_with_hasher(lua_State *L) {
+  ebb_lua_check_surplus(L, 1);
+  return new_map(L, 0, 1, 1);
+}
 
 static int map_with_capacity_and_hasher(lua_State *L) {
+  ebb_lua_check_surplus(L, 2);
   return new_map(L, ebb_lua_check_count(L, 1), 2, 2);
 }
 
@@ -151,11 +157,13 @@ int ebb_lua_map_spawn(lua_State *L) {
 
 static int map_join_next(lua_State *L) {
   ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
   return ebb_lua_join_next(L, true);
 }
 
 static int map_try_join_next(lua_State *L) {
   ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
   return ebb_lua_try_join_next(L, true);
 }
 
@@ -193,6 +201,8 @@ static int join_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int map_join(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
+  (void)ebb_lua_check_map(L, el);
+  ebb_lua_check_surplus(L, 2);
   lua_settop(L, 2);
   ebb_lua_place at = ebb_lua_map_find(L, ebb_lua_check_map(L, el), 2);
   if (at.task == NULL) {
@@ -211,6 +221,7 @@ static int map_join(lua_State *L) {
 static int map_abort(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   lua_map *map = ebb_lua_check_map(L, el);
+  ebb_lua_check_surplus(L, 3);
   ebb_lua_place at = ebb_lua_map_find(L, map, 2);
   if (at.task != NULL) ebb_lua_task_abort(L, lua_task(at.task), 3);
   lua_pushboolean(L, at.task != NULL);
@@ -222,6 +233,7 @@ static int map_abort(lua_State *L) {
 static int map_abort_matching(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   (void)ebb_lua_check_map(L, el);
+  ebb_lua_check_surplus(L, 2);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   ebb_table_cursor c = ebb_join_set_begin_walk(
       &ebb_lua_check_map(L, el)->engine.set);
@@ -242,6 +254,7 @@ static int map_abort_matching(lua_State *L) {
 
 static int map_detach(lua_State *L) {
   lua_map *map = ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
   ebb_lua_place at = ebb_lua_map_find(L, map, 2);
   if (at.task != NULL) ebb_lua_let_go(map, at.task);
   lua_pushboolean(L, at.task != NULL);

@@ -11,8 +11,7 @@ static lua_map *check_set(lua_State *L, ebb_lua *el) {
 }
 
 static int set_new(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
-  luaL_argcheck(L, lua_isnoneornil(L, 1), 1, "no options are known");
+  ebb_lua *el = ebb_lua_enter(L, 0);
   ebb_lua_new_collection(L, el, CLASS_JOIN_SET, ebb_lua_key_equal);
   return 1;
 }
@@ -40,21 +39,25 @@ int ebb_lua_set_spawn(lua_State *L) {
 
 static int set_join_next(lua_State *L) {
   check_set(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
   return ebb_lua_join_next(L, false);
 }
 
 static int set_join_next_with_id(lua_State *L) {
   check_set(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
   return ebb_lua_join_next(L, true);
 }
 
 static int set_try_join_next(lua_State *L) {
   check_set(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
   return ebb_lua_try_join_next(L, false);
 }
 
 static int set_try_join_next_with_id(lua_State *L) {
   check_set(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
   return ebb_lua_try_join_next(L, true);
 }
 
@@ -106,6 +109,7 @@ static int join_all_k(lua_State *L, int status, lua_KContext ctx) {
 static int set_join_all(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   check_set(L, el);
+  ebb_lua_check_surplus(L, 1);
   lua_settop(L, 1);
   lua_newtable(L);
   lua_pushinteger(L, 0);

@@ -40,7 +40,7 @@ ebb_local_set *ebb_lua_carried_set(lua_State *L, ebb_lua *el, int arg) {
 /* For the sets of running tasks; the collector takes a set out before its
    finalizer runs. */
 static int set_new(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 0);
   lua_local_set **object =
       ebb_lua_new_object(L, el, CLASS_LOCAL_SET, sizeof *object, 0);
   lua_local_set *s = ebb_alloc_new(&el->rt->alloc, sizeof *s);
@@ -116,6 +116,7 @@ static void stop_driving(lua_State *L, guard *g) {
 static int guard_close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
   guard *g = ebb_lua_check(L, el, 1, CLASS_LOCAL_GUARD);
+  ebb_lua_check_surplus(L, 2);
   if (el->rt == NULL) return 0;
   lua_settop(L, 1);
   stop_driving(L, g);
@@ -127,6 +128,8 @@ static int guard_close(lua_State *L) {
 
 static int set_enter(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
+  (void)check_open(L, el, 1);
+  ebb_lua_check_surplus(L, 1);
   push_new_guard(L, el, false);
   ebb_lua_guard_open(L, el, NULL);
   return 1;
@@ -167,6 +170,8 @@ static int await_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int set_await(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
+  (void)check_open(L, el, 1);
+  ebb_lua_check_surplus(L, 1);
   lua_settop(L, 1);
   push_new_guard(L, el, true);
   lua_insert(L, 1);
@@ -183,6 +188,7 @@ static int set_spawn_local(lua_State *L) {
 static int set_close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
   lua_local_set **object = ebb_lua_check(L, el, 1, CLASS_LOCAL_SET);
+  ebb_lua_check_surplus(L, 2);
   lua_local_set *s = *object;
   if (s == NULL || el->rt == NULL) return 0;
   *object = NULL;

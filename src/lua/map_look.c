@@ -5,12 +5,14 @@
 
 static int map_contains_key(lua_State *L) {
   lua_map *map = ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
   lua_pushboolean(L, ebb_lua_map_find(L, map, 2).task != NULL);
   return 1;
 }
 
 static int map_is_finished(lua_State *L) {
   lua_map *map = ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
   ebb_task *t = ebb_lua_map_find(L, map, 2).task;
   lua_pushboolean(L, t != NULL && t->state == EBB_FINISHED);
   return 1;
@@ -18,6 +20,7 @@ static int map_is_finished(lua_State *L) {
 
 static int map_id(lua_State *L) {
   lua_map *map = ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
   ebb_task *t = ebb_lua_map_find(L, map, 2).task;
   if (t != NULL)
     lua_pushinteger(L, (lua_Integer)t->id);
@@ -44,6 +47,7 @@ static int keys_next(lua_State *L) {
 
 static int map_keys(lua_State *L) {
   lua_map *map = ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 1);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, 1);
   ebb_table_cursor *c = lua_newuserdatauv(L, sizeof *c, 0);
@@ -54,12 +58,14 @@ static int map_keys(lua_State *L) {
 
 static int map_capacity(lua_State *L) {
   lua_map *map = ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 1);
   lua_pushinteger(L, (lua_Integer)ebb_join_map_capacity(&map->engine));
   return 1;
 }
 
 static int map_reserve(lua_State *L) {
   lua_map *map = ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
   int err = ebb_join_map_reserve(&map->engine, (size_t)ebb_lua_check_count(L, 2));
   if (err < 0) ebb_lua_raise(L, err);
   return 0;
@@ -67,12 +73,15 @@ static int map_reserve(lua_State *L) {
 
 static int map_shrink_to(lua_State *L) {
   lua_map *map = ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
   int err = ebb_join_map_shrink_to(&map->engine, (size_t)ebb_lua_check_count(L, 2));
   if (err < 0) ebb_lua_raise(L, err);
   return 0;
 }
 
 static int map_shrink_to_fit(lua_State *L) {
+  (void)ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 1);
   lua_settop(L, 1);
   lua_pushinteger(L, 0);
   return map_shrink_to(L);

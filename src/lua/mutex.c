@@ -2,23 +2,23 @@
    ebb.sync.Mutex (Tokio: sync::Mutex): a semaphore with one permit. */
 #include "sync.h"
 
-static ebb_semaphore *check(lua_State *L, ebb_lua *el) {
-  return ebb_lua_check(L, el, 1, CLASS_MUTEX);
+static ebb_semaphore *check(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_self(L, el, CLASS_MUTEX, most);
 }
 
 static int mutex_new(lua_State *L) {
-  ebb_lua_new_semaphore(L, ebb_lua_open(L), CLASS_MUTEX, 1);
+  ebb_lua_new_semaphore(L, ebb_lua_enter(L, 0), CLASS_MUTEX, 1);
   return 1;
 }
 
 static int lock(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  return ebb_lua_acquire(L, el, check(L, el), 1, "lock");
+  return ebb_lua_acquire(L, el, check(L, el, 1), 1, "lock");
 }
 
 static int try_lock(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  return ebb_lua_try_acquire(L, el, check(L, el), 1, "locked");
+  return ebb_lua_try_acquire(L, el, check(L, el, 1), 1, "locked");
 }
 
 void ebb_lua_define_mutex(lua_State *L, ebb_lua *el) {

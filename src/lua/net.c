@@ -128,31 +128,31 @@ int ebb_lua_net_resolve(lua_State *L, ebb_lua *el, int arg) {
 
 /* ---- what all classes have ---- */
 
-static net_socket *check_socket(lua_State *L) {
+static net_socket *check_socket(lua_State *L, int most) {
   ebb_lua_class class = (ebb_lua_class)lua_tointeger(L, lua_upvalueindex(2));
-  return ebb_lua_check(L, ebb_lua_open(L), 1, class);
+  return ebb_lua_check_self(L, ebb_lua_open(L), class, most);
 }
 
 /* -1 once it is closed, as with LuaSocket. */
 static int get_fd(lua_State *L) {
-  lua_pushinteger(L, check_socket(L)->fd);
+  lua_pushinteger(L, check_socket(L, 1)->fd);
   return 1;
 }
 
 static int local_name(lua_State *L) {
   ebb_address a;
-  int err = ebb_socket_local(check_socket(L)->fd, &a);
+  int err = ebb_socket_local(check_socket(L, 1)->fd, &a);
   return err < 0 ? ebb_lua_net_fail(L, err) : ebb_lua_net_push_address(L, &a);
 }
 
 static int set_timeout(lua_State *L) {
-  net_socket *s = check_socket(L);
+  net_socket *s = check_socket(L, 2);
   s->timeout = lua_isnoneornil(L, 2) ? EBB_NEVER : ebb_lua_check_duration(L, 2);
   return 0;
 }
 
 static int to_string(lua_State *L) {
-  net_socket *s = check_socket(L);
+  net_socket *s = check_socket(L, 1);
   const char *name = ebb_lua_class_name(ebb_lua_class_of(L));
   if (s->fd < 0)
     lua_pushfstring(L, "%s(closed)", name);
@@ -192,7 +192,7 @@ void ebb_lua_net_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
 
 /* Two connections whose other ends they are. */
 static int pair(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 0);
   net_conn *a = ebb_lua_net_new_conn(L, el), *b = ebb_lua_net_new_conn(L, el);
   int fds[2];
   int err = ebb_socket_pair(fds);

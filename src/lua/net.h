@@ -117,9 +117,10 @@ int ebb_lua_net_listen(lua_State *L);
 int ebb_lua_net_listen_unix(lua_State *L);
 int ebb_lua_net_udp(lua_State *L);
 
+/* The connection at index 1, in a method of at most so many arguments. */
 static inline net_conn *ebb_lua_net_check_conn(lua_State *L, ebb_lua *el,
-                                               int arg) {
-  return ebb_lua_check(L, el, arg, CLASS_NET_CONN);
+                                               int most) {
+  return ebb_lua_check_self(L, el, CLASS_NET_CONN, most);
 }
 
 /* The allocator of the state, for buffers. */

@@ -15,13 +15,13 @@ enum {
    is asked for a connection, so that none is lost for want of memory. */
 enum { AT_LISTENER = 1, AT_DEADLINE, AT_CONN };
 
-static net_socket *check_listener(lua_State *L, ebb_lua *el) {
-  return ebb_lua_check(L, el, 1, CLASS_NET_LISTENER);
+static net_socket *check_listener(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_self(L, el, CLASS_NET_LISTENER, most);
 }
 
 static int listener_close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  ebb_lua_net_close(L, el, check_listener(L, el), false);
+  ebb_lua_net_close(L, el, check_listener(L, el, 2), false);
   return 0;
 }
 
@@ -77,7 +77,7 @@ static int accept_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int listener_accept(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  net_socket *s = check_listener(L, el);
+  net_socket *s = check_listener(L, el, 2);
   lua_settop(L, AT_LISTENER);
   lua_pushinteger(L, ebb_lua_net_deadline(el, s));
   ebb_lua_net_new_conn(L, el);
@@ -108,7 +108,7 @@ static int check_backlog(lua_State *L, int arg) {
 }
 
 int ebb_lua_net_listen(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 3);
   int backlog = check_backlog(L, 3);
   lua_settop(L, 2);
   const ebb_resolve_query *q = ebb_lua_net_push_query(L, 1, true, false);
@@ -117,7 +117,7 @@ int ebb_lua_net_listen(lua_State *L) {
 }
 
 int ebb_lua_net_listen_unix(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 2);
   int backlog = check_backlog(L, 2);
   return listen_on(L, el, ebb_lua_net_push_path(L, 1), backlog);
 }

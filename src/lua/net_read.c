@@ -257,7 +257,7 @@ static int read_start(lua_State *L, ebb_lua *el, const net_conn *c) {
 
 int ebb_lua_net_conn_read_some(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  net_conn *c = ebb_lua_net_check_conn(L, el, 1);
+  net_conn *c = ebb_lua_net_check_conn(L, el, 2);
   lua_Integer limit = luaL_optinteger(L, 2, SOME);
   luaL_argcheck(L, limit > 0, 2, "count is not positive");
   lua_settop(L, 1);
@@ -270,6 +270,7 @@ int ebb_lua_net_conn_read_some(lua_State *L) {
 static void check_request(lua_State *L) {
   lua_Integer limit = LUA_MAXINTEGER;
   if (lua_type(L, 2) == LUA_TNUMBER) {
+    ebb_lua_check_surplus(L, 2);
     limit = ebb_lua_check_count(L, 2);
   } else {
     size_t len;
@@ -283,7 +284,7 @@ static void check_request(lua_State *L) {
 
 int ebb_lua_net_conn_read(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  net_conn *c = ebb_lua_net_check_conn(L, el, 1);
+  net_conn *c = ebb_lua_net_check_conn(L, el, 3);
   check_request(L);
   return read_start(L, el, c);
 }
@@ -297,7 +298,7 @@ static int next_line(lua_State *L) {
 }
 
 int ebb_lua_net_conn_lines(lua_State *L) {
-  ebb_lua_net_check_conn(L, ebb_lua_open(L), 1);
+  ebb_lua_net_check_conn(L, ebb_lua_open(L), 3);
   if (lua_isnoneornil(L, 2)) {
     lua_settop(L, 3);
     lua_pushliteral(L, "*l");

@@ -8,13 +8,13 @@
    the first two. The query is nil when it goes to the connected peer. */
 enum { AT_UDP = 1, AT_DEADLINE, AT_DATA, AT_QUERY };
 
-static net_socket *check_udp(lua_State *L, ebb_lua *el) {
-  return ebb_lua_check(L, el, 1, CLASS_NET_UDP);
+static net_socket *check_udp(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_self(L, el, CLASS_NET_UDP, most);
 }
 
 static int udp_close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  ebb_lua_net_close(L, el, check_udp(L, el), false);
+  ebb_lua_net_close(L, el, check_udp(L, el, 2), false);
   return 0;
 }
 
@@ -68,7 +68,7 @@ static int receive_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int udp_receive(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  net_socket *s = check_udp(L, el);
+  net_socket *s = check_udp(L, el, 2);
   lua_settop(L, AT_UDP);
   lua_pushinteger(L, ebb_lua_net_deadline(el, s));
   int status = 0;
@@ -124,7 +124,7 @@ static int send_start(lua_State *L, ebb_lua *el, const net_socket *s) {
 
 static int udp_send(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  net_socket *s = check_udp(L, el);
+  net_socket *s = check_udp(L, el, 2);
   luaL_checkstring(L, 2);
   lua_settop(L, 2);
   lua_pushnil(L);
@@ -147,7 +147,7 @@ static bool push_peer(lua_State *L, ebb_lua *el, int arg, int *results) {
 
 static int udp_send_to(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  net_socket *s = check_udp(L, el);
+  net_socket *s = check_udp(L, el, 4);
   int results;
   luaL_checkstring(L, 2);
   lua_settop(L, 4);
@@ -159,7 +159,7 @@ static int udp_send_to(lua_State *L) {
 
 static int udp_connect(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  net_socket *s = check_udp(L, el);
+  net_socket *s = check_udp(L, el, 3);
   int results;
   lua_settop(L, 3);
   if (!push_peer(L, el, 2, &results)) return results;
@@ -173,7 +173,7 @@ static int udp_connect(lua_State *L) {
 /* ---- making one ---- */
 
 int ebb_lua_net_udp(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 2);
   lua_settop(L, 2);
   if (lua_isnil(L, 2)) {
     lua_pushinteger(L, 0);

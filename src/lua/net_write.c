@@ -163,7 +163,7 @@ static int write_slowly(lua_State *L, ebb_lua *el, net_conn *c, size_t sent,
 
 int ebb_lua_net_conn_write(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  net_conn *c = ebb_lua_net_check_conn(L, el, 1);
+  net_conn *c = ebb_lua_check(L, el, 1, CLASS_NET_CONN);
   int top = lua_gettop(L);
   size_t sent = 0;
   for (int i = 2; i <= top; i++) (void)luaL_checkstring(L, i);

@@ -4,12 +4,12 @@
 
 #include "sync.h"
 
-static ebb_notify *check(lua_State *L, ebb_lua *el) {
-  return ebb_lua_check(L, el, 1, CLASS_NOTIFY);
+static ebb_notify *check(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_self(L, el, CLASS_NOTIFY, most);
 }
 
 static int notify_new(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 0);
   ebb_notify *n = ebb_lua_new_object(L, el, CLASS_NOTIFY, sizeof *n, 0);
   ebb_notify_init(n, el->rt);
   return 1;
@@ -41,17 +41,17 @@ static int notified_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int notified(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  check(L, el);
+  check(L, el, 2);
   return notified_on(L, el);
 }
 
 static int notify_one(lua_State *L) {
-  ebb_notify_one(check(L, ebb_lua_open(L)));
+  ebb_notify_one(check(L, ebb_lua_open(L), 1));
   return 0;
 }
 
 static int notify_waiters(lua_State *L) {
-  ebb_notify_waiters(check(L, ebb_lua_open(L)));
+  ebb_notify_waiters(check(L, ebb_lua_open(L), 1));
   return 0;
 }
 

@@ -95,7 +95,7 @@ ebb_semaphore *ebb_lua_new_semaphore(lua_State *L, ebb_lua *el,
    state is closed. */
 static int release(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  permit *p = ebb_lua_check(L, el, 1, CLASS_PERMIT);
+  permit *p = ebb_lua_check_self(L, el, CLASS_PERMIT, 2);
   if (!p->held || el->rt == NULL) return 0;
   p->held = false;
   if (ebb_semaphore_add_permits(p->s, p->count) < 0)

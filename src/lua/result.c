@@ -95,7 +95,7 @@ int ebb_lua_unwrap_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt,
 /* ---- the class ---- */
 
 static join_error *check_error(lua_State *L) {
-  return ebb_lua_check(L, ebb_lua_self(L), 1, CLASS_JOIN_ERROR);
+  return ebb_lua_check_self(L, ebb_lua_self(L), CLASS_JOIN_ERROR, 1);
 }
 
 static int is_cancelled(lua_State *L) {
@@ -280,7 +280,7 @@ void ebb_lua_check_unhandled(ebb_lua_task *lt) {
 }
 
 int ebb_lua_set_unhandled(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 1);
   if (!lua_isnoneornil(L, 1)) luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
   ebb_lua_stored(L, el, STORE_UNHANDLED);

@@ -162,7 +162,7 @@ static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
 /* stack: [options] -> Runtime */
 static int runtime_new(lua_State *L) {
   static const char *const names[] = {"name", "max_blocking_threads", NULL};
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 1);
   if (lua_isnoneornil(L, 1)) {
     lua_settop(L, 0);
     lua_newtable(L);
@@ -186,7 +186,9 @@ static runtime *check_runtime(lua_State *L, ebb_lua *el) {
 }
 
 static int runtime_handle(lua_State *L) {
-  ebb_lua_push_handle(L, check_runtime(L, ebb_lua_open(L))->port);
+  runtime *r = check_runtime(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 1);
+  ebb_lua_push_handle(L, r->port);
   return 1;
 }
 
@@ -245,6 +247,7 @@ static int runtime_shutdown(lua_State *L) {
   enum { GRACE = 1000000000 };
   ebb_lua *el = ebb_lua_open(L);
   runtime *r = check_runtime(L, el);
+  ebb_lua_check_surplus(L, 2);
   int64_t timeout = el->shutdown_timeout;
   if (!lua_isnoneornil(L, 2)) timeout = ebb_lua_check_duration(L, 2);
   int64_t until = ebb_time_add(ebb_now(el->rt), ebb_time_add(timeout, GRACE));
@@ -280,7 +283,7 @@ static int runtime_gc(lua_State *L) {
 /* ---- the module's functions about the state's own runtime ---- */
 
 static int set_max_blocking_threads(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 1);
   lua_Integer n = luaL_checkinteger(L, 1);
   luaL_argcheck(L, n >= 1 && n <= INT_MAX, 1,
                 "number of threads must be positive");
@@ -291,7 +294,7 @@ static int set_max_blocking_threads(lua_State *L) {
 }
 
 static int set_shutdown_timeout(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 1);
   el->shutdown_timeout = ebb_lua_check_duration(L, 1);
   return 0;
 }

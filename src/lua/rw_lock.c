@@ -6,33 +6,33 @@
 
 #define ALL EBB_PERMITS_MAX
 
-static ebb_semaphore *check(lua_State *L, ebb_lua *el) {
-  return ebb_lua_check(L, el, 1, CLASS_RW_LOCK);
+static ebb_semaphore *check(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_self(L, el, CLASS_RW_LOCK, most);
 }
 
 static int rw_lock_new(lua_State *L) {
-  ebb_lua_new_semaphore(L, ebb_lua_open(L), CLASS_RW_LOCK, ALL);
+  ebb_lua_new_semaphore(L, ebb_lua_enter(L, 0), CLASS_RW_LOCK, ALL);
   return 1;
 }
 
 static int read(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  return ebb_lua_acquire(L, el, check(L, el), 1, "read");
+  return ebb_lua_acquire(L, el, check(L, el, 1), 1, "read");
 }
 
 static int write(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  return ebb_lua_acquire(L, el, check(L, el), ALL, "write");
+  return ebb_lua_acquire(L, el, check(L, el, 1), ALL, "write");
 }
 
 static int try_read(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  return ebb_lua_try_acquire(L, el, check(L, el), 1, "locked");
+  return ebb_lua_try_acquire(L, el, check(L, el, 1), 1, "locked");
 }
 
 static int try_write(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  return ebb_lua_try_acquire(L, el, check(L, el), ALL, "locked");
+  return ebb_lua_try_acquire(L, el, check(L, el, 1), ALL, "locked");
 }
 
 void ebb_lua_define_rw_lock(lua_State *L, ebb_lua *el) {

@@ -92,7 +92,7 @@ static int select_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int ebb_select(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 1);
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   uint32_t n = push_branches(L);

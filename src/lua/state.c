@@ -20,6 +20,16 @@ ebb_lua *ebb_lua_open(lua_State *L) {
   return el;
 }
 
+void ebb_lua_check_surplus(lua_State *L, int most) {
+  for (int i = most + 1, top = lua_gettop(L); i <= top; i++)
+    if (!lua_isnil(L, i)) luaL_typeerror(L, i, "no value");
+}
+
+ebb_lua *ebb_lua_enter(lua_State *L, int most) {
+  ebb_lua_check_surplus(L, most);
+  return ebb_lua_open(L);
+}
+
 void ebb_lua_stored(lua_State *L, ebb_lua *el, int place) {
   lua_pushvalue(el->store, place);
   lua_xmove(el->store, L, 1);
@@ -95,6 +105,13 @@ void *ebb_lua_check(lua_State *L, ebb_lua *el, int arg,
                     ebb_lua_class class) {
   void *object = ebb_lua_is(L, el, arg, class);
   if (object == NULL) luaL_typeerror(L, arg, class_names[class]);
+  return object;
+}
+
+void *ebb_lua_check_self(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                         int most) {
+  void *object = ebb_lua_check(L, el, 1, class);
+  ebb_lua_check_surplus(L, most);
   return object;
 }
 

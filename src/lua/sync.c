@@ -16,8 +16,8 @@ void ebb_lua_add_class(lua_State *L, ebb_lua *el, const char *name,
   lua_setfield(L, -2, name);
 }
 
-void *ebb_lua_check_kin(lua_State *L, ebb_lua *el) {
-  return ebb_lua_check(L, el, 1, ebb_lua_class_of(L));
+void *ebb_lua_check_kin(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_self(L, el, ebb_lua_class_of(L), most);
 }
 
 int ebb_lua_push_fail(lua_State *L, const char *message) {

@@ -35,9 +35,8 @@ void ebb_lua_add_class(lua_State *L, ebb_lua *el, const char *name,
 void ebb_lua_add_function(lua_State *L, ebb_lua *el, const char *name,
                           lua_CFunction f);
 
-/* The userdata at index 1, for functions that have their class as second
-   upvalue. */
-void *ebb_lua_check_kin(lua_State *L, ebb_lua *el);
+/* ebb_lua_check_self, for functions that have their class as second upvalue. */
+void *ebb_lua_check_kin(lua_State *L, ebb_lua *el, int most);
 
 /* Pushes nil and a message. */
 int ebb_lua_push_fail(lua_State *L, const char *message);

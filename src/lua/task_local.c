@@ -7,7 +7,7 @@
 enum { UV_NAME = 1 };
 
 static int new_key(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 1);
   luaL_checktype(L, 1, LUA_TSTRING);
   ebb_lua_new_object(L, el, CLASS_LOCAL_KEY, 0, 1);
   lua_pushvalue(L, 1);
@@ -79,19 +79,19 @@ static void check_value(lua_State *L, ebb_lua *el) {
                name_of(L));
 }
 
-static ebb_lua *check_key(lua_State *L) {
+static ebb_lua *check_key(lua_State *L, int most) {
   ebb_lua *el = ebb_lua_open(L);
-  ebb_lua_check(L, el, 1, CLASS_LOCAL_KEY);
+  ebb_lua_check_self(L, el, CLASS_LOCAL_KEY, most);
   return el;
 }
 
 static int key_get(lua_State *L) {
-  check_value(L, check_key(L));
+  check_value(L, check_key(L, 1));
   return 1;
 }
 
 static int key_try_get(lua_State *L) {
-  ebb_lua *el = check_key(L);
+  ebb_lua *el = check_key(L, 1);
   return push_value(L, el) ? 1 : fail(L, el);
 }
 
@@ -109,7 +109,7 @@ static int call_with(lua_State *L) {
 }
 
 static int key_with(lua_State *L) {
-  ebb_lua *el = check_key(L);
+  ebb_lua *el = check_key(L, 2);
   ebb_lua_check_callable(L, 2);
   lua_settop(L, 3);
   check_value(L, el);
@@ -117,14 +117,14 @@ static int key_with(lua_State *L) {
 }
 
 static int key_try_with(lua_State *L) {
-  ebb_lua *el = check_key(L);
+  ebb_lua *el = check_key(L, 2);
   ebb_lua_check_callable(L, 2);
   lua_settop(L, 3);
   return push_value(L, el) ? call_with(L) : fail(L, el);
 }
 
 static int key_tostring(lua_State *L) {
-  check_key(L);
+  check_key(L, 1);
   lua_pushfstring(L, "LocalKey(%s)", name_of(L));
   return 1;
 }

@@ -20,8 +20,8 @@ typedef struct end {
   bool closed;
 } end;
 
-static end *check(lua_State *L, ebb_lua *el) {
-  return ebb_lua_check_kin(L, el);
+static end *check(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_kin(L, el, most);
 }
 
 static lua_Integer *ends_of(watch *w, ebb_lua_class class) {
@@ -40,7 +40,7 @@ static end *new_end(lua_State *L, ebb_lua *el, ebb_lua_class class, int arg) {
 }
 
 static int new_watch(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_enter(L, 1);
   luaL_checkany(L, 1);
   lua_settop(L, 1);
   watch *w = lua_newuserdatauv(L, sizeof *w, UV_VALUE);
@@ -56,7 +56,7 @@ static int new_watch(lua_State *L) {
 /* ---- both ends ---- */
 
 static int borrow(lua_State *L) {
-  check(L, ebb_lua_open(L));
+  check(L, ebb_lua_open(L), 1);
   lua_getiuservalue(L, 1, UV_WATCH);
   lua_getiuservalue(L, -1, UV_VALUE);
   return 1;
@@ -72,7 +72,7 @@ static void close_end(end *e, ebb_lua_class class) {
    state is closed. */
 static int close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  end *e = check(L, el);
+  end *e = check(L, el, 2);
   if (e->w == NULL || e->closed || el->rt == NULL) return 0;
   close_end(e, ebb_lua_class_of(L));
   return 0;
@@ -82,7 +82,7 @@ static int close(lua_State *L) {
 static int clone(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   ebb_lua_class class = ebb_lua_class_of(L);
-  const end *e = check(L, el);
+  const end *e = check(L, el, 1);
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, UV_WATCH);
   end *copy = new_end(L, el, class, 2);
@@ -104,7 +104,7 @@ static void replace(lua_State *L, watch *w) {
 }
 
 static int send(lua_State *L) {
-  end *e = check(L, ebb_lua_open(L));
+  end *e = check(L, ebb_lua_open(L), 2);
   luaL_checkany(L, 2);
   if (e->closed || e->w->receivers == 0)
     return ebb_lua_push_fail(L, "closed");
@@ -114,7 +114,7 @@ static int send(lua_State *L) {
 }
 
 static int send_replace(lua_State *L) {
-  end *e = check(L, ebb_lua_open(L));
+  end *e = check(L, ebb_lua_open(L), 2);
   luaL_checkany(L, 2);
   if (e->closed) return luaL_error(L, "the sender is closed");
   replace(L, e->w);
@@ -123,7 +123,7 @@ static int send_replace(lua_State *L) {
 
 static int subscribe(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  check(L, el);
+  check(L, el, 1);
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, UV_WATCH);
   new_end(L, el, CLASS_WATCH_RECEIVER, 2);
@@ -131,12 +131,12 @@ static int subscribe(lua_State *L) {
 }
 
 static int receiver_count(lua_State *L) {
-  lua_pushinteger(L, check(L, ebb_lua_open(L))->w->receivers);
+  lua_pushinteger(L, check(L, ebb_lua_open(L), 1)->w->receivers);
   return 1;
 }
 
 static int is_closed(lua_State *L) {
-  end *e = check(L, ebb_lua_open(L));
+  end *e = check(L, ebb_lua_open(L), 1);
   lua_pushboolean(L, e->closed || e->w->receivers == 0);
   return 1;
 }
@@ -174,19 +174,19 @@ static int changed_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int changed(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
-  check(L, el);
+  check(L, el, 2);
   return changed_on(L, el);
 }
 
 static int has_changed(lua_State *L) {
-  end *e = check(L, ebb_lua_open(L));
+  end *e = check(L, ebb_lua_open(L), 1);
   if (e->closed || e->w->senders == 0) return ebb_lua_push_fail(L, "closed");
   lua_pushboolean(L, e->seen != e->w->version);
   return 1;
 }
 
 static int borrow_and_update(lua_State *L) {
-  end *e = check(L, ebb_lua_open(L));
+  end *e = check(L, ebb_lua_open(L), 1);
   e->seen = e->w->version;
   return borrow(L);
 }
