@@ -69,26 +69,41 @@ describe("with the debug library", function()
     ]])
   end)
 
-  -- Makes each object twenty times, and has them collected. A class that has
-  -- tasks is another affair.
+  -- Makes each object twenty times, and has them collected while tasks of
+  -- theirs, if they have any, are under way.
   local USE <const> = [[
     package.path = "./spec/support/?.lua;" .. package.path
     local ebb, samples = require "ebb", require "classes".samples
-    for class in pairs(samples) do
-      if class:find "^Join[MS]" or class:find "^Local" then
-        samples[class] = nil
+    ebb.time.pause()
+    local metatables = {}
+    for class, make in pairs(samples) do
+      metatables[class] = debug.getmetatable(make())
+    end
+    local function use(object, class)
+      if class == "LocalSet" then
+        object:spawn_local(ebb.sleep, 1)
+        ebb.spawn(function() object:run_until(ebb.sleep, .5) end)
+        ebb.yield_now()
+      elseif class == "JoinMap" then
+        object:spawn(1, ebb.sleep, 1)
+      elseif class == "JoinSet" then
+        object:spawn(ebb.sleep, 1)
       end
     end
     local function spoil_all(spoil)
       for class, make in pairs(samples) do
-        local meta = debug.getmetatable(make())
-        for _ = 1, 20 do spoil(make(), meta) end
+        for _ = 1, 20 do
+          local object = make()
+          use(object, class)
+          spoil(object, metatables[class])
+        end
         ebb.yield_now()
       end
       for _ = 1, 3 do
         collectgarbage()
         ebb.yield_now()
       end
+      ebb.sleep(2)
       print "alive"
     end
   ]]
