@@ -72,7 +72,7 @@ static int barrier_wait(lua_State *L) {
 void ebb_lua_define_barrier(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"wait", barrier_wait}, {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_BARRIER, "Barrier", methods, none);
+  ebb_lua_define_class(L, el, CLASS_BARRIER, methods, none);
 }
 
 void ebb_lua_open_barrier(lua_State *L, ebb_lua *el) {

@@ -15,6 +15,7 @@
 #include "../core/join_map.h"
 #include "../core/line.h"
 #include "../core/scheduler.h"
+#include "class.h"
 #include "compat.h"
 
 /* Places on the stack of `store`. */
@@ -36,51 +37,9 @@ enum {
   STORE_RAISED,     /* weak: task id -> what its body raised */
   STORE_HANDED,     /* weak: task id -> see panic.c */
   STORE_LINKS,      /* task id -> see panic.c */
-  STORE_META_FIRST, /* metatables, in the order of ebb_lua_class */
+  STORE_META_FIRST, /* metatables, in the order of class.h */
 };
 
-typedef enum ebb_lua_class {
-  CLASS_STATE,
-  CLASS_SENTINEL,
-  CLASS_JOIN_HANDLE,
-  CLASS_ABORT_HANDLE,
-  CLASS_JOIN_ERROR,
-  CLASS_JOIN_MAP,
-  CLASS_JOIN_SET,
-  CLASS_BUILDER,
-  CLASS_HANDLE,
-  CLASS_CARRIER,
-  CLASS_RUNTIME,
-  CLASS_LOCAL_SET,
-  CLASS_LOCAL_GUARD,
-  CLASS_LOCAL_KEY,
-  CLASS_LOCAL_SCOPE,
-  CLASS_ACCESS_ERROR,
-  CLASS_UNCONSTRAINED,
-  CLASS_SEMAPHORE,
-  CLASS_MUTEX,
-  CLASS_RW_LOCK,
-  CLASS_PERMIT,
-  CLASS_NOTIFY,
-  CLASS_BARRIER,
-  CLASS_SENDER,
-  CLASS_RECEIVER,
-  CLASS_ONESHOT_SENDER,
-  CLASS_ONESHOT_RECEIVER,
-  CLASS_WATCH_SENDER,
-  CLASS_WATCH_RECEIVER,
-  CLASS_BROADCAST_SENDER,
-  CLASS_BROADCAST_RECEIVER,
-  CLASS_SCOPE,
-  CLASS_INTERVAL,
-  CLASS_NET_CONN,
-  CLASS_NET_GUARD,
-  CLASS_NET_LISTENER,
-  CLASS_NET_UDP,
-  CLASS_COUNT
-} ebb_lua_class;
-
-typedef struct ebb_lua ebb_lua;
 typedef void ebb_stuck_fn(void *ctx, struct ebb_work *w);
 
 /* A finished thread to use again, and its place among the anchors. */
@@ -164,12 +123,13 @@ static inline ebb_lua *ebb_lua_self(lua_State *L) {
    is gone. */
 ebb_lua *ebb_lua_open(lua_State *L);
 
-/* As ebb_lua_open, in a function that is no method, of at most so many arguments: a value beyond
-   them is an argument error. nil is none, since a caller may hand on what it
-   was not given. What a generic `for` may call allows for the control variable,
-   and what may be a __close for the error. Not for what takes the arguments of
-   another function, nor for yield_now and consume_budget, which Lua may call
-   with its own, as hooks and metamethods. */
+/* As ebb_lua_open, in a function that is no method, of at most so many
+   arguments: a value beyond them is an argument error. nil is none, since a
+   caller may hand on what it was not given. What a generic `for` may call
+   allows for the control variable, and what may be a __close for the error.
+   Not for what takes the arguments of another function, nor for yield_now and
+   consume_budget, which Lua may call with its own, as hooks and
+   metamethods. */
 ebb_lua *ebb_lua_enter(lua_State *L, int most);
 
 /* That check alone. */
@@ -215,8 +175,7 @@ int64_t ebb_lua_check_duration(lua_State *L, int arg);
    nothing is called that was looked up there, and an object whose finalizer
    never comes leaks, but nothing points into it. */
 void ebb_lua_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                          const char *name, const luaL_Reg *methods,
-                          const luaL_Reg *metamethods);
+                          const luaL_Reg *methods, const luaL_Reg *metamethods);
 
 /* The running task, if it is a Lua task of any state and runs here; else
    NULL. */
@@ -228,8 +187,7 @@ static inline ebb_lua_task *ebb_lua_current(const ebb_lua *el) {
 /* The same for a class that shares functions with others: they get the class
    as their second upvalue. */
 void ebb_lua_define_kin(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                        const char *name, const luaL_Reg *methods,
-                        const luaL_Reg *metamethods);
+                        const luaL_Reg *methods, const luaL_Reg *metamethods);
 
 /* The class that the running function of those is of. */
 static inline ebb_lua_class ebb_lua_class_of(lua_State *L) {
@@ -582,20 +540,6 @@ void ebb_lua_new_interval(lua_State *L, ebb_lua *el, int64_t period);
 void ebb_lua_free_maps(ebb_lua *el);
 
 /* ---- the classes ---- */
-
-/* Each pushes nothing, and fills its metatable. */
-void ebb_lua_define_state(lua_State *L, ebb_lua *el);
-void ebb_lua_define_join_handle(lua_State *L, ebb_lua *el);
-void ebb_lua_define_join_error(lua_State *L, ebb_lua *el);
-void ebb_lua_define_join_map(lua_State *L, ebb_lua *el);
-void ebb_lua_define_join_set(lua_State *L, ebb_lua *el);
-void ebb_lua_define_builder(lua_State *L, ebb_lua *el);
-void ebb_lua_define_handle(lua_State *L, ebb_lua *el);
-void ebb_lua_define_carrier(lua_State *L, ebb_lua *el);
-void ebb_lua_define_sync(lua_State *L, ebb_lua *el);
-void ebb_lua_define_scope(lua_State *L, ebb_lua *el);
-void ebb_lua_define_interval(lua_State *L, ebb_lua *el);
-void ebb_lua_define_net(lua_State *L, ebb_lua *el);
 
 /* Each fills the table at the top of the stack with functions. */
 void ebb_lua_open_task(lua_State *L, ebb_lua *el);

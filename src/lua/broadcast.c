@@ -178,24 +178,26 @@ static int try_recv(lua_State *L) {
   return push_news(L, check(L, ebb_lua_open(L), 2), "empty");
 }
 
-void ebb_lua_define_broadcast(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg sender[] = {{"clone", clone},
-                                    {"close", close},
-                                    {"receiver_count", receiver_count},
-                                    {"send", send},
-                                    {"subscribe", subscribe},
-                                    {NULL, NULL}};
-  static const luaL_Reg receiver[] = {{"close", close},
-                                      {"recv", recv},
-                                      {"resubscribe", subscribe},
-                                      {"try_recv", try_recv},
-                                      {NULL, NULL}};
-  static const luaL_Reg meta[] = {
-      {"__close", close}, {"__gc", close}, {NULL, NULL}};
-  ebb_lua_define_kin(L, el, CLASS_BROADCAST_SENDER, "BroadcastSender",
-                     sender, meta);
-  ebb_lua_define_kin(L, el, CLASS_BROADCAST_RECEIVER, "BroadcastReceiver",
-                     receiver, meta);
+static const luaL_Reg meta[] = {
+    {"__close", close}, {"__gc", close}, {NULL, NULL}};
+
+void ebb_lua_define_broadcast_sender(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"clone", clone},
+                                     {"close", close},
+                                     {"receiver_count", receiver_count},
+                                     {"send", send},
+                                     {"subscribe", subscribe},
+                                     {NULL, NULL}};
+  ebb_lua_define_kin(L, el, CLASS_BROADCAST_SENDER, methods, meta);
+}
+
+void ebb_lua_define_broadcast_receiver(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"close", close},
+                                     {"recv", recv},
+                                     {"resubscribe", subscribe},
+                                     {"try_recv", try_recv},
+                                     {NULL, NULL}};
+  ebb_lua_define_kin(L, el, CLASS_BROADCAST_RECEIVER, methods, meta);
 }
 
 void ebb_lua_open_broadcast(lua_State *L, ebb_lua *el) {

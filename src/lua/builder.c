@@ -113,7 +113,7 @@ void ebb_lua_define_builder(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"name", builder_name},
                                      {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_BUILDER, "Builder", methods, none);
+  ebb_lua_define_class(L, el, CLASS_BUILDER, methods, none);
   ebb_lua_stored(L, el, STORE_META_FIRST + CLASS_BUILDER);
   lua_getfield(L, -1, "__index");
   ebb_lua_set_spawns(L, el, builder_spawn);

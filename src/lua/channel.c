@@ -313,37 +313,39 @@ static int clone(lua_State *L) {
   return 1;
 }
 
-void ebb_lua_define_channel(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg sender[] = {{"clone", clone},
-                                    {"close", close},
-                                    {"is_closed", is_closed},
-                                    {"send", send},
-                                    {"try_send", try_send},
-                                    {NULL, NULL}};
-  static const luaL_Reg once_sender[] = {{"close", close},
-                                         {"is_closed", is_closed},
-                                         {"send", try_send},
-                                         {NULL, NULL}};
-  static const luaL_Reg receiver[] = {{"clone", clone},
-                                      {"close", close},
-                                      {"recv", recv},
-                                      {"try_recv", try_recv},
-                                      {NULL, NULL}};
-  static const luaL_Reg once_receiver[] = {{"close", close},
-                                           {"recv", recv},
-                                           {"try_recv", try_recv},
-                                           {NULL, NULL}};
-  static const luaL_Reg sender_meta[] = {
-      {"__close", close}, {"__gc", close}, {NULL, NULL}};
-  static const luaL_Reg receiver_meta[] = {
-      {"__close", close}, {"__gc", collect_receiver}, {NULL, NULL}};
-  ebb_lua_define_kin(L, el, CLASS_SENDER, "Sender", sender, sender_meta);
-  ebb_lua_define_kin(L, el, CLASS_RECEIVER, "Receiver", receiver,
-                     receiver_meta);
-  ebb_lua_define_kin(L, el, CLASS_ONESHOT_SENDER, "OneshotSender",
-                     once_sender, sender_meta);
-  ebb_lua_define_kin(L, el, CLASS_ONESHOT_RECEIVER, "OneshotReceiver",
-                     once_receiver, receiver_meta);
+static const luaL_Reg sender_meta[] = {
+    {"__close", close}, {"__gc", close}, {NULL, NULL}};
+static const luaL_Reg receiver_meta[] = {
+    {"__close", close}, {"__gc", collect_receiver}, {NULL, NULL}};
+
+void ebb_lua_define_sender(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"clone", clone},         {"close", close},
+                                     {"is_closed", is_closed}, {"send", send},
+                                     {"try_send", try_send},   {NULL, NULL}};
+  ebb_lua_define_kin(L, el, CLASS_SENDER, methods, sender_meta);
+}
+
+void ebb_lua_define_receiver(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"clone", clone},
+                                     {"close", close},
+                                     {"recv", recv},
+                                     {"try_recv", try_recv},
+                                     {NULL, NULL}};
+  ebb_lua_define_kin(L, el, CLASS_RECEIVER, methods, receiver_meta);
+}
+
+void ebb_lua_define_oneshot_sender(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"close", close},
+                                     {"is_closed", is_closed},
+                                     {"send", try_send},
+                                     {NULL, NULL}};
+  ebb_lua_define_kin(L, el, CLASS_ONESHOT_SENDER, methods, sender_meta);
+}
+
+void ebb_lua_define_oneshot_receiver(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {
+      {"close", close}, {"recv", recv}, {"try_recv", try_recv}, {NULL, NULL}};
+  ebb_lua_define_kin(L, el, CLASS_ONESHOT_RECEIVER, methods, receiver_meta);
 }
 
 void ebb_lua_open_channel(lua_State *L, ebb_lua *el) {

@@ -233,11 +233,14 @@ void ebb_lua_replace_exit(lua_State *L, ebb_lua *el) {
 
 void ebb_lua_define_state(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
-  static const luaL_Reg state[] = {{"__gc", state_gc}, {NULL, NULL}};
-  static const luaL_Reg sentinel[] = {{"__gc", sentinel_gc}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_STATE, "ebb.state", none, state);
-  ebb_lua_define_class(L, el, CLASS_SENTINEL, "ebb.sentinel", none,
-                       sentinel);
+  static const luaL_Reg meta[] = {{"__gc", state_gc}, {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_STATE, none, meta);
+}
+
+void ebb_lua_define_sentinel(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__gc", sentinel_gc}, {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_SENTINEL, none, meta);
   ebb_lua_stored(L, el, STORE_STATE);
   lua_pushcclosure(L, renew_sentinel, 1);
   lua_setfield(L, LUA_REGISTRYINDEX, "ebb.renew_sentinel");

@@ -249,8 +249,7 @@ static int contains_task(lua_State *L) {
   return 1;
 }
 
-void ebb_lua_define_collection(lua_State *L, ebb_lua *el,
-                               ebb_lua_class class, const char *name,
+void ebb_lua_define_collection(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                const luaL_Reg *methods) {
   static const luaL_Reg shared[] = {{"abort_all", abort_all},
                                     {"build_task", ebb_lua_build_task},
@@ -264,7 +263,7 @@ void ebb_lua_define_collection(lua_State *L, ebb_lua *el,
                                   {"__gc", collect},
                                   {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, class, name, methods, none);
+  ebb_lua_define_class(L, el, class, methods, none);
   ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
   ebb_lua_stored(L, el, STORE_STATE);
   lua_pushinteger(L, class);

@@ -144,7 +144,7 @@ void ebb_lua_define_handle(lua_State *L, ebb_lua *el) {
                                   {"__gc", handle_gc},
                                   {"__tostring", handle_tostring},
                                   {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_HANDLE, "Handle", methods, meta);
+  ebb_lua_define_class(L, el, CLASS_HANDLE, methods, meta);
 }
 
 void ebb_lua_open_handle(lua_State *L, ebb_lua *el) {

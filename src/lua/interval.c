@@ -82,5 +82,5 @@ void ebb_lua_define_interval(lua_State *L, ebb_lua *el) {
       {"tick", interval_tick},
       {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_INTERVAL, "Interval", methods, none);
+  ebb_lua_define_class(L, el, CLASS_INTERVAL, methods, none);
 }

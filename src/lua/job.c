@@ -79,7 +79,7 @@ static int carrier_gc(lua_State *L) {
 void ebb_lua_define_carrier(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", carrier_gc}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_CARRIER, "ebb.carrier", none, meta);
+  ebb_lua_define_class(L, el, CLASS_CARRIER, none, meta);
 }
 
 lua_job *ebb_lua_carried_job(lua_State *L, ebb_lua *el, int arg) {

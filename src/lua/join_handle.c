@@ -27,10 +27,6 @@ void ebb_lua_new_join_handle(lua_State *L, ebb_lua *el) {
 
 /* ---- methods of both ---- */
 
-static ebb_lua_class class_of(lua_State *L) {
-  return (ebb_lua_class)lua_tointeger(L, lua_upvalueindex(2));
-}
-
 static handle *check_handle(lua_State *L, ebb_lua_class class) {
   handle *h = ebb_lua_check(L, ebb_lua_open(L), 1, class);
   if (h->lt == NULL) luaL_error(L, "the handle has been finalized");
@@ -38,7 +34,7 @@ static handle *check_handle(lua_State *L, ebb_lua_class class) {
 }
 
 static ebb_lua_task *check_either(lua_State *L, int most) {
-  ebb_lua_task *lt = check_handle(L, class_of(L))->lt;
+  ebb_lua_task *lt = check_handle(L, ebb_lua_class_of(L))->lt;
   ebb_lua_check_surplus(L, most);
   return lt;
 }
@@ -52,7 +48,7 @@ static int handle_abort(lua_State *L) {
    a task whose map was collected may close what has been finalized. */
 static int handle_close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  const handle *h = ebb_lua_check_self(L, el, class_of(L), 2);
+  const handle *h = ebb_lua_check_self(L, el, ebb_lua_class_of(L), 2);
   if (h->lt != NULL && el->rt != NULL) ebb_task_abort(&h->lt->task);
   return 0;
 }
@@ -69,17 +65,17 @@ static int handle_id(lua_State *L) {
 
 static int handle_tostring(lua_State *L) {
   lua_Integer id = (lua_Integer)check_either(L, 1)->task.id;
-  lua_pushfstring(L, "%s(%I)", ebb_lua_class_name(class_of(L)), id);
+  lua_pushfstring(L, "%s(%I)", ebb_lua_class_name(ebb_lua_class_of(L)), id);
   return 1;
 }
 
 static int handle_gc(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
-  handle *h = ebb_lua_check(L, el, 1, class_of(L));
+  handle *h = ebb_lua_check(L, el, 1, ebb_lua_class_of(L));
   ebb_lua_task *lt = h->lt;
   if (lt == NULL || el->rt == NULL) return 0;
   h->lt = NULL;
-  if (class_of(L) == CLASS_JOIN_HANDLE) {
+  if (ebb_lua_class_of(L) == CLASS_JOIN_HANDLE) {
     lt->handles--;
     ebb_lua_check_unhandled(lt);
   }
@@ -157,7 +153,7 @@ static int handle_abort_handle(lua_State *L) {
 }
 
 static void define_handle(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                          const char *name, const luaL_Reg *methods) {
+                          const luaL_Reg *methods) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg both[] = {{"abort", handle_abort},
                                   {"id", handle_id},
@@ -167,7 +163,7 @@ static void define_handle(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                   {"__gc", handle_gc},
                                   {"__tostring", handle_tostring},
                                   {NULL, NULL}};
-  ebb_lua_define_class(L, el, class, name, methods, none);
+  ebb_lua_define_class(L, el, class, methods, none);
   ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
   ebb_lua_stored(L, el, STORE_STATE);
   lua_pushinteger(L, class);
@@ -180,13 +176,16 @@ static void define_handle(lua_State *L, ebb_lua *el, ebb_lua_class class,
 }
 
 void ebb_lua_define_join_handle(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg methods[] = {{"abort_handle", handle_abort_handle},
                                      {"await", handle_await},
                                      {"join", handle_join},
                                      {NULL, NULL}};
-  define_handle(L, el, CLASS_JOIN_HANDLE, "JoinHandle", methods);
-  define_handle(L, el, CLASS_ABORT_HANDLE, "AbortHandle", none);
+  define_handle(L, el, CLASS_JOIN_HANDLE, methods);
+}
+
+void ebb_lua_define_abort_handle(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  define_handle(L, el, CLASS_ABORT_HANDLE, none);
 }
 
 /* ---- functions of the module ---- */

@@ -270,7 +270,7 @@ void ebb_lua_define_join_map(lua_State *L, ebb_lua *el) {
       {"join_next", map_join_next},
       {"try_join_next", map_try_join_next},
       {NULL, NULL}};
-  ebb_lua_define_collection(L, el, CLASS_JOIN_MAP, "JoinMap", methods);
+  ebb_lua_define_collection(L, el, CLASS_JOIN_MAP, methods);
   ebb_lua_define_map_looks(L, el);
   ebb_lua_stored(L, el, STORE_META_FIRST + CLASS_JOIN_MAP);
   lua_getfield(L, -1, "__index");

@@ -68,8 +68,7 @@ int ebb_lua_join_next(lua_State *L, bool with_key);
 int ebb_lua_try_join_next(lua_State *L, bool with_key);
 
 /* Defines the class: `methods`, and those that both have. */
-void ebb_lua_define_collection(lua_State *L, ebb_lua *el,
-                               ebb_lua_class class, const char *name,
+void ebb_lua_define_collection(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                const luaL_Reg *methods);
 
 /* ---- map_key.c ---- */

@@ -143,7 +143,7 @@ void ebb_lua_define_join_set(lua_State *L, ebb_lua *el) {
       {"try_join_next", set_try_join_next},
       {"try_join_next_with_id", set_try_join_next_with_id},
       {NULL, NULL}};
-  ebb_lua_define_collection(L, el, CLASS_JOIN_SET, "JoinSet", methods);
+  ebb_lua_define_collection(L, el, CLASS_JOIN_SET, methods);
   ebb_lua_stored(L, el, STORE_META_FIRST + CLASS_JOIN_SET);
   ebb_lua_stored(L, el, STORE_STATE);
   lua_pushcclosure(L, set_tostring, 1);

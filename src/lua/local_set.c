@@ -196,7 +196,7 @@ static int set_close(lua_State *L) {
   return 0;
 }
 
-void ebb_lua_open_local_set(lua_State *L, ebb_lua *el) {
+void ebb_lua_define_local_set(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"await", set_await},
                                      {"block_on", set_run_until},
                                      {"close", set_close},
@@ -206,13 +206,17 @@ void ebb_lua_open_local_set(lua_State *L, ebb_lua *el) {
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__close", set_close}, {"__gc", set_close}, {NULL, NULL}};
-  static const luaL_Reg guard_methods[] = {{"close", guard_close},
-                                           {NULL, NULL}};
-  static const luaL_Reg guard_meta[] = {
+  ebb_lua_define_class(L, el, CLASS_LOCAL_SET, methods, meta);
+}
+
+void ebb_lua_define_local_guard(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"close", guard_close}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {
       {"__close", guard_close}, {"__gc", guard_close}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_LOCAL_SET, "LocalSet", methods, meta);
-  ebb_lua_define_class(L, el, CLASS_LOCAL_GUARD, "LocalEnterGuard",
-                       guard_methods, guard_meta);
+  ebb_lua_define_class(L, el, CLASS_LOCAL_GUARD, methods, meta);
+}
+
+void ebb_lua_open_local_set(lua_State *L, ebb_lua *el) {
   lua_newtable(L);
   ebb_lua_stored(L, el, STORE_STATE);
   lua_pushcclosure(L, set_new, 1);

@@ -25,7 +25,7 @@ void ebb_lua_define_mutex(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {
       {"lock", lock}, {"try_lock", try_lock}, {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_MUTEX, "Mutex", methods, none);
+  ebb_lua_define_class(L, el, CLASS_MUTEX, methods, none);
 }
 
 void ebb_lua_open_mutex(lua_State *L, ebb_lua *el) {

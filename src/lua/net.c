@@ -170,8 +170,7 @@ static void set_functions(lua_State *L, ebb_lua *el, ebb_lua_class class,
 }
 
 void ebb_lua_net_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                              const char *name, const luaL_Reg *methods,
-                              lua_CFunction close) {
+                              const luaL_Reg *methods, lua_CFunction close) {
   static const luaL_Reg shared[] = {{"getfd", get_fd},
                                     {"local_name", local_name},
                                     {"set_timeout", set_timeout},
@@ -179,7 +178,7 @@ void ebb_lua_net_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
   static const luaL_Reg shown[] = {{"__tostring", to_string}, {NULL, NULL}};
   const luaL_Reg meta[] = {{"__close", close}, {"__gc", close}, {NULL, NULL}};
   const luaL_Reg closing[] = {{"close", close}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, class, name, methods, meta);
+  ebb_lua_define_class(L, el, class, methods, meta);
   ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
   set_functions(L, el, class, shown);
   lua_getfield(L, -1, "__index");
@@ -200,13 +199,6 @@ static int pair(lua_State *L) {
   a->s.fd = fds[0];
   b->s.fd = fds[1];
   return 2;
-}
-
-void ebb_lua_define_net(lua_State *L, ebb_lua *el) {
-  ebb_lua_net_define_conn(L, el);
-  ebb_lua_net_define_guard(L, el);
-  ebb_lua_net_define_listener(L, el);
-  ebb_lua_net_define_udp(L, el);
 }
 
 void ebb_lua_open_net(lua_State *L, ebb_lua *el) {

@@ -94,17 +94,11 @@ void ebb_lua_net_close(lua_State *L, ebb_lua *el, net_socket *s, bool reset);
    local_name, set_timeout, and the metamethods. `close` closes the object at
    index 1. */
 void ebb_lua_net_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                              const char *name, const luaL_Reg *methods,
-                              lua_CFunction close);
+                              const luaL_Reg *methods, lua_CFunction close);
 
-/* ---- the classes ---- */
+/* ---- methods and functions in files of their own ---- */
 
-void ebb_lua_net_define_conn(lua_State *L, ebb_lua *el);
-void ebb_lua_net_define_guard(lua_State *L, ebb_lua *el);
-void ebb_lua_net_define_listener(lua_State *L, ebb_lua *el);
-void ebb_lua_net_define_udp(lua_State *L, ebb_lua *el);
-
-/* Methods in files of their own. */
+/* Methods. */
 int ebb_lua_net_conn_lines(lua_State *L);
 int ebb_lua_net_conn_read(lua_State *L);
 int ebb_lua_net_conn_read_some(lua_State *L);

@@ -61,7 +61,7 @@ static int conn_dirty(lua_State *L) {
   return 1;
 }
 
-void ebb_lua_net_define_conn(lua_State *L, ebb_lua *el) {
+void ebb_lua_define_net_conn(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"dirty", conn_dirty},
                                      {"lines", ebb_lua_net_conn_lines},
                                      {"peer_name", conn_peer_name},
@@ -72,6 +72,5 @@ void ebb_lua_net_define_conn(lua_State *L, ebb_lua *el) {
                                      {"shutdown", conn_shutdown},
                                      {"write", ebb_lua_net_conn_write},
                                      {NULL, NULL}};
-  ebb_lua_net_define_class(L, el, CLASS_NET_CONN, "Connection", methods,
-                           conn_close);
+  ebb_lua_net_define_class(L, el, CLASS_NET_CONN, methods, conn_close);
 }

@@ -122,8 +122,7 @@ int ebb_lua_net_listen_unix(lua_State *L) {
   return listen_on(L, el, ebb_lua_net_push_path(L, 1), backlog);
 }
 
-void ebb_lua_net_define_listener(lua_State *L, ebb_lua *el) {
+void ebb_lua_define_net_listener(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"accept", listener_accept}, {NULL, NULL}};
-  ebb_lua_net_define_class(L, el, CLASS_NET_LISTENER, "Listener", methods,
-                           listener_close);
+  ebb_lua_net_define_class(L, el, CLASS_NET_LISTENER, methods, listener_close);
 }

@@ -190,11 +190,11 @@ int ebb_lua_net_udp(lua_State *L) {
   return ebb_lua_net_fail(L, err);
 }
 
-void ebb_lua_net_define_udp(lua_State *L, ebb_lua *el) {
+void ebb_lua_define_net_udp(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"connect", udp_connect},
                                      {"receive", udp_receive},
                                      {"send", udp_send},
                                      {"send_to", udp_send_to},
                                      {NULL, NULL}};
-  ebb_lua_net_define_class(L, el, CLASS_NET_UDP, "Udp", methods, udp_close);
+  ebb_lua_net_define_class(L, el, CLASS_NET_UDP, methods, udp_close);
 }

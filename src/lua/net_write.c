@@ -48,10 +48,10 @@ static void begin_turn(lua_State *L, ebb_lua *el, net_conn *c) {
   c->writing = true;
 }
 
-void ebb_lua_net_define_guard(lua_State *L, ebb_lua *el) {
+void ebb_lua_define_net_guard(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", guard_close}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_NET_GUARD, "ebb.net.guard", none, meta);
+  ebb_lua_define_class(L, el, CLASS_NET_GUARD, none, meta);
 }
 
 /* ---- sending ---- */

@@ -61,7 +61,7 @@ void ebb_lua_define_notify(lua_State *L, ebb_lua *el) {
                                      {"notify_waiters", notify_waiters},
                                      {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_NOTIFY, "Notify", methods, none);
+  ebb_lua_define_class(L, el, CLASS_NOTIFY, methods, none);
 }
 
 void ebb_lua_open_notify(lua_State *L, ebb_lua *el) {

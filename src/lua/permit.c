@@ -109,5 +109,5 @@ void ebb_lua_define_permit(lua_State *L, ebb_lua *el) {
   static const luaL_Reg meta[] = {{"__close", release},
                                   {"__gc", release},
                                   {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_PERMIT, "Permit", methods, meta);
+  ebb_lua_define_class(L, el, CLASS_PERMIT, methods, meta);
 }

@@ -207,7 +207,7 @@ void ebb_lua_define_join_error(lua_State *L, ebb_lua *el) {
       {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", error_tostring},
                                   {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_JOIN_ERROR, "JoinError", methods, meta);
+  ebb_lua_define_class(L, el, CLASS_JOIN_ERROR, methods, meta);
 }
 
 /* ---- panics that nobody can see any more ---- */

@@ -299,17 +299,20 @@ static int set_shutdown_timeout(lua_State *L) {
   return 0;
 }
 
-void ebb_lua_open_runtime(lua_State *L, ebb_lua *el) {
+void ebb_lua_define_runtime(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"handle", runtime_handle},
                                      {"shutdown", runtime_shutdown},
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__close", runtime_close}, {"__gc", runtime_gc}, {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_RUNTIME, methods, meta);
+}
+
+void ebb_lua_open_runtime(lua_State *L, ebb_lua *el) {
   static const luaL_Reg functions[] = {
       {"set_max_blocking_threads", set_max_blocking_threads},
       {"set_shutdown_timeout", set_shutdown_timeout},
       {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_RUNTIME, "Runtime", methods, meta);
   ebb_lua_stored(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
   lua_newtable(L);

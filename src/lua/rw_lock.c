@@ -42,7 +42,7 @@ void ebb_lua_define_rw_lock(lua_State *L, ebb_lua *el) {
                                      {"write", write},
                                      {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_RW_LOCK, "RwLock", methods, none);
+  ebb_lua_define_class(L, el, CLASS_RW_LOCK, methods, none);
 }
 
 void ebb_lua_open_rw_lock(lua_State *L, ebb_lua *el) {

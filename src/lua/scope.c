@@ -161,7 +161,7 @@ void ebb_lua_define_scope(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__close", scope_close}, {"__gc", scope_gc}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_SCOPE, "ebb.scope", none, meta);
+  ebb_lua_define_class(L, el, CLASS_SCOPE, none, meta);
 }
 
 /* ---- ebb.block_on ---- */

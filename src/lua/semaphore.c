@@ -63,7 +63,7 @@ void ebb_lua_define_semaphore(lua_State *L, ebb_lua *el) {
       {"try_acquire", try_acquire},
       {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_SEMAPHORE, "Semaphore", methods, none);
+  ebb_lua_define_class(L, el, CLASS_SEMAPHORE, methods, none);
 }
 
 void ebb_lua_open_semaphore(lua_State *L, ebb_lua *el) {

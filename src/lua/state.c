@@ -50,44 +50,16 @@ void *ebb_lua_new_object(lua_State *L, ebb_lua *el, ebb_lua_class class,
 }
 
 static const char *const class_names[CLASS_COUNT] = {
-    [CLASS_STATE] = "ebb.state",
-    [CLASS_SENTINEL] = "ebb.sentinel",
-    [CLASS_JOIN_HANDLE] = "JoinHandle",
-    [CLASS_ABORT_HANDLE] = "AbortHandle",
-    [CLASS_JOIN_ERROR] = "JoinError",
-    [CLASS_JOIN_MAP] = "JoinMap",
-    [CLASS_JOIN_SET] = "JoinSet",
-    [CLASS_BUILDER] = "Builder",
-    [CLASS_HANDLE] = "Handle",
-    [CLASS_CARRIER] = "ebb.carrier",
-    [CLASS_RUNTIME] = "Runtime",
-    [CLASS_LOCAL_SET] = "LocalSet",
-    [CLASS_LOCAL_GUARD] = "LocalEnterGuard",
-    [CLASS_LOCAL_KEY] = "LocalKey",
-    [CLASS_LOCAL_SCOPE] = "ebb.local_scope",
-    [CLASS_ACCESS_ERROR] = "AccessError",
-    [CLASS_UNCONSTRAINED] = "ebb.unconstrained",
-    [CLASS_SEMAPHORE] = "Semaphore",
-    [CLASS_MUTEX] = "Mutex",
-    [CLASS_RW_LOCK] = "RwLock",
-    [CLASS_PERMIT] = "Permit",
-    [CLASS_NOTIFY] = "Notify",
-    [CLASS_BARRIER] = "Barrier",
-    [CLASS_SENDER] = "Sender",
-    [CLASS_RECEIVER] = "Receiver",
-    [CLASS_ONESHOT_SENDER] = "OneshotSender",
-    [CLASS_ONESHOT_RECEIVER] = "OneshotReceiver",
-    [CLASS_WATCH_SENDER] = "WatchSender",
-    [CLASS_WATCH_RECEIVER] = "WatchReceiver",
-    [CLASS_BROADCAST_SENDER] = "BroadcastSender",
-    [CLASS_BROADCAST_RECEIVER] = "BroadcastReceiver",
-    [CLASS_SCOPE] = "ebb.scope",
-    [CLASS_INTERVAL] = "Interval",
-    [CLASS_NET_CONN] = "Connection",
-    [CLASS_NET_GUARD] = "ebb.net.guard",
-    [CLASS_NET_LISTENER] = "Listener",
-    [CLASS_NET_UDP] = "Udp",
+#define NAME(ID, name, define) [CLASS_##ID] = name,
+    EBB_LUA_CLASSES(NAME)
+#undef NAME
 };
+
+static void define_classes(lua_State *L, ebb_lua *el) {
+#define DEFINE(ID, name, define) ebb_lua_define_##define(L, el);
+  EBB_LUA_CLASSES(DEFINE)
+#undef DEFINE
+}
 
 const char *ebb_lua_class_name(ebb_lua_class class) {
   return class_names[class];
@@ -116,10 +88,10 @@ void *ebb_lua_check_self(lua_State *L, ebb_lua *el, ebb_lua_class class,
 }
 
 void ebb_lua_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                          const char *name, const luaL_Reg *methods,
+                          const luaL_Reg *methods,
                           const luaL_Reg *metamethods) {
   ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
-  lua_pushstring(L, name);
+  lua_pushstring(L, class_names[class]);
   lua_setfield(L, -2, "__name");
   lua_pushboolean(L, false);
   lua_setfield(L, -2, "__metatable");
@@ -142,10 +114,9 @@ static void set_kin(lua_State *L, ebb_lua *el, ebb_lua_class class,
 }
 
 void ebb_lua_define_kin(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                        const char *name, const luaL_Reg *methods,
-                        const luaL_Reg *metamethods) {
+                        const luaL_Reg *methods, const luaL_Reg *metamethods) {
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, class, name, none, none);
+  ebb_lua_define_class(L, el, class, none, none);
   ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
   lua_getfield(L, -1, "__index");
   set_kin(L, el, class, methods);
@@ -255,7 +226,7 @@ ebb_lua *ebb_lua_new(lua_State *L, ebb_runtime *rt, unsigned parts) {
   el->main = lua_tothread(L, -1);
   lua_pop(L, 1);
   fill_store(L, el);
-  ebb_lua_define_state(L, el);
+  define_classes(L, el);
   if (rt == NULL) {
     ebb_options options = {0};
     options.alloc = lua_getallocf(L, &options.alloc_ctx);
@@ -266,17 +237,6 @@ ebb_lua *ebb_lua_new(lua_State *L, ebb_runtime *rt, unsigned parts) {
   ebb_lua_stored(L, el, STORE_META_FIRST + CLASS_STATE);
   lua_setmetatable(L, -2);
   ebb_lua_renew_sentinel(L, el);
-  ebb_lua_define_join_handle(L, el);
-  ebb_lua_define_join_error(L, el);
-  ebb_lua_define_join_map(L, el);
-  ebb_lua_define_join_set(L, el);
-  ebb_lua_define_builder(L, el);
-  ebb_lua_define_handle(L, el);
-  ebb_lua_define_carrier(L, el);
-  ebb_lua_define_sync(L, el);
-  ebb_lua_define_scope(L, el);
-  ebb_lua_define_interval(L, el);
-  ebb_lua_define_net(L, el);
   /* The last step: a state that is only half made is not found again. */
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);

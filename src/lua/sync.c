@@ -31,18 +31,6 @@ void ebb_lua_check_value(lua_State *L) {
   lua_settop(L, 2);
 }
 
-void ebb_lua_define_sync(lua_State *L, ebb_lua *el) {
-  ebb_lua_define_permit(L, el);
-  ebb_lua_define_semaphore(L, el);
-  ebb_lua_define_mutex(L, el);
-  ebb_lua_define_rw_lock(L, el);
-  ebb_lua_define_notify(L, el);
-  ebb_lua_define_barrier(L, el);
-  ebb_lua_define_channel(L, el);
-  ebb_lua_define_watch(L, el);
-  ebb_lua_define_broadcast(L, el);
-}
-
 void ebb_lua_open_sync(lua_State *L, ebb_lua *el) {
   lua_newtable(L);
   ebb_lua_open_semaphore(L, el);

@@ -7,17 +7,7 @@
 #include "../core/semaphore.h"
 #include "binding.h"
 
-/* Each fills its metatables, and puts its constructor into the table at the
-   top of the stack. */
-void ebb_lua_define_permit(lua_State *L, ebb_lua *el);
-void ebb_lua_define_semaphore(lua_State *L, ebb_lua *el);
-void ebb_lua_define_mutex(lua_State *L, ebb_lua *el);
-void ebb_lua_define_rw_lock(lua_State *L, ebb_lua *el);
-void ebb_lua_define_notify(lua_State *L, ebb_lua *el);
-void ebb_lua_define_barrier(lua_State *L, ebb_lua *el);
-void ebb_lua_define_channel(lua_State *L, ebb_lua *el);
-void ebb_lua_define_watch(lua_State *L, ebb_lua *el);
-void ebb_lua_define_broadcast(lua_State *L, ebb_lua *el);
+/* Each puts its constructor into the table at the top of the stack. */
 void ebb_lua_open_semaphore(lua_State *L, ebb_lua *el);
 void ebb_lua_open_mutex(lua_State *L, ebb_lua *el);
 void ebb_lua_open_rw_lock(lua_State *L, ebb_lua *el);

@@ -135,21 +135,29 @@ static int error_tostring(lua_State *L) {
   return 1;
 }
 
-void ebb_lua_open_task_local(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg none[] = {{NULL, NULL}};
+void ebb_lua_define_local_key(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {
       {"get", key_get},           {"scope", key_scope},
       {"sync_scope", key_scope},  {"try_get", key_try_get},
       {"try_with", key_try_with}, {"with", key_with},
       {NULL, NULL}};
-  static const luaL_Reg key[] = {{"__tostring", key_tostring}, {NULL, NULL}};
-  static const luaL_Reg scope[] = {{"__close", scope_close}, {NULL, NULL}};
-  static const luaL_Reg error[] = {{"__tostring", error_tostring},
-                                   {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_LOCAL_KEY, "LocalKey", methods, key);
-  ebb_lua_define_class(L, el, CLASS_LOCAL_SCOPE, "ebb.local_scope", none,
-                       scope);
-  ebb_lua_define_class(L, el, CLASS_ACCESS_ERROR, "AccessError", none, error);
+  static const luaL_Reg meta[] = {{"__tostring", key_tostring}, {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_LOCAL_KEY, methods, meta);
+}
+
+void ebb_lua_define_local_scope(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", scope_close}, {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_LOCAL_SCOPE, none, meta);
+}
+
+void ebb_lua_define_access_error(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__tostring", error_tostring}, {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_ACCESS_ERROR, none, meta);
+}
+
+void ebb_lua_open_task_local(lua_State *L, ebb_lua *el) {
   ebb_lua_stored(L, el, STORE_STATE);
   lua_pushcclosure(L, new_key, 1);
   lua_setfield(L, -2, "task_local");

@@ -191,29 +191,29 @@ static int borrow_and_update(lua_State *L) {
   return borrow(L);
 }
 
-void ebb_lua_define_watch(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg sender[] = {{"borrow", borrow},
-                                    {"clone", clone},
-                                    {"close", close},
-                                    {"is_closed", is_closed},
-                                    {"receiver_count", receiver_count},
-                                    {"send", send},
-                                    {"send_replace", send_replace},
-                                    {"subscribe", subscribe},
-                                    {NULL, NULL}};
-  static const luaL_Reg receiver[] = {
-      {"borrow", borrow},
-      {"borrow_and_update", borrow_and_update},
-      {"changed", changed},
-      {"clone", clone},
-      {"close", close},
-      {"has_changed", has_changed},
+static const luaL_Reg meta[] = {
+    {"__close", close}, {"__gc", close}, {NULL, NULL}};
+
+void ebb_lua_define_watch_sender(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"borrow", borrow},
+                                     {"clone", clone},
+                                     {"close", close},
+                                     {"is_closed", is_closed},
+                                     {"receiver_count", receiver_count},
+                                     {"send", send},
+                                     {"send_replace", send_replace},
+                                     {"subscribe", subscribe},
+                                     {NULL, NULL}};
+  ebb_lua_define_kin(L, el, CLASS_WATCH_SENDER, methods, meta);
+}
+
+void ebb_lua_define_watch_receiver(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {
+      {"borrow", borrow},   {"borrow_and_update", borrow_and_update},
+      {"changed", changed}, {"clone", clone},
+      {"close", close},     {"has_changed", has_changed},
       {NULL, NULL}};
-  static const luaL_Reg meta[] = {
-      {"__close", close}, {"__gc", close}, {NULL, NULL}};
-  ebb_lua_define_kin(L, el, CLASS_WATCH_SENDER, "WatchSender", sender, meta);
-  ebb_lua_define_kin(L, el, CLASS_WATCH_RECEIVER, "WatchReceiver", receiver,
-                     meta);
+  ebb_lua_define_kin(L, el, CLASS_WATCH_RECEIVER, methods, meta);
 }
 
 void ebb_lua_open_watch(lua_State *L, ebb_lua *el) {

@@ -49,12 +49,14 @@ static int run_unconstrained(lua_State *L) {
   return ebb_lua_call_within(L);
 }
 
-void ebb_lua_open_within(lua_State *L, ebb_lua *el) {
+void ebb_lua_define_unconstrained(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", unconstrained_close},
                                   {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_UNCONSTRAINED, "ebb.unconstrained", none,
-                       meta);
+  ebb_lua_define_class(L, el, CLASS_UNCONSTRAINED, none, meta);
+}
+
+void ebb_lua_open_within(lua_State *L, ebb_lua *el) {
   ebb_lua_stored(L, el, STORE_STATE);
   lua_pushcclosure(L, run_unconstrained, 1);
   lua_setfield(L, -2, "unconstrained");
