@@ -51,6 +51,7 @@ int ebb_runtime_new(const ebb_options *options, ebb_runtime **out) {
                       .never_block = o.never_block};
   ebb_list_init(&rt->ready);
   ebb_list_init(&rt->drained);
+  ebb_list_init(&rt->bystanders);
   ebb_pool_init(&rt->blocks, EBB_TASK_SIZE, &rt->alloc);
   ebb_heap_init(&rt->timers, &rt->alloc);
   ebb_table_init(&rt->tasks, &rt->alloc);

@@ -154,11 +154,21 @@ static void begin_turn(ebb_runtime *rt, ebb_task *t) {
   if (rt->measured) begin_measure(rt, t);
 }
 
+/* They look again after the turn of the task that goes on, each with the end of
+   its own wait as it was. */
+static void recall_bystanders(ebb_runtime *rt) {
+  while (!ebb_list_is_empty(&rt->bystanders)) {
+    ebb_task *t = ebb_container_of(rt->bystanders.next, ebb_task, link);
+    ebb_task_wake(t, t->status);
+  }
+}
+
 /* Goes on where `t` is suspended: on its stack, the root's being the native
    one. The loop's stack goes back to the pool, from where a later wait
    continues it here. */
 static void go_on(ebb_runtime *rt, ebb_task *t) {
   ebb_stack *from = rt->stack;
+  recall_bystanders(rt);
   ebb_stack_put(&rt->stacks, from);
   rt->stack = t->stack;
   t->stack = NULL;

@@ -157,6 +157,7 @@ struct ebb_runtime {
   int64_t tick_end;      /* on the real clock, as turn_begun */
   uint32_t tick_polls;
   ebb_list drained; /* waits for unfinished to become 0 */
+  ebb_list bystanders; /* look again whenever a suspended stack has gone on */
   atomic_bool interrupted; /* by ebb_interrupt, not yet seen by the loop */
   struct ebb_scope *scopes; /* the root's; see scope.c */
 };

@@ -92,18 +92,24 @@ static void push_trace(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   ebb_lua_trace_to_text(L);
 }
 
+/* The task of this state with that id, or NULL. */
+static ebb_lua_task *find_own(ebb_lua *el, ebb_id id) {
+  ebb_task *t = ebb_task_find(el->rt, id);
+  ebb_lua_task *lt = (ebb_lua_task *)t;
+  return t != NULL && ebb_lua_is_task(t) && lt->el == el ? lt : NULL;
+}
+
+/* Pushing the name may run finalizers, which may free a task that has
+   finished. */
 static int traceback(lua_State *L) {
   ebb_lua *el = ebb_lua_enter(L, 1);
-  ebb_task *t = ebb_task_find(el->rt, (ebb_id)luaL_checkinteger(L, 1));
-  ebb_lua_task *lt = (ebb_lua_task *)t;
-  if (t == NULL || !ebb_lua_is_task(t) || lt->el != el) {
-    luaL_pushfail(L);
-    return 1;
-  }
-  ebb_lua_push_name(L, el, t);
-  if (t->state != EBB_FINISHED)
+  ebb_id id = (ebb_id)luaL_checkinteger(L, 1);
+  ebb_lua_task *lt = find_own(el, id);
+  if (lt != NULL) ebb_lua_push_name(L, el, &lt->task);
+  lt = find_own(el, id);
+  if (lt != NULL && lt->task.state != EBB_FINISHED)
     luaL_traceback(L, lt->L, lua_tostring(L, -1), 0);
-  else if (t->outcome == EBB_PANICKED)
+  else if (lt != NULL && lt->task.outcome == EBB_PANICKED)
     push_trace(L, el, lt);
   else
     luaL_pushfail(L);

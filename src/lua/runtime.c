@@ -54,6 +54,8 @@ static void run(ebb_job *job, ebb_worker *worker) {
     r->el->stuck = note_stuck;
     r->el->stuck_ctx = r;
   }
+  /* First, while all that their clean-ups need still works. */
+  ebb_lua_end_tasks(r->el);
   lua_close(r->L);
   job->outcome = EBB_COMPLETED;
 }
@@ -212,13 +214,14 @@ static int shutdown_k(lua_State *L, int status, lua_KContext ctx);
 
 /* stack: Runtime, deadline -> true, or nil and what is stuck */
 static int shutdown_on(lua_State *L, ebb_lua *el, int status) {
-  runtime *r = check_runtime(L, el);
-  ebb_task *t = &r->lt->task;
-  while (!ebb_task_is_finished(t) && status != -ETIMEDOUT)
+  ebb_task *t = &check_runtime(L, el)->lt->task;
+  while (!ebb_task_is_finished(t) && status != -ETIMEDOUT) {
     status = ebb_lua_wait(L, el, &t->joiners, lua_tointeger(L, 2),
                           "the end of a runtime", shutdown_k);
+    t = &check_runtime(L, el)->lt->task;
+  }
   /* Our own end cuts the wait off; the other thread may be writing then. */
-  const runtime_job *job = job_of(r);
+  const runtime_job *job = job_of(check_runtime(L, el));
   const char *stuck = job->base.job.is_over ? job->stuck : NULL;
   if (stuck != NULL && stuck[0] == '\0') {
     lua_pushboolean(L, 1);

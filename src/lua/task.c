@@ -276,17 +276,16 @@ static ebb_poll cleaned_up(ebb_lua_task *lt, int status) {
   return ended(lt, status);
 }
 
-/* Somebody else runs the task's thread with coroutine.resume or closes it
-   just now; there is no telling when that is over, so the task looks again
-   after a while. An abort does not change that. */
+/* Another task runs this one's thread by coroutine.resume or closes it, and
+   waits inside of that call, on a stack of its own. The call can only end when
+   such a stack goes on: then the task looks again. An abort does not change
+   that. */
 static ebb_poll stand_by(ebb_lua_task *lt) {
-  enum { WHILE = 1000000 };
   ebb_task *t = &lt->task;
-  int64_t then = ebb_time_add(ebb_now(t->rt), WHILE);
   bool closing = t->closing;
   t->closing = true;
-  if (ebb_wait_begin(t->rt, NULL, then, "another's coroutine.resume") < 0)
-    ebb_wait_yield(t->rt, EBB_NEXT_TURN);
+  (void)ebb_wait_begin(t->rt, &t->rt->bystanders, EBB_NEVER,
+                       "another's coroutine.resume");
   t->closing = closing;
   return EBB_POLL_PENDING;
 }
