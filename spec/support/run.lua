@@ -31,29 +31,36 @@ local function take(path)
   return text
 end
 
-local function execute(command)
+local function execute(command, environment)
   local out, err = os.tmpname(), os.tmpname()
   local redirect = (" >%s 2>%s </dev/null"):format(out, err)
-  local _, how, code = os.execute(LIMIT .. command .. redirect)
+  local _, how, code = os.execute((environment or "") .. LIMIT .. command ..
+    redirect)
   if how == "signal" then code = 128 + code end
   return code, take(out), take(err)
 end
 
-function run.file(path, args, interpreter)
+function run.file(path, args, interpreter, environment)
   local words = {interpreter or this_interpreter(), path}
   table.move(args or {}, 1, #(args or {}), 3, words)
   for i, word in ipairs(words) do words[i] = quote(word) end
-  return execute(table.concat(words, " "))
+  return execute(table.concat(words, " "), environment)
 end
 
-function run.code(code, interpreter)
+function run.code(code, interpreter, environment)
   local path <const> = os.tmpname()
   local file = assert(io.open(path, "wb"))
   file:write(code)
   file:close()
-  local status, out, err = run.file(path, nil, interpreter)
+  local status, out, err = run.file(path, nil, interpreter, environment)
   os.remove(path)
   return status, out, err
+end
+
+-- For code that leaks on purpose: AddressSanitizer looks for all else.
+function run.leaking(code)
+  local environment <const> = 'ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" '
+  return run.code(code, nil, environment)
 end
 
 return setmetatable(run, {__call = function(_, ...) return run.code(...) end})
