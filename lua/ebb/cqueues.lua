@@ -19,6 +19,14 @@ end
 local raw_step <const> = load.require("_cqueues", "lua-cqueues").create().step
 local cqueues = load.require("cqueues", "lua-cqueues")
 
+-- Timeouts of cqueues may be negative, of what is over already; infinities and
+-- nan never end.
+local function seconds_of(timeout)
+  if timeout and math.abs(timeout) < math.huge then
+    return math.max(timeout, 0)
+  end
+end
+
 -- ---- steps ----
 
 -- Cqueues keeps on the C stack which controller is running, so one step must
@@ -41,21 +49,35 @@ local function results_of(ok, ...)
 end
 
 local step
-local function step_once(controller)
+local function resume_released(co, ...)
   local release <close> = released
-  return raw_step(controller, 0)
+  return coroutine.resume(co, ...)
 end
 
-local function step_alone(controller)
+local function resume_alone(...)
   while stepper do stepper:join() end
-  local handle = ebb.spawn(step_once, controller)
+  local handle = ebb.spawn(resume_released, ...)
   stepper = handle
   return results_of(handle:join())
 end
 
+-- What a coroutine of the controller yields is for the one that resumed the
+-- caller, and so a step may be resumed by several tasks, one after the other.
+-- No controller counts as running meanwhile.
+local function go_on(co, ok, ...)
+  if not ok then error(..., 0) end
+  if coroutine.status(co) == "dead" then return ... end
+  return go_on(co, resume_alone(co, coroutine.yield(...)))
+end
+
+local function step_alone(controller)
+  local co = coroutine.create(raw_step)
+  return go_on(co, resume_alone(co, controller, 0))
+end
+
 step = cqueues.interpose("step", function(self, timeout)
   if is_stepping() then return step(self, timeout) end
-  if not self:empty() then ebb.io.wait(self, nil, timeout) end
+  if not self:empty() then ebb.io.wait(self, nil, seconds_of(timeout)) end
   return step_alone(self)
 end)
 
@@ -111,7 +133,7 @@ end
 
 local function poll_one(object, timeout)
   local own = object.timeout and object:timeout()
-  local ready, why = ebb.io.wait(object, nil, timeout)
+  local ready, why = ebb.io.wait(object, nil, seconds_of(timeout))
   if not ready and why == "timeout" and timeout and
      (not own or timeout <= own) then
     return timeout
@@ -130,7 +152,7 @@ local function poll(object, timeout, ...)
   if object == nil then
     ebb.yield_now()
   elseif type(object) == "number" and timeout == nil then
-    ebb.sleep(math.max(object, 0))
+    ebb.sleep(seconds_of(object) or math.huge)
     return object
   elseif select("#", ...) == 0 and has_fd(object) and
          (timeout == nil or type(timeout) == "number") then

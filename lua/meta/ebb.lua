@@ -1901,7 +1901,8 @@ ebb.io = {}
 ---What can be waited for: a file descriptor; a Lua file; an object whose
 ---`getfd` gives one (as sockets of LuaSocket do), and whose `dirty`, if it has
 ---it, tells whether it has read ahead; or one that says by `pollfd`, `events`
----and `timeout` what it waits for (as those of cqueues do).
+---and `timeout` what it waits for (as those of cqueues do, whose negative
+---timeouts are over).
 ---@alias ebb.Pollable integer|file*|table|userdata
 
 ---Waits until `object` can be read from ("r"), or written to ("w"), without

@@ -77,6 +77,13 @@ static int find_fd(lua_State *L, bool *pollable) {
   return pop_fd(L);
 }
 
+/* The time that an object of cqueues has left, which is negative when it has
+   run out long ago. */
+static int64_t own_timeout(lua_State *L) {
+  if (lua_isnil(L, -1)) return EBB_NEVER;
+  return lua_tonumber(L, -1) < 0 ? 0 : ebb_lua_check_duration(L, -1);
+}
+
 /* What a pollable object waits for, and until when at the latest. */
 static void ask_pollable(lua_State *L, int *events, int64_t *ns) {
   if (*events == 0 && call_method(L, "events")) {
@@ -84,7 +91,7 @@ static void ask_pollable(lua_State *L, int *events, int64_t *ns) {
     lua_pop(L, 1);
   }
   if (call_method(L, "timeout")) {
-    int64_t own = lua_isnil(L, -1) ? EBB_NEVER : ebb_lua_check_duration(L, -1);
+    int64_t own = own_timeout(L);
     if (own < *ns) *ns = own;
     lua_pop(L, 1);
   }

@@ -6,7 +6,9 @@
 --
 -- * `step` and `loop` of a controller wait in the task that calls them, while
 --   other tasks run (may wait). They are aborted with it; another task may go
---   on with the controller.
+--   on with the controller. What its coroutines yield reaches the one that
+--   resumed the caller, as in cqueues; at a task's own level there is none, and
+--   the yield is `ebb.yield_now`.
 -- * Outside of controllers `cqueues.poll`, `cqueues.sleep`, and what waits
 --   through them (sockets, conditions, promises) wait likewise (may wait).
 -- * Closing a socket, or `cqueues.cancel`, ends the waits of tasks for it.
