@@ -133,7 +133,10 @@ ebb_lua *ebb_lua_open(lua_State *L);
 ebb_lua *ebb_lua_enter(lua_State *L, int most);
 
 /* That check alone. */
-void ebb_lua_check_surplus(lua_State *L, int most);
+void ebb_lua_refuse_surplus(lua_State *L, int most);
+static inline void ebb_lua_check_surplus(lua_State *L, int most) {
+  if (lua_gettop(L) > most) ebb_lua_refuse_surplus(L, most);
+}
 
 /* Pushes what is at a place of the store. */
 void ebb_lua_stored(lua_State *L, ebb_lua *el, int place);

@@ -20,7 +20,7 @@ ebb_lua *ebb_lua_open(lua_State *L) {
   return el;
 }
 
-void ebb_lua_check_surplus(lua_State *L, int most) {
+void ebb_lua_refuse_surplus(lua_State *L, int most) {
   for (int i = most + 1, top = lua_gettop(L); i <= top; i++)
     if (!lua_isnil(L, i)) luaL_typeerror(L, i, "no value");
 }
