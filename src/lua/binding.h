@@ -76,6 +76,7 @@ struct ebb_lua {
   ebb_list maps;    /* every JoinMap that has not been finalized */
   ebb_list scopes;  /* every scope that has not been closed or finalized */
   ebb_list local_sets; /* every LocalSet, likewise */
+  ebb_list loads;      /* of modules, under way: see require.c */
   const void *metatables[CLASS_COUNT]; /* to tell the classes apart */
 };
 
@@ -211,6 +212,19 @@ ebb_lua *ebb_lua_get(lua_State *L);
    userdata. Raises errors. */
 ebb_lua *ebb_lua_new(lua_State *L, ebb_runtime *rt, unsigned parts);
 ebb_lua *ebb_lua_of(lua_State *L);
+
+/* Puts `f` in the place of a function of Lua's library, unless it is there;
+   the one that was there before is its second upvalue. Raises errors. */
+void ebb_lua_replace(lua_State *L, ebb_lua *el, const char *library,
+                     const char *name, lua_CFunction f);
+
+/* ---- functions that a wait inside would break ---- */
+
+/* require.c. Raises errors. */
+void ebb_lua_replace_require(lua_State *L, ebb_lua *el);
+
+/* Frees the records of loads that no finalizer has come for. */
+void ebb_lua_free_loads(ebb_lua *el);
 
 /* ---- thread.c: anchors and recycling ---- */
 

@@ -48,7 +48,8 @@ typedef struct ebb_lua ebb_lua;
   X(NET_CONN, "Connection", net_conn)                            \
   X(NET_GUARD, "ebb.net.guard", net_guard)                       \
   X(NET_LISTENER, "Listener", net_listener)                      \
-  X(NET_UDP, "Udp", net_udp)
+  X(NET_UDP, "Udp", net_udp)                                     \
+  X(LOAD, "ebb.load", load)
 
 #define EBB_LUA_CLASS_ID(ID, name, define) CLASS_##ID,
 typedef enum ebb_lua_class {

@@ -187,6 +187,7 @@ static int state_gc(lua_State *L) {
   ebb_lua_free_maps(el);
   ebb_lua_free_scopes(el);
   ebb_lua_free_local_sets(el);
+  ebb_lua_free_loads(el);
   ebb_lua_free_idle(el);
   ebb_runtime *rt = el->rt;
   el->rt = NULL;

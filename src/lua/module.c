@@ -5,15 +5,6 @@
 #include "grant.h"
 #include "parcel.h"
 
-static void replace_running(lua_State *L, ebb_lua *el) {
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  if (lua_getfield(L, -1, LUA_COLIBNAME) == LUA_TTABLE) {
-    ebb_lua_stored(L, el, STORE_STATE);
-    lua_pushcclosure(L, ebb_lua_running, 1);
-    lua_setfield(L, -2, "running");
-  }
-}
-
 static void open_tasks(lua_State *L, ebb_lua *el) {
   ebb_lua_open_task(L, el);
   ebb_lua_open_inspect(L, el);
@@ -59,8 +50,9 @@ static void open_parts(lua_State *L, ebb_lua *el) {
 int luaopen_ebb(lua_State *L) {
   ebb_lua *el = ebb_lua_get(L);
   ebb_lua_note_libraries(L, el);
-  replace_running(L, el);
+  ebb_lua_replace(L, el, LUA_COLIBNAME, "running", ebb_lua_running);
   ebb_lua_replace_exit(L, el);
+  ebb_lua_replace_require(L, el);
   lua_newtable(L);
   lua_pushliteral(L, "ebb " EBB_VERSION);
   lua_setfield(L, -2, "_VERSION");

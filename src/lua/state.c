@@ -123,6 +123,21 @@ void ebb_lua_define_kin(lua_State *L, ebb_lua *el, ebb_lua_class class,
   set_kin(L, el, class, metamethods);
 }
 
+void ebb_lua_replace(lua_State *L, ebb_lua *el, const char *library,
+                     const char *name, lua_CFunction f) {
+  int top = lua_gettop(L);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_getfield(L, -1, library) == LUA_TTABLE &&
+      lua_getfield(L, -1, name) == LUA_TFUNCTION &&
+      lua_tocfunction(L, -1) != f) {
+    ebb_lua_stored(L, el, STORE_STATE);
+    lua_insert(L, -2);
+    lua_pushcclosure(L, f, 2);
+    lua_setfield(L, -2, name);
+  }
+  lua_settop(L, top);
+}
+
 void ebb_lua_error(lua_State *L, const char *format, ...) {
   va_list args;
   va_start(args, format);
@@ -220,6 +235,7 @@ ebb_lua *ebb_lua_new(lua_State *L, ebb_runtime *rt, unsigned parts) {
   ebb_list_init(&el->maps);
   ebb_list_init(&el->scopes);
   ebb_list_init(&el->local_sets);
+  ebb_list_init(&el->loads);
   el->store = new_helper(L, 1);
   el->aux = new_helper(L, 2);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
