@@ -220,8 +220,9 @@ void ebb_lua_replace(lua_State *L, ebb_lua *el, const char *library,
 
 /* ---- functions that a wait inside would break ---- */
 
-/* require.c. Raises errors. */
+/* require.c, load.c. Raise errors. */
 void ebb_lua_replace_require(lua_State *L, ebb_lua *el);
+void ebb_lua_replace_load(lua_State *L, ebb_lua *el);
 
 /* Frees the records of loads that no finalizer has come for. */
 void ebb_lua_free_loads(ebb_lua *el);

@@ -53,6 +53,7 @@ int luaopen_ebb(lua_State *L) {
   ebb_lua_replace(L, el, LUA_COLIBNAME, "running", ebb_lua_running);
   ebb_lua_replace_exit(L, el);
   ebb_lua_replace_require(L, el);
+  ebb_lua_replace_load(L, el);
   lua_newtable(L);
   lua_pushliteral(L, "ebb " EBB_VERSION);
   lua_setfield(L, -2, "_VERSION");
