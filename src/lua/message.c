@@ -83,6 +83,11 @@ static bool lets_errors_pass(lua_State *L, ebb_lua *el, lua_Debug *ar) {
     lua_pushstring(L, names[i]);
     lua_rawget(L, -2);
     passes = lua_rawequal(L, -1, -3);
+    /* Ours, which calls that of Lua: see ebb_lua_replace. */
+    if (!passes && lua_iscfunction(L, -1) && lua_getupvalue(L, -1, 2)) {
+      passes = lua_rawequal(L, -1, -4);
+      lua_pop(L, 1);
+    }
     lua_pop(L, 1);
   }
   lua_pop(L, 2);
