@@ -12,7 +12,7 @@ local ssl = load.with("ssl", {}, "lua-sec")
 local wrap = ssl.wrap
 
 local methods = {receive = stream.receive, send = stream.send}
-local class
+local wrap_raw = object.wrapper(methods)
 
 -- The error stays LuaSec's, "wantread" say, when time is up.
 function methods:dohandshake()
@@ -23,10 +23,7 @@ end
 
 -- The descriptor of `sock` goes over to the connection, its timeouts do not.
 function ssl.wrap(sock, config)
-  local raw, err = wrap(sock, config)
-  if not raw then return raw, err end
-  class = class or object.class(raw, methods)
-  return object.new(class, raw)
+  return wrap_raw(wrap(sock, config))
 end
 
 return ssl

@@ -143,7 +143,7 @@ end
 -- and hands all others on. Its metatable is open, as LuaSocket's are: LuaSec's
 -- ssl.https reads the methods there. An object is a table, and whatever its
 -- methods are changed to, LuaSocket checks what it is given.
-function object.class(raw, own)
+local function class_of(raw, own)
   local class = {}
   for name, value in pairs(getmetatable(raw).__index) do
     class[name] = type(value) == "function" and forward(name) or value
@@ -157,9 +157,30 @@ function object.class(raw, own)
   }
 end
 
-function object.new(class, raw)
-  raw:settimeout(0)
-  return setmetatable({raw = raw}, class)
+-- A function that makes a socket with these methods around a raw one; an error
+-- that came instead of that it hands on.
+function object.wrapper(own)
+  local class
+  return function(raw, ...)
+    if not raw then return raw, ... end
+    class = class or class_of(raw, own)
+    raw:settimeout(0)
+    return setmetatable({raw = raw}, class)
+  end
+end
+
+-- Methods for datagrams, in a new table.
+function object.datagrams()
+  local own = {}
+  for method, direction in pairs {
+    receive = "receive", receivefrom = "receive",
+    send = "send", sendto = "send"
+  } do
+    own[method] = function(self, ...)
+      return object.retry(self, direction, self.raw[method], ...)
+    end
+  end
+  return own
 end
 
 return object

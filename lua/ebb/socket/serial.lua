@@ -6,12 +6,6 @@ local object = require "ebb.socket.object"
 local stream = require "ebb.socket.stream"
 local open = require("ebb.load").library("socket.serial", "lua-socket")
 
-local methods = {receive = stream.receive, send = stream.send}
-local class
+local wrap = object.wrapper {receive = stream.receive, send = stream.send}
 
-return function(path)
-  local raw, err = open(path)
-  if not raw then return raw, err end
-  class = class or object.class(raw, methods)
-  return object.new(class, raw)
-end
+return function(path) return wrap(open(path)) end

@@ -12,13 +12,7 @@ local now = ebb.time.now
 
 local tcp = {}
 local methods = {receive = stream.receive, send = stream.send}
-local class
-
-local function wrap(raw, ...)
-  if not raw then return raw, ... end
-  class = class or object.class(raw, methods)
-  return object.new(class, raw)
-end
+local wrap = object.wrapper(methods)
 
 -- ---- connecting ----
 

@@ -7,22 +7,8 @@ local object = require "ebb.socket.object"
 local core = require("ebb.load").require("socket.core", "lua-socket")
 
 local udp = {}
-local methods = {}
-local class
-
-local function wrap(raw, ...)
-  if not raw then return raw, ... end
-  class = class or object.class(raw, methods)
-  return object.new(class, raw)
-end
-
-for method, direction in pairs {
-  receive = "receive", receivefrom = "receive", send = "send", sendto = "send"
-} do
-  methods[method] = function(self, ...)
-    return object.retry(self, direction, self.raw[method], ...)
-  end
-end
+local methods = object.datagrams()
+local wrap = object.wrapper(methods)
 
 -- Names are resolved first, where that does not block.
 for _, method in ipairs {"setpeername", "setsockname"} do

@@ -6,32 +6,16 @@ local object = require "ebb.socket.object"
 local stream = require "ebb.socket.stream"
 local core = require("ebb.load").library("socket.unix", "lua-socket")
 
-local function maker(make, methods)
-  local class
-  local function wrap(raw, ...)
-    if not raw then return raw, ... end
-    class = class or object.class(raw, methods)
-    return object.new(class, raw)
-  end
-  return function() return wrap(make()) end, wrap
-end
+local methods = {receive = stream.receive, send = stream.send}
+local wrap_stream = object.wrapper(methods)
+local wrap_dgram = object.wrapper(object.datagrams())
 
-local of_stream = {receive = stream.receive, send = stream.send}
-local new_stream, wrap_stream = maker(core.stream, of_stream)
-
-function of_stream:accept()
+function methods:accept()
   return wrap_stream(object.retry(self, "receive", self.raw.accept))
 end
 
-local of_dgram = {}
-for method, direction in pairs {
-  receive = "receive", receivefrom = "receive", send = "send", sendto = "send"
-} do
-  of_dgram[method] = function(self, ...)
-    return object.retry(self, direction, self.raw[method], ...)
-  end
-end
-local new_dgram = maker(core.dgram, of_dgram)
+local function new_stream() return wrap_stream(core.stream()) end
+local function new_dgram() return wrap_dgram(core.dgram()) end
 
 -- LuaSocket has each under two names, and may be called itself.
 return setmetatable({
