@@ -429,8 +429,9 @@ function ebb.JoinMap.with_capacity_and_hasher(capacity, hasher) end
 ---nil and NaN are argument errors.
 ---
 ---`#map` is its length, `tostring` shows `JoinMap{"key": 7, 12: 8}`. A map
----that is collected aborts its tasks. `__close` aborts them and empties the
----map, which may be used again.
+---that is collected aborts its tasks; one that a task of it refers to is not
+---collected before. `__close` aborts them and empties the map, which may be
+---used again.
 ---
 ---The loop over all results:
 ---`for key, ok, value in map.join_next, map do ... end`.
@@ -672,8 +673,9 @@ function ebb.JoinSet.new() end
 ---joined or detached.
 ---
 ---`#set` is its length, `tostring` shows the ids, `JoinSet{7, 8}`, in any
----order. A set that is collected aborts its tasks. `__close` aborts them and
----empties the set, which may be used again.
+---order. A set that is collected aborts its tasks; one that a task of it refers
+---to is not collected before. `__close` aborts them and empties the set, which
+---may be used again.
 ---
 ---The loop over all results: `for ok, value in set.join_next, set do ... end`.
 ---

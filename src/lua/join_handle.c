@@ -44,8 +44,8 @@ static int handle_abort(lua_State *L) {
   return 0;
 }
 
-/* Aborts, so that a variable's scope can bound a task's life. The clean-up of
-   a task whose map was collected may close what has been finalized. */
+/* Aborts, so that a variable's scope can bound a task's life. The end of
+   the state may finalize the handle before the clean-up that closes it. */
 static int handle_close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
   const handle *h = ebb_lua_check_self(L, el, ebb_lua_class_of(L), 2);
