@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
    ebb.sync.broadcast (Tokio: sync::broadcast): each receiver gets each value
-   that is sent from its making on. The last n values are kept; a receiver
-   that is further behind is told how many it has missed. Each keeps the
-   number of the value that it wants next, so a waiter that is aborted loses
-   nothing. */
+   that is sent from its making on. Of the last n values those are kept that a
+   receiver has not got; one that is further behind is told how many it has
+   missed. Each keeps the number of the value that it wants next, so a waiter
+   that is aborted loses nothing. */
 #include "sync.h"
 
 /* User values of both ends. */
@@ -58,6 +58,55 @@ static int new_broadcast(lua_State *L) {
   return 2;
 }
 
+/* ---- the table of values ---- */
+
+/* A value has the place of its number, and behind it stands how many of the
+   open receivers have not got it yet: at 0 it makes room for `false`. A place
+   once taken is never empty again, so that only `send` allocates, and only
+   where no older value is overwritten. */
+
+static lua_Integer place_of(const broadcast *b, uint64_t number) {
+  return (lua_Integer)(number % b->limit) * 2 + 1;
+}
+
+/* The table is on top, the next value below it. */
+static void put(lua_State *L, const broadcast *b) {
+  lua_Integer place = place_of(b, b->next);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, place);
+  lua_pushinteger(L, b->receivers);
+  lua_rawseti(L, -2, place + 1);
+}
+
+/* One receiver less wants it. The table is on top. */
+static void let_go(lua_State *L, const broadcast *b, uint64_t number) {
+  lua_Integer place = place_of(b, number);
+  lua_rawgeti(L, -1, place + 1);
+  lua_Integer left = lua_tointeger(L, -1) - 1;
+  lua_pop(L, 1);
+  lua_pushinteger(L, left);
+  lua_rawseti(L, -2, place + 1);
+  if (left > 0) return;
+  lua_pushboolean(L, false);
+  lua_rawseti(L, -2, place);
+}
+
+/* The number of the oldest value that is kept for the receiver. */
+static uint64_t oldest_for(const end *e) {
+  const broadcast *b = e->b;
+  return b->next - e->next > b->limit ? b->next - b->limit : e->next;
+}
+
+/* Lets go of all that the receiver at index 1 has not got. */
+static void let_go_of_all(lua_State *L, const end *e) {
+  lua_getiuservalue(L, 1, UV_VALUES);
+  for (uint64_t number = oldest_for(e); number != e->b->next; number++)
+    let_go(L, e->b, number);
+  lua_pop(L, 1);
+}
+
+/* ---- both ends ---- */
+
 static void close_end(end *e, ebb_lua_class class) {
   e->closed = true;
   --*ends_of(e->b, class);
@@ -70,7 +119,9 @@ static int close(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
   end *e = check(L, el, 2);
   if (e->b == NULL || e->closed || el->rt == NULL) return 0;
-  close_end(e, ebb_lua_class_of(L));
+  ebb_lua_class class = ebb_lua_class_of(L);
+  if (class == CLASS_BROADCAST_RECEIVER) let_go_of_all(L, e);
+  close_end(e, class);
   return 0;
 }
 
@@ -101,18 +152,13 @@ static int clone(lua_State *L) {
 
 /* ---- sender ---- */
 
-static lua_Integer place_of(const broadcast *b, uint64_t number) {
-  return (lua_Integer)(number % b->limit) + 1;
-}
-
 static int send(lua_State *L) {
   end *e = check(L, ebb_lua_open(L), 2);
   broadcast *b = e->b;
   ebb_lua_check_value(L);
   if (e->closed || b->receivers == 0) return ebb_lua_push_fail(L, "closed");
   lua_getiuservalue(L, 1, UV_VALUES);
-  lua_pushvalue(L, 2);
-  lua_rawseti(L, -2, place_of(b, b->next));
+  put(L, b);
   b->next++;
   ebb_wake_all(&b->waiters);
   lua_pushinteger(L, b->receivers);
@@ -137,13 +183,16 @@ static int push_news(lua_State *L, end *e, const char *none) {
   if (e->closed || behind == 0)
     return ebb_lua_push_fail(L, e->closed || b->senders == 0 ? "closed" : none);
   if (behind > b->limit) {
-    e->next = b->next - b->limit;
+    e->next = oldest_for(e);
     ebb_lua_push_fail(L, "lagged");
     lua_pushinteger(L, (lua_Integer)(behind - b->limit));
     return 3;
   }
   lua_getiuservalue(L, 1, UV_VALUES);
-  lua_rawgeti(L, -1, place_of(b, e->next++));
+  lua_rawgeti(L, -1, place_of(b, e->next));
+  lua_insert(L, -2);
+  let_go(L, b, e->next++);
+  lua_pop(L, 1);
   return 1;
 }
 
