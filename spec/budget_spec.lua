@@ -177,6 +177,31 @@ local WAITS = {
     for i = 1, n do tx:send(i) end
     return function() assert(rx:recv()) end
   end,
+  ["changed of a closed watch"] = function()
+    local tx, rx = sync.watch(0)
+    tx:close()
+    return function() assert(rx:changed() == nil) end
+  end,
+  ["recv of a closed broadcast"] = function()
+    local tx, rx = sync.broadcast(1)
+    tx:close()
+    return function() assert(rx:recv() == nil) end
+  end,
+  ["recv of a closed oneshot"] = function()
+    local tx, rx = sync.oneshot()
+    tx:close()
+    return function() assert(rx:recv() == nil) end
+  end,
+  ["send to a closed bounded channel"] = function()
+    local tx = sync.channel(1)
+    tx:close()
+    return function() assert(not tx:send(1)) end
+  end,
+  ["acquire of a closed Semaphore"] = function()
+    local semaphore = sync.Semaphore.new(1)
+    semaphore:close()
+    return function() assert(not semaphore:acquire()) end
+  end,
   ["tick of a late interval"] = function()
     local interval = ebb.time.interval(1)
     ebb.time.advance(1e5)

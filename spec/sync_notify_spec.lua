@@ -70,6 +70,30 @@ describe("a Notify", function()
     abort_all(late)
   end)
 
+  it("as in Tokio, is for the next once the kept one is taken " ..
+     "(notify_notified_multi)", function()
+    local notify, log = Notify.new(), {}
+    notify:notify_one()
+    spawn_waiters(notify, 2, log)
+    assert.same({1}, log)
+    notify:notify_one()
+    settle()
+    assert.same({1, 2}, log)
+  end)
+
+  it("as in Tokio, is kept though a task that notify_waiters told is " ..
+     "aborted (notify_one_after_dropped_all)", function()
+    local notify, log = Notify.new(), {}
+    local tasks = spawn_waiters(notify, 1, log)
+    notify:notify_waiters()
+    notify:notify_one()
+    abort_all(tasks)
+    spawn_waiters(notify, 1, log)
+    assert.same({1}, log)
+    abort_all(spawn_waiters(notify, 1, log))
+    assert.same({1}, log)
+  end)
+
   it("lets others run although it is always notified", function()
     local notify, turns = Notify.new(), 0
     local other = ebb.spawn(function()
@@ -139,6 +163,21 @@ describe("a Barrier", function()
     end
     set:join_all()
     assert.same({1, 2, 3, 4, 5}, log)
+  end)
+
+  it("as in Tokio, lets a hundred go ten times, of whom one leads (lots)",
+     function()
+    local barrier = Barrier.new(100)
+    for round = 1, 10 do
+      local log = {}
+      spawn_waiters(barrier, 99, log)
+      settle()
+      assert.same({}, log)
+      assert.is_true(barrier:wait(), round)
+      settle()
+      assert.equal(99, #log)
+      for _, role in ipairs(log) do assert.equal("follower", role) end
+    end
   end)
 
   it("begins anew while those of the last round have not run", function()

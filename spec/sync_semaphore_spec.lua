@@ -1,5 +1,5 @@
--- Semaphore, Mutex and RwLock, which all give out Permits. What happens when
--- a task is aborted that waits for one is in sync_abort_spec.
+-- Semaphore and its Permits. What happens when a task is aborted that waits
+-- for one is in sync_abort_spec.
 
 local ebb = require "ebb"
 local common = require "common"
@@ -139,6 +139,58 @@ describe("a semaphore", function()
     assert.is_userdata(waiter:await())
   end)
 
+  describe("as in Tokio", function()
+    it("may have none (no_permits), or 2^32 - 1, and no more " ..
+       "(add_max_amount_permits, panic_when_exceeds_maxpermits, " ..
+       "no_panic_at_maxpermits, add_more_than_max_amount_permits2)",
+       function()
+      local most <const> = 2 ^ 32 - 1 | 0
+      assert.equal(0, Semaphore.new(0):available_permits())
+      assert.equal(most, Semaphore.new(most):available_permits())
+      assert.matches("bad argument #1 to 'new'.*too many permits",
+        error_of(function() Semaphore.new(most + 1) end))
+      local semaphore = Semaphore.new(most - 1)
+      semaphore:add_permits(1)
+      assert.matches("bad argument #1 to 'add_permits'.*too many permits",
+        error_of(function() semaphore:add_permits(1) end))
+      assert.equal(most, semaphore:available_permits())
+    end)
+
+    it("gets more while it is open (add_permits_open), and when it is " ..
+       "closed (add_permits_closed)", function()
+      for size = 0, 3 do
+        for more = 0, 3 do
+          for _, closed in ipairs {false, true} do
+            local semaphore = Semaphore.new(size)
+            if closed then semaphore:close() end
+            semaphore:add_permits(more)
+            assert.equal(size + more, semaphore:available_permits())
+            assert.equal(closed, semaphore:is_closed())
+          end
+        end
+      end
+    end)
+
+    it("has all its permits after a thousand have had one (stress_test)",
+       function()
+      local semaphore, set = Semaphore.new(5), ebb.JoinSet.new()
+      local inside, most = 0, 0
+      for _ = 1, 1000 do
+        set:spawn(function()
+          local permit <close> = semaphore:acquire()
+          inside = inside + 1
+          most = math.max(most, inside)
+          ebb.yield_now()
+          inside = inside - 1
+        end)
+      end
+      set:join_all()
+      assert.equal(5, most)
+      assert.is_userdata(semaphore:try_acquire(5))
+      assert.is_nil((semaphore:try_acquire()))
+    end)
+  end)
+
   it("lets others run although there is always a permit", function()
     local semaphore, turns = Semaphore.new(1), 0
     local other = ebb.spawn(function()
@@ -182,194 +234,5 @@ describe("a semaphore", function()
     local semaphore = Semaphore.new(0)
     assert.matches("the main chunk waits for acquire",
       error_of(semaphore.acquire, semaphore))
-  end)
-end)
-
-describe("a mutex", function()
-  local Mutex = sync.Mutex
-
-  it("lets one in at a time, in the order of coming", function()
-    local mutex, log = Mutex.new(), {}
-    local inside = 0
-    local set = ebb.JoinSet.new()
-    for i = 1, 4 do
-      set:spawn(function()
-        local guard <close> = mutex:lock()
-        inside = inside + 1
-        assert(inside == 1)
-        ebb.yield_now()
-        log[#log + 1] = i
-        inside = inside - 1
-      end)
-    end
-    set:join_all()
-    assert.same({1, 2, 3, 4}, log)
-  end)
-
-  it("cannot be overtaken by who comes when it is released", function()
-    local mutex = Mutex.new()
-    local guard = mutex:lock()
-    local log = {}
-    local waiter = ebb.spawn(function()
-      local mine <close> = mutex:lock()
-      log[#log + 1] = "waiter"
-    end)
-    settle()
-    guard:release()
-    assert.same(pack(nil, "locked"), pack(mutex:try_lock()))
-    local again <close> = mutex:lock()
-    log[#log + 1] = "main"
-    assert.same({"waiter", "main"}, log)
-    waiter:await()
-  end)
-
-  it("gives a guard to who tries, if it is free", function()
-    local mutex = Mutex.new()
-    local guard = mutex:try_lock()
-    assert.is_nil((mutex:try_lock()))
-    guard:release()
-    assert.is_userdata(mutex:try_lock())
-  end)
-
-  it("is released by a panic and by an abort", function()
-    local mutex = Mutex.new()
-    local panic = ebb.spawn(function()
-      local guard <close> = mutex:lock()
-      error "panic"
-    end)
-    assert.is_false((panic:join()))
-    local sleeper = ebb.spawn(function()
-      local guard <close> = mutex:lock()
-      common.forever()
-    end)
-    settle()
-    sleeper:abort()
-    sleeper:join()
-    assert.is_userdata(mutex:try_lock())
-  end)
-
-  it("is not re-entrant: a task that locks it twice waits for itself",
-     function()
-    local mutex = Mutex.new()
-    local guard <close> = mutex:lock()
-    assert.matches("the main chunk waits for lock",
-      error_of(mutex.lock, mutex))
-  end)
-
-  it("may be released by another task than the one that locked it", function()
-    local mutex = Mutex.new()
-    local guard = mutex:lock()
-    ebb.spawn(function() guard:release() end)
-    mutex:lock():release()
-  end)
-
-  it("works inside a comparator and inside a generator", function()
-    local mutex = Mutex.new()
-    local guard = mutex:lock()
-    local sorter = ebb.spawn(function()
-      local list = {3, 1, 2}
-      table.sort(list, function(a, b)
-        local mine <close> = mutex:lock()
-        return a < b
-      end)
-      return list
-    end)
-    local walker = ebb.spawn(function()
-      local sum = 0
-      for i in coroutine.wrap(function()
-        for i = 1, 3 do
-          local mine <close> = mutex:lock()
-          coroutine.yield(i)
-        end
-      end) do
-        sum = sum + i
-      end
-      return sum
-    end)
-    settle()
-    guard:release()
-    assert.same({1, 2, 3}, sorter:await())
-    assert.equal(6, walker:await())
-  end)
-end)
-
-describe("an RwLock", function()
-  local RwLock = sync.RwLock
-
-  it("lets many read, or one write", function()
-    local lock = RwLock.new()
-    local one, two = lock:read(), lock:try_read()
-    assert.same(pack(nil, "locked"), pack(lock:try_write()))
-    one:release()
-    assert.is_nil((lock:try_write()))
-    two:release()
-    local writer = lock:write()
-    assert.same(pack(nil, "locked"), pack(lock:try_read()))
-    assert.is_nil((lock:try_write()))
-    writer:release()
-    assert.is_userdata(lock:try_write())
-  end)
-
-  it("serves in the order of coming: a writer is not starved", function()
-    local lock, log = RwLock.new(), {}
-    local guard = lock:read()
-    local function spawn(kind, i)
-      return ebb.spawn(function()
-        local mine <close> = lock[kind](lock)
-        log[#log + 1] = kind .. i
-        ebb.yield_now()
-        log[#log + 1] = i .. " done"
-      end)
-    end
-    local tasks = {spawn("write", 1), spawn("read", 2), spawn("read", 3),
-                   spawn("write", 4)}
-    settle()
-    assert.is_nil((lock:try_read()))
-    guard:release()
-    for _, task in ipairs(tasks) do task:await() end
-    assert.same({"write1", "1 done", "read2", "read3", "2 done", "3 done",
-                 "write4", "4 done"}, log)
-  end)
-
-  it("lets the readers in when a writer that waits is aborted", function()
-    local lock = RwLock.new()
-    local guard = lock:read()
-    local writer = ebb.spawn(function() return lock:write() end)
-    local readers = {}
-    for i = 1, 3 do
-      readers[i] = ebb.spawn(function() return lock:read() end)
-    end
-    settle()
-    writer:abort()
-    settle()
-    for i = 1, 3 do assert.is_true(readers[i]:is_finished()) end
-    guard:release()
-  end)
-
-  it("gives what an aborted task was granted to all who can share it",
-     function()
-    local lock = RwLock.new()
-    local guard = lock:write()
-    local writer = ebb.spawn(function() return lock:write() end)
-    local readers = {}
-    for i = 1, 3 do
-      readers[i] = ebb.spawn(function() return lock:read() end)
-    end
-    settle()
-    guard:release()
-    writer:abort()
-    settle()
-    for i = 1, 3 do assert.is_true(readers[i]:is_finished()) end
-  end)
-
-  it("is named in the message of a deadlock", function()
-    local lock = RwLock.new()
-    local guard <close> = lock:write()
-    local reader = ebb.spawn(function() return lock:read() end)
-    local message = error_of(lock.write, lock)
-    assert.matches("the main chunk waits for write", message)
-    assert.matches("task %d+ waits for read", message)
-    reader:abort()
-    settle()
   end)
 end)

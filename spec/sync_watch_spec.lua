@@ -199,6 +199,79 @@ describe("a watch", function()
     assert.is_true(walker:await())
   end)
 
+  describe("as in Tokio", function()
+    it("shows its final value, and then that there is no other " ..
+       "(rx_observes_final_value)", function()
+      local tx, rx = sync.watch "one"
+      tx:send "two"
+      assert.is_true(rx:changed())
+      local task = ebb.spawn(rx.changed, rx)
+      settle()
+      tx:send "three"
+      tx:close()
+      assert.same(pack(true, true), pack(task:join()))
+      assert.equal("three", rx:borrow_and_update())
+      assert.same(pack(nil, "closed"), pack(rx:changed()))
+      assert.equal("three", rx:borrow())
+    end)
+
+    it("is changed by each of its senders (multiple_sender)", function()
+      local tx, rx = sync.watch(0)
+      local other = tx:clone()
+      local task = ebb.spawn(function()
+        rx:changed()
+        local first = rx:borrow_and_update()
+        rx:changed()
+        return first, rx:borrow_and_update()
+      end)
+      settle()
+      tx:send(1)
+      settle()
+      assert.is_false(task:is_finished())
+      other:send(2)
+      assert.same(pack(true, 1, 2), pack(task:join()))
+    end)
+
+    it("tells who waits when the last sender is closed " ..
+       "(receiver_is_notified_when_last_sender_is_dropped)", function()
+      local tx, rx = sync.watch(0)
+      local other = tx:clone()
+      local task = ebb.spawn(rx.changed, rx)
+      settle()
+      tx:close()
+      settle()
+      assert.is_false(task:is_finished())
+      other:close()
+      assert.same(pack(true, nil, "closed"), pack(task:join()))
+    end)
+
+    it("has a receiver that has seen one of two changes wait for the next " ..
+       "(multi_rx)", function()
+      local tx, rx = sync.watch "one"
+      local other = rx:clone()
+      local task = ebb.spawn(other.changed, other)
+      settle()
+      for _, value in ipairs {"two", "three"} do
+        local mine = ebb.spawn(rx.changed, rx)
+        settle()
+        tx:send(value)
+        assert.is_true(mine:await())
+        assert.equal(value, rx:borrow())
+      end
+      assert.is_true(task:await())
+      assert.equal("three", other:borrow())
+    end)
+
+    it("is closed for has_changed although there is an unseen value " ..
+       "(has_changed_errors_on_closed_channel_with_unseen_value)", function()
+      local tx, rx = sync.watch "A"
+      tx:send "B"
+      tx:close()
+      assert.same(pack(nil, "closed"), pack(rx:has_changed()))
+      assert.is_true(rx:changed())
+    end)
+  end)
+
   it("lets others run although there is always a change", function()
     local tx, rx = sync.watch(0)
     local turns = 0
