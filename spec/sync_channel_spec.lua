@@ -1,5 +1,5 @@
--- Channels and oneshots. What happens when a task is aborted that waits in
--- one is in sync_abort_spec.
+-- Channels. What happens when a task is aborted that waits in one is in
+-- sync_abort_spec; ends and their clones are in regress/097.
 
 local ebb = require "ebb"
 local common = require "common"
@@ -125,6 +125,29 @@ for name, capacity in pairs {bounded = 100, unbounded = false} do
       end
     end)
 
+    it("as in Tokio, tells an empty one from a closed one " ..
+       "(try_recv_bounded, try_recv_unbounded, " ..
+       "try_recv_close_while_empty_bounded, " ..
+       "try_recv_close_while_empty_unbounded)", function()
+      for n = 0, 99 do
+        local tx, rx = new()
+        for i = 1, n do assert.is_true(tx:try_send(i)) end
+        for i = 1, n do assert.equal(i, rx:try_recv()) end
+        assert.same(pack(nil, "empty"), pack(rx:try_recv()))
+        tx:close()
+        assert.same(pack(nil, "closed"), pack(rx:try_recv()))
+      end
+    end)
+
+    it("as in Tokio, is closed for a receiver that closes it while it is " ..
+       "empty (try_recv_after_receiver_close)", function()
+      local tx, rx = new()
+      assert.same(pack(nil, "empty"), pack(rx:try_recv()))
+      rx:close()
+      assert.same(pack(nil, "closed"), pack(rx:try_recv()))
+      assert.is_true(tx:is_closed())
+    end)
+
     it("ends the waits of receivers when it is closed, after what was sent",
        function()
       local tx, rx = new()
@@ -231,50 +254,6 @@ for name, capacity in pairs {bounded = 100, unbounded = false} do
   end)
 end
 
-describe("a channel that a finalizer sends to and receives from", function()
-  -- Finalizers run where a send makes room.
-  it("loses nothing and keeps the order", function()
-    local tx, rx = sync.channel()
-    local expected, received, n = 1, {}, 0
-    local function send()
-      n = n + 1
-      return tx:try_send(n)
-    end
-    local sends = 0
-    local function bomb()
-      setmetatable({}, {__gc = function()
-        if sends > 3000 then return end
-        sends = sends + 1
-        tx:try_send "finalizer"
-        if sends % 3 == 0 then
-          received[#received + 1] = rx:try_recv()
-        end
-        bomb()
-      end})
-    end
-    for _ = 1, 50 do bomb() end
-    -- Each step is a whole cycle.
-    common.collect_in_steps(1, 1000, 40)
-    collectgarbage()
-    sends = 0
-    for _ = 1, 3000 do
-      if not send() then error "not sent" end
-    end
-    assert.is_true(sends > 0)
-    sends = math.huge
-    common.collect_in_steps(200, 100, 13)
-    for value in rx.try_recv, rx do received[#received + 1] = value end
-    for _, value in ipairs(received) do
-      if value ~= "finalizer" then
-        assert.equal(expected, value)
-        expected = expected + 1
-      end
-    end
-    assert.equal(3001, expected)
-    assert.is_true(#received > 3000)
-  end)
-end)
-
 describe("a bounded channel", function()
   it("holds so many values", function()
     local tx, rx = sync.channel(2)
@@ -341,6 +320,34 @@ describe("a bounded channel", function()
     rx:close()
     assert.same(pack(true, nil, "closed"), pack(sender:join()))
     assert.is_nil(rx:recv())
+  end)
+
+  it("as in Tokio, has room again when it is closed (try_send_fail, " ..
+     "try_send_fail_with_try_recv)", function()
+    for _, recv in ipairs {"recv", "try_recv"} do
+      local tx, rx = sync.channel(1)
+      assert.is_true(tx:try_send "hello")
+      assert.same(pack(nil, "full"), pack(tx:try_send "fail"))
+      assert.equal("hello", rx[recv](rx))
+      assert.is_true(tx:try_send "goodbye")
+      tx:close()
+      assert.equal("goodbye", rx[recv](rx))
+      assert.is_nil((rx[recv](rx)))
+    end
+  end)
+
+  it("as in Tokio, may be sent to for a time (recv_timeout)", function()
+    ebb.time.pause()
+    local tx, rx = sync.channel(2)
+    local function send(value)
+      return ebb.time.timeout(1, tx.send, tx, value)
+    end
+    for i = 1, 2 do assert.same(pack(true, true), pack(send(i))) end
+    assert.same(pack(nil, "elapsed"), pack(send(3)))
+    assert.same({1, 2}, drain(rx))
+    rx:close()
+    assert.same(pack(true, nil, "closed"), pack(send(4)))
+    ebb.time.resume()
   end)
 
   it("wants a capacity of at least 1", function()
@@ -428,136 +435,4 @@ describe("the ends of a channel", function()
     assert.matches("cannot wait inside a finalizer", message)
     assert.equal("from a finalizer", rx:recv())
   end)
-end)
-
-describe("a oneshot", function()
-  it("gives its one value", function()
-    local tx, rx = sync.oneshot()
-    local task = ebb.spawn(function() return rx:recv() end)
-    settle()
-    assert.is_true(tx:send "value")
-    assert.is_false(tx:send "another")
-    assert.same(pack(true, "value"), pack(task:join()))
-    assert.same(pack(nil, "closed"), pack(rx:recv()))
-  end)
-
-  it("keeps the value until it is received", function()
-    local tx, rx = sync.oneshot()
-    assert.same(pack(nil, "empty"), pack(rx:try_recv()))
-    assert.is_true(tx:send(false))
-    assert.equal(false, rx:recv())
-    assert.same(pack(nil, "closed"), pack(rx:try_recv()))
-  end)
-
-  it("is closed by the sender", function()
-    local tx, rx = sync.oneshot()
-    local task = ebb.spawn(function() return rx:recv() end)
-    settle()
-    tx:close()
-    assert.same(pack(true, nil, "closed"), pack(task:join()))
-    assert.is_false(tx:send(1))
-  end)
-
-  it("is closed by the receiver, who still gets what was sent", function()
-    local tx, rx = sync.oneshot()
-    assert.is_false(tx:is_closed())
-    rx:close()
-    assert.is_true(tx:is_closed())
-    assert.is_false(tx:send(1))
-    tx, rx = sync.oneshot()
-    assert.is_true(tx:send(1))
-    rx:close()
-    assert.equal(1, rx:recv())
-  end)
-
-  it("is closed when an end is collected", function()
-    local tx, rx = sync.oneshot()
-    tx = nil
-    common.collect()
-    assert.same(pack(nil, "closed"), pack(rx:recv()))
-    tx, rx = sync.oneshot()
-    rx = nil
-    common.collect()
-    assert.is_true(tx:is_closed())
-    assert.is_false(tx:send(1))
-  end)
-
-  it("leaves the value to the next when its receiver is aborted", function()
-    for _, given in ipairs {false, true} do
-      local tx, rx = sync.oneshot()
-      local first = ebb.spawn(function() return rx:recv() end)
-      local second = ebb.spawn(function() return rx:recv() end)
-      settle()
-      if given then tx:send "value" end
-      first:abort()
-      if not given then tx:send "value" end
-      assert.is_false((first:join()))
-      assert.same(pack(true, "value"), pack(second:join()))
-    end
-  end)
-
-  it("tells the second of two receivers that there is no more", function()
-    local tx, rx = sync.oneshot()
-    local log = {}
-    spawn_all(2, log, function() return tostring(rx:recv()) end)
-    settle()
-    tx:send "value"
-    settle()
-    assert.same({"value", "nil"}, log)
-  end)
-end)
-
--- Random senders, receivers and aborts, against the sum of what was sent.
-describe("many random programs", function()
-  local function play(capacity, seed)
-    math.randomseed(seed)
-    local tx, rx = sync.channel(capacity)
-    local sent, received, last = {}, {}, {}
-    local tasks, count = {}, 0
-
-    local function sender(who)
-      while true do
-        local n = (sent[who] or 0) + 1
-        if not tx:send {who, n} then return end
-        sent[who] = n
-        if math.random(3) == 1 then ebb.yield_now() end
-      end
-    end
-
-    -- One task may be aborted between its being given a value and its taking
-    -- it, never between taking and noting.
-    local function receiver()
-      for value in rx.recv, rx do
-        local who, n = value[1], value[2]
-        assert((received[who] or 0) < n)
-        received[who] = n
-        count = count + 1
-        last[#last + 1] = n
-      end
-    end
-
-    for i = 1, 6 do tasks[i] = ebb.spawn(i < 4 and sender or receiver, i) end
-    for round = 1, 300 do
-      local i = math.random(6)
-      local ids = i < 4 and round * 10 + i
-      tasks[i]:abort()
-      tasks[i] = ebb.spawn(i < 4 and sender or receiver, ids)
-      for _ = 1, math.random(0, 2) do ebb.yield_now() end
-    end
-    tx:close()
-    for i = 1, 6 do tasks[i]:join() end
-    local total = 0
-    for who, n in pairs(sent) do
-      total = total + n
-      assert.equal(n, received[who])
-    end
-    assert.equal(total, count)
-    assert.is_true(total > 100)
-  end
-
-  for _, capacity in ipairs {1, 2, 5} do
-    it("lose nothing with a capacity of " .. capacity, function()
-      for seed = 1, 10 do play(capacity, seed) end
-    end)
-  end
 end)

@@ -240,3 +240,25 @@ describe("the end of the main chunk", function()
     assert.equal(3, code)
   end)
 end)
+
+-- Tokio's tests of where a panic is said to come from, under their names.
+describe("a wrong call", function()
+  local time = ebb.time
+
+  for name, call in pairs {
+    broadcast_channel_panic_caller = function() sync.broadcast(0) end,
+    mpsc_bounded_channel_panic_caller = function() sync.channel(0) end,
+    pause_panic_caller = function() time.pause() end,
+    resume_panic_caller = function() time.resume() time.resume() end,
+    interval_panic_caller = function() time.interval(0) end
+  } do
+    it("names the line of the caller (" .. name .. ")", function()
+      local where = debug.getinfo(call, "S")
+      time.pause()
+      local message = common.error_of(call)
+      pcall(time.resume)
+      local start = where.short_src .. ":" .. where.linedefined .. ": "
+      assert.equal(start, message:sub(1, #start))
+    end)
+  end
+end)

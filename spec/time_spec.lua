@@ -1,5 +1,5 @@
--- The clock and its timers. Nearly all of it with the clock paused: one test
--- sleeps for real, for two thousandths of a second.
+-- Sleeps. Nearly all of them with the clock paused, which is in
+-- time_pause_spec: one test sleeps for real, for two thousandths of a second.
 
 local ebb = require "ebb"
 local time = ebb.time
@@ -133,6 +133,61 @@ describe("with the clock paused", function()
       assert.same({1e-6, 2e-6, 3e-6}, log)
     end)
 
+    it("as in Tokio, takes years (greater_than_max, multi_long_sleeps, " ..
+       "long_sleeps)", function()
+      local YEAR <const> = 365 * 24 * 3600
+      local start = time.now()
+      time.sleep(5 * YEAR)
+      for _ = 1, 5 do time.sleep(YEAR) end
+      time.sleep_until(start + 20 * YEAR)
+      assert_elapsed(20 * YEAR, start)
+    end)
+
+    -- Tokio's ends after thirty years.
+    it("as in Tokio, takes more than the clock can count, for ever " ..
+       "(exactly_max, no_out_of_bounds_close_to_max, issue_5183)", function()
+      local start = time.now()
+      for _, seconds in ipairs {2 ^ 64, 2 ^ 63 - 1, 1e300, math.huge} do
+        local winner = ebb.select {
+          big = function() time.sleep(seconds) end,
+          small = function() time.sleep(1e-9) end
+        }
+        assert.equal("small", winner)
+        local message = error_of(function() time.sleep(seconds) end)
+        assert.matches("deadlock", message)
+      end
+      assert_elapsed(4e-9, start)
+    end)
+
+    it("as in Tokio, may be ended by the first of those who wake with it " ..
+       "(drop_from_wake)", function()
+      local tasks, woken = {}, {}
+      for i = 1, 100 do
+        tasks[i] = ebb.spawn(function()
+          time.sleep(0.01)
+          woken[#woken + 1] = i
+          for _, task in ipairs(tasks) do task:abort() end
+        end)
+      end
+      time.sleep(0.011)
+      assert.same({1}, woken)
+      for _, task in ipairs(tasks) do assert.is_true(task:is_finished()) end
+    end)
+
+    it("as in Tokio, is the same for 512 tasks at once (sleep)", function()
+      local start, set = time.now(), ebb.JoinSet.new()
+      time.sleep(0.01)
+      for _ = 1, 512 do
+        set:spawn(function()
+          local before = time.now()
+          time.sleep(0.01)
+          assert_elapsed(0.01, before)
+        end)
+      end
+      set:join_all()
+      assert_elapsed(0.02, start)
+    end)
+
     it("of nothing takes no time", function()
       local start = time.now()
       time.sleep(0)
@@ -225,175 +280,6 @@ describe("with the clock paused", function()
       assert.matches("bad argument #1 to 'sleep_until'", error_of(function()
         time.sleep_until({})
       end), 1, true)
-    end)
-  end)
-
-  describe("now", function()
-    it("stands still while a task computes", function()
-      local start = time.now()
-      for _ = 1, 1e5 do math.sqrt(2) end
-      assert.equal(start, time.now())
-    end)
-
-    it("stands still while tasks take turns", function()
-      local start = time.now()
-      local sleeper = ebb.spawn(time.sleep, 1)
-      for _ = 1, 1000 do settle() end
-      assert.equal(start, time.now())
-      assert.is_false(sleeper:is_finished())
-      sleeper:join()
-    end)
-
-    it("jumps to the next timer when all tasks wait", function()
-      local start = time.now()
-      local seen = {}
-      local tasks = {}
-      for i = 1, 3 do
-        tasks[i] = ebb.spawn(function()
-          time.sleep(100 * i)
-          seen[i] = time.now() - start
-        end)
-      end
-      join_all(tasks)
-      for i = 1, 3 do assert.near(100 * i, seen[i], 1e-6) end
-    end)
-
-    it("does not jump past a timer that is set on the way", function()
-      local log = {}
-      local late = ebb.spawn(function()
-        time.sleep(10)
-        log[#log + 1] = "late"
-      end)
-      time.sleep(4)
-      time.sleep(4)
-      log[#log + 1] = "early"
-      late:join()
-      assert.same({"early", "late"}, log)
-    end)
-  end)
-
-  -- As in Tokio, timers may not be looked at before each single turn.
-  local function settle_timers()
-    for _ = 1, 100 do settle() end
-  end
-
-  describe("advance", function()
-    it("moves the clock", function()
-      local start = time.now()
-      time.advance(60)
-      assert_elapsed(60, start)
-    end)
-
-    it("wakes the sleepers that are due", function()
-      local tasks = spawn_sleepers({5}, {})
-      settle()
-      time.advance(5)
-      settle_timers()
-      assert.is_true(tasks[1]:is_finished())
-    end)
-
-    it("does not wake the sleepers that are not due", function()
-      local tasks = spawn_sleepers({5}, {})
-      settle()
-      time.advance(4)
-      settle_timers()
-      assert.is_false(tasks[1]:is_finished())
-      join_all(tasks)
-    end)
-
-    it("adds up", function()
-      local tasks = spawn_sleepers({5}, {})
-      settle()
-      time.advance(4)
-      time.advance(1)
-      settle_timers()
-      assert.is_true(tasks[1]:is_finished())
-    end)
-
-    it("wakes due sleepers in the order of their deadlines", function()
-      local log = {}
-      local tasks = spawn_sleepers({3, 1, 2}, log)
-      settle()
-      time.advance(10)
-      join_all(tasks)
-      assert.same({1, 2, 3}, log)
-    end)
-
-    it("shows woken sleepers the time it moved the clock to", function()
-      local start = time.now()
-      local task = ebb.spawn(function()
-        time.sleep(1)
-        return time.now() - start
-      end)
-      settle()
-      time.advance(10)
-      assert.near(10, task:await(), 1e-6)
-    end)
-
-    it("may be called in a task", function()
-      local start = time.now()
-      ebb.spawn(time.advance, 10):await()
-      assert_elapsed(10, start)
-    end)
-
-    it("of nothing moves nothing", function()
-      local start = time.now()
-      time.advance(0)
-      assert.equal(start, time.now())
-    end)
-
-    it("names the argument when it is negative", function()
-      assert.matches("bad argument #1 to 'advance'", error_of(function()
-        time.advance(-1)
-      end), 1, true)
-    end)
-
-    it("names the argument when it is NaN", function()
-      assert.matches("bad argument #1 to 'advance'", error_of(function()
-        time.advance(NAN)
-      end), 1, true)
-    end)
-  end)
-
-  describe("pause", function()
-    it("raises when the clock is paused already", function()
-      assert.has_error(function() time.pause() end)
-    end)
-
-    it("stays in force after it was refused", function()
-      pcall(time.pause)
-      local start = time.now()
-      time.sleep(3600)
-      assert_elapsed(3600, start)
-    end)
-  end)
-
-  describe("resume", function()
-    it("goes on from the time at which the clock stood", function()
-      time.advance(1e5)
-      local stood = time.now()
-      time.resume()
-      assert.is_true(time.now() >= stood)
-    end)
-
-    it("does not take back what was advanced when paused again", function()
-      time.advance(1e5)
-      local stood = time.now()
-      time.resume()
-      time.pause()
-      assert.is_true(time.now() >= stood)
-    end)
-
-    it("keeps the timers that were set", function()
-      local tasks = spawn_sleepers({1000}, {})
-      settle()
-      time.resume()
-      settle_timers()
-      time.pause()
-      assert.is_false(tasks[1]:is_finished())
-      time.advance(1000)
-      settle_timers()
-      assert.is_true(tasks[1]:is_finished())
     end)
   end)
 end)

@@ -189,6 +189,42 @@ describe("timeout", function()
     end)
   end)
 
+  describe("as in Tokio", function()
+    -- Whoever waits is told after 90 ms.
+    for name, seconds in pairs {
+      future_and_timeout_in_future = 0.1,
+      very_large_timeout = 2 ^ 64
+    } do
+      it("lets the function wait for its time (" .. name .. ")", function()
+        local tx, rx = sync.oneshot()
+        local task = ebb.spawn(time.timeout, seconds, rx.recv, rx)
+        settle()
+        time.advance(seconds > 1 and 86400 * 365 * 10 or 0.09)
+        for _ = 1, 100 do settle() end
+        assert.is_false(task:is_finished())
+        tx:send "value"
+        assert.same({true, true, "value"}, {task:join()})
+      end)
+    end
+
+    it("is over for 512 tasks at once (timeout)", function()
+      local set = ebb.JoinSet.new()
+      for _ = 1, 512 do set:spawn(time.timeout, 0.01, forever) end
+      for ok, value, why in set.join_next, set do
+        assert.same({true, nil, "elapsed"}, {ok, value, why})
+      end
+      assert_elapsed(0.01)
+    end)
+
+    it("is over for a function whose waits are all satisfied at once " ..
+       "(timeout_is_not_exhausted_by_future)", function()
+      local tx, rx = sync.channel(1)
+      assert.is_nil((time.timeout(0, function()
+        while tx:send(1) do rx:recv() end
+      end)))
+    end)
+  end)
+
   describe("of no time", function()
     it("gives the function its first turn", function()
       assert.same({true, 5}, {time.timeout(0, function() return 5 end)})
