@@ -1,5 +1,5 @@
 -- JoinMap: tasks by key. The first part follows Tokio's own tests of its
--- JoinMap, under their names; README.md says which of them have no place in
+-- JoinMap, under their names; tokio.md says which of them have no place in
 -- Lua.
 
 local ebb = require "ebb"

@@ -1,5 +1,5 @@
 -- JoinSet: tasks without keys. The first part follows Tokio's own tests of
--- its JoinSet, under their names; README.md says which of them have no place
+-- its JoinSet, under their names; tokio.md says which of them have no place
 -- in Lua.
 
 local ebb = require "ebb"
