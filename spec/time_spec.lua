@@ -2,35 +2,16 @@
 -- time_pause_spec: one test sleeps for real, for two thousandths of a second.
 
 local ebb = require "ebb"
+local common = require "common"
+local sleepers = require "sleepers"
 local time = ebb.time
 
-local settle = ebb.yield_now
+local settle, error_of = ebb.yield_now, common.error_of
+local spawn_sleepers, join_all = sleepers.spawn, sleepers.join_all
 local NAN = 0 / 0
-
-local function error_of(f)
-  local ok, err = pcall(f)
-  assert.is_false(ok)
-  return err
-end
 
 local function assert_elapsed(seconds, since)
   assert.near(seconds, time.now() - since, 1e-6)
-end
-
--- Spawns a task for each delay, which notes it when it wakes.
-local function spawn_sleepers(delays, log)
-  local tasks = {}
-  for i, delay in ipairs(delays) do
-    tasks[i] = ebb.spawn(function()
-      time.sleep(delay)
-      log[#log + 1] = delay
-    end)
-  end
-  return tasks
-end
-
-local function join_all(tasks)
-  for _, task in ipairs(tasks) do task:await() end
 end
 
 describe("the running clock", function()
