@@ -110,7 +110,8 @@ function ebb.spawn_blocking_on(body, handle, ...) end
 function ebb.block_in_place(body, ...) end
 
 ---Runs `f` so that its waits are never forced to yield by the budget: what can
----be had at once is had at once, however often.
+---be had at once is had at once, however often. In a generator this is so while
+---code inside of `f` runs, not for the consumer that `f` yields to.
 ---
 ---Tokio: `task::unconstrained`.
 ---@param f fun(...): ...
@@ -1075,7 +1076,9 @@ local LocalSet = {}
 function LocalSet:spawn_local(body, ...) end
 
 ---Calls `f` in the running task, with the set as the current one, and drives
----the set until it returns (may wait, as far as `f` does).
+---the set until it returns (may wait, as far as `f` does). While `f` has yielded
+---out of a generator nobody drives the set for it; when the generator is
+---resumed, by whatever task, the driving goes on.
 ---
 ---Tokio: `task::LocalSet::run_until`.
 ---@param f fun(...): ...
@@ -1097,7 +1100,8 @@ function LocalSet:block_on(f, ...) end
 function LocalSet:await() end
 
 ---Makes the set the current one of the running task, for `spawn_local`, until
----the guard is closed. Does not drive it.
+---the guard is closed; in a generator, that of the generator's own code. Does
+---not drive it.
 ---
 ---Tokio: `task::LocalSet::enter`.
 ---@return ebb.LocalEnterGuard
@@ -1125,6 +1129,7 @@ function LocalEnterGuard:close() end
 ---A key for values that each task has for itself. A value is in force while a
 ---function runs, waits included, and in the clean-up of its variables. A task
 ---that is spawned there does not inherit it. The main chunk has values, too.
+---In a generator a value goes with its function: whatever task resumes it.
 ---
 ---Tokio: `task::LocalKey`.
 ---@class ebb.LocalKey

@@ -200,5 +200,5 @@ int ebb_budget_suspend(ebb_task *t) {
    may be another than that which began it, but it has not had less. */
 void ebb_budget_resume(ebb_task *t, int budget) {
   t->unconstrained = budget > EBB_BUDGET;
-  t->rt->budget = budget;
+  if (t == t->rt->current) t->rt->budget = budget;
 }

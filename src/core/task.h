@@ -228,7 +228,7 @@ static inline int ebb_full_budget(const ebb_task *t) {
 }
 
 /* The running task has no budget from here on; returns what to give to
-   ebb_budget_resume. They may be nested. */
+   ebb_budget_resume, which any task may call. They may be nested. */
 int ebb_budget_suspend(ebb_task *t);
 void ebb_budget_resume(ebb_task *t, int budget);
 

@@ -44,7 +44,7 @@ static int wait_on(lua_State *L, ebb_lua *el) {
       ebb_lua_check_may_wait(L, el);
       b->arrived++;
       ebb_lua_wait_in(L, el, &b->line, 0, "barrier", wait_k);
-    } else if (!ebb_budget_take(el->rt)) {
+    } else if (!ebb_lua_take_budget(L, el)) {
       ebb_lua_yield(L, el, wait_k);
     } else {
       let_all_go(b);

@@ -31,7 +31,7 @@ enum {
   STORE_NOOP,       /* a Lua function that does nothing, for pending hooks */
   STORE_EXIT,       /* the os.exit that was there before ours */
   STORE_NAMES,      /* task id -> name */
-  STORE_LOCALS,     /* task id -> see locals.c */
+  STORE_LOCALS,     /* weak: a coroutine's address -> see locals.c */
   STORE_MODULES,    /* table of the standard library or of ebb -> its name */
   STORE_LOCAL_SETS, /* weak: the engine's set -> LocalSet */
   STORE_RAISED,     /* weak: task id -> what its body raised */
@@ -71,6 +71,8 @@ struct ebb_lua {
   int64_t shutdown_timeout; /* ns that the end waits for blocking work */
   ebb_stuck_fn *stuck; /* told of blocking work that outlasts it */
   void *stuck_ctx;
+  uint32_t unconstrained; /* calls of it in generators */
+  uint32_t resting; /* calls of run_until in generators */
   uint32_t live;    /* unfinished Lua tasks */
   ebb_list drained; /* waits for `live` to become 0 */
   ebb_list maps;    /* every JoinMap that has not been finalized */
@@ -100,7 +102,7 @@ typedef struct ebb_lua_task {
   bool cut : 1;       /* a wait of a C function was cut off; see cut.c */
   bool detailed : 1;  /* STORE_DETAILS has an entry */
   bool named : 1;     /* STORE_NAMES has one */
-  bool localized : 1; /* STORE_LOCALS had one */
+  bool localized : 1; /* STORE_LOCALS had one for L */
   bool handed : 1;    /* STORE_LINKS has one */
   bool seen : 1;      /* somebody has joined it */
   bool has_error : 1; /* the JoinError is on top of L */
@@ -373,6 +375,9 @@ bool ebb_lua_push_text(lua_State *L, int arg);
    will see it, which gets a text of it that says where it comes from. */
 _Noreturn void ebb_lua_throw(lua_State *L, ebb_lua *el);
 
+/* The coroutine that L has resumed and that has not come back, or NULL. */
+lua_State *ebb_lua_resumed_by(lua_State *L);
+
 /* ---- wait.c: the one way to wait ---- */
 
 /* Waits in `list` until `deadline`. Where Lua may yield this does not
@@ -423,6 +428,18 @@ int ebb_lua_yield(lua_State *L, ebb_lua *el, lua_KFunction k);
 
 /* Raises an error where waiting is refused. The waits do it themselves. */
 void ebb_lua_check_may_wait(lua_State *L, ebb_lua *el);
+
+/* ---- within.c: the budget ---- */
+
+/* Is a call of unconstrained in a generator in force? */
+bool ebb_lua_is_unconstrained(lua_State *L, ebb_lua *el);
+
+/* Takes 1 of the running task's budget, if it has one just now; false when
+   there is none left: yield first. */
+static inline bool ebb_lua_take_budget(lua_State *L, ebb_lua *el) {
+  if (el->unconstrained > 0 && ebb_lua_is_unconstrained(L, el)) return true;
+  return ebb_budget_take(el->rt);
+}
 
 /* ---- close.c: the end of the state ---- */
 

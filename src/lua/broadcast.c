@@ -203,7 +203,7 @@ static int recv_on(lua_State *L, ebb_lua *el) {
   for (;;) {
     if (!has_news(e))
       ebb_lua_wait(L, el, &e->b->waiters, EBB_NEVER, "recv", recv_k);
-    else if (!ebb_budget_take(el->rt))
+    else if (!ebb_lua_take_budget(L, el))
       ebb_lua_yield(L, el, recv_k);
     else
       return push_news(L, e, NULL);

@@ -164,7 +164,7 @@ static int send_on(lua_State *L, ebb_lua *el, end *e) {
       ebb_lua_wait_in(L, el, &r->senders, e->number, "send", send_k);
     else if (!is_over(e) && !has_room(L, r))
       continue;
-    else if (!ebb_budget_take(el->rt))
+    else if (!ebb_lua_take_budget(L, el))
       ebb_lua_yield(L, el, send_k);
     else
       return send_now(L, e);
@@ -232,7 +232,7 @@ static int recv_on(lua_State *L, ebb_lua *el, end *e) {
   for (;;) {
     if (!is_over(e) && !ebb_ring_has_value(r))
       ebb_lua_wait_in(L, el, &r->receivers, e->number, "recv", recv_k);
-    else if (!ebb_budget_take(el->rt))
+    else if (!ebb_lua_take_budget(L, el))
       ebb_lua_yield(L, el, recv_k);
     else
       return recv_now(L, e->c);

@@ -83,7 +83,7 @@ static int join_next_on(lua_State *L, ebb_lua *el) {
   for (;;) {
     lua_map *map = ebb_lua_check_collection(L, el);
     ebb_task *t = ebb_join_set_peek(&map->engine.set);
-    if (t != NULL && ebb_budget_take(el->rt)) {
+    if (t != NULL && ebb_lua_take_budget(L, el)) {
       int count = ebb_lua_join_task(L, el, map, t, with_key);
       if (count > 0) return count;
     } else if (t != NULL) {

@@ -23,7 +23,7 @@ static int tick_on(lua_State *L, ebb_lua *el) {
     int64_t now = ebb_now(el->rt);
     if (iv->next > now) {
       ebb_lua_wait(L, el, NULL, iv->next, "an interval's tick", tick_k);
-    } else if (ebb_budget_take(el->rt)) {
+    } else if (ebb_lua_take_budget(L, el)) {
       lua_pushnumber(L, (lua_Number)ebb_interval_take(iv, now) / 1e9);
       return 1;
     } else {

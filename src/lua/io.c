@@ -148,7 +148,7 @@ static int wait_on(lua_State *L, ebb_lua *el, int status) {
     status = look(el, fd, events, lua_tointeger(L, 3));
     if (status == 0) {
       status = wait_once(L, el, fd, events, wait_k);
-    } else if (!ebb_budget_take(el->rt)) {
+    } else if (!ebb_lua_take_budget(L, el)) {
       ebb_lua_yield(L, el, wait_k);
       status = 0;
     }

@@ -90,7 +90,7 @@ static int join_on(lua_State *L, ebb_lua *el, lua_KFunction k) {
   for (;;) {
     ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
     bool done = ebb_task_is_finished(&lt->task);
-    if (done && ebb_budget_take(el->rt))
+    if (done && ebb_lua_take_budget(L, el))
       return ebb_lua_push_result(L, el, lt);
     if (done)
       ebb_lua_yield(L, el, k);
@@ -230,7 +230,7 @@ static int yield_now(lua_State *L) {
 static int consume_k(lua_State *L, int status, lua_KContext ctx);
 
 static int consume_on(lua_State *L, ebb_lua *el) {
-  while (!ebb_budget_take(el->rt)) ebb_lua_yield(L, el, consume_k);
+  while (!ebb_lua_take_budget(L, el)) ebb_lua_yield(L, el, consume_k);
   return 0;
 }
 
@@ -246,7 +246,9 @@ static int consume_budget(lua_State *L) {
 }
 
 static int has_budget_remaining(lua_State *L) {
-  lua_pushboolean(L, ebb_has_budget_remaining(ebb_lua_enter(L, 0)->rt));
+  ebb_lua *el = ebb_lua_enter(L, 0);
+  bool free = el->unconstrained > 0 && ebb_lua_is_unconstrained(L, el);
+  lua_pushboolean(L, free || ebb_has_budget_remaining(el->rt));
   return 1;
 }
 

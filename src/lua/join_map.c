@@ -181,7 +181,7 @@ static int join_on(lua_State *L, ebb_lua *el) {
       return 1;
     }
     bool done = t->state == EBB_FINISHED;
-    if (done && ebb_budget_take(el->rt)) {
+    if (done && ebb_lua_take_budget(L, el)) {
       int count = ebb_lua_join_task(L, el, map, t, false);
       if (count > 0) return count;
     } else if (done) {

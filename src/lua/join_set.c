@@ -77,7 +77,7 @@ static int join_all_on(lua_State *L, ebb_lua *el) {
   for (;;) {
     lua_map *set = check_set(L, el);
     ebb_task *t = ebb_join_set_peek(&set->engine.set);
-    if (t != NULL && ebb_budget_take(el->rt)) {
+    if (t != NULL && ebb_lua_take_budget(L, el)) {
       int count = ebb_lua_join_task(L, el, set, t, false);
       if (count == 0) continue;
       bool ok = lua_toboolean(L, -count);

@@ -75,7 +75,8 @@ static const char guards_key;
 
 typedef struct guard {
   ebb_lua_guard base; /* open while the set is current */
-  bool drives;        /* the set */
+  bool driving;       /* the set, just now */
+  bool resting;       /* it drives only while the code inside waits */
 } guard;
 
 bool ebb_lua_push_local_set(lua_State *L, ebb_lua *el) {
@@ -91,26 +92,41 @@ bool ebb_lua_push_local_set(lua_State *L, ebb_lua *el) {
   return type != LUA_TNIL;
 }
 
-/* Pushes a guard for the set at 1, which is driven or not from now on. */
-static void push_new_guard(lua_State *L, ebb_lua *el, bool drives) {
-  lua_local_set *s = check_open(L, el, 1);
+/* Pushes a guard for the set at 1. */
+static guard *push_new_guard(lua_State *L, ebb_lua *el) {
   guard *g = ebb_lua_new_object(L, el, CLASS_LOCAL_GUARD, sizeof *g,
                                 UV_LOCAL_COUNT);
   lua_pushlightuserdata(L, (void *)(uintptr_t)&guards_key);
   lua_setiuservalue(L, -2, UV_LOCAL_KEY);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, UV_LOCAL_VALUE);
-  g->drives = drives;
-  if (drives) ebb_local_set_begin(&s->engine);
+  (void)check_open(L, el, 1);
+  return g;
 }
 
-/* stack: guard */
-static void stop_driving(lua_State *L, guard *g) {
-  if (!g->drives) return;
-  g->drives = false;
-  lua_getiuservalue(L, 1, UV_LOCAL_VALUE);
-  if (set_at(L, -1) != NULL) ebb_local_set_end(&set_at(L, -1)->engine);
+/* stack: ..., guard */
+static lua_local_set *set_of_guard(lua_State *L) {
+  lua_getiuservalue(L, -1, UV_LOCAL_VALUE);
+  lua_local_set *s = set_at(L, -1);
   lua_pop(L, 1);
+  return s;
+}
+
+/* stack: ..., guard */
+static void start_driving(lua_State *L) {
+  guard *g = lua_touserdata(L, -1);
+  lua_local_set *s = set_of_guard(L);
+  if (g->driving || s == NULL) return;
+  g->driving = true;
+  ebb_local_set_begin(&s->engine);
+}
+
+/* stack: ..., guard */
+static void stop_driving(lua_State *L) {
+  guard *g = lua_touserdata(L, -1);
+  lua_local_set *s = set_of_guard(L);
+  if (g->driving && s != NULL) ebb_local_set_end(&s->engine);
+  g->driving = false;
 }
 
 static int guard_close(lua_State *L) {
@@ -119,9 +135,49 @@ static int guard_close(lua_State *L) {
   ebb_lua_check_surplus(L, 2);
   if (el->rt == NULL) return 0;
   lua_settop(L, 1);
-  stop_driving(L, g);
-  if (g->base.open) ebb_lua_guard_close(L, el);
+  stop_driving(L);
+  if (g->resting) el->resting--;
+  g->resting = false;
+  if (g->base.open) ebb_lua_guard_close(L);
   return 0;
+}
+
+/* ---- in generators ---- */
+
+static bool drive_one(lua_State *L, ebb_lua *el) {
+  (void)el;
+  const guard *g = lua_touserdata(L, -1);
+  if (g->resting) start_driving(L);
+  return false;
+}
+
+static bool rest_one(lua_State *L, ebb_lua *el) {
+  (void)el;
+  const guard *g = lua_touserdata(L, -1);
+  if (g->resting) stop_driving(L);
+  return false;
+}
+
+static bool drive_one_for_good(lua_State *L, ebb_lua *el) {
+  guard *g = lua_touserdata(L, -1);
+  drive_one(L, el);
+  if (g->resting) el->resting--;
+  g->resting = false;
+  return false;
+}
+
+void ebb_lua_drive(lua_State *L, ebb_lua *el) {
+  luaL_checkstack(L, 8, NULL);
+  ebb_lua_each_guard(L, el, &guards_key, drive_one);
+}
+
+void ebb_lua_rest(lua_State *L, ebb_lua *el) {
+  ebb_lua_each_guard(L, el, &guards_key, rest_one);
+}
+
+void ebb_lua_drive_given(lua_State *L, ebb_lua *el,
+                         const lua_State *coroutine) {
+  ebb_lua_each_guard_of(L, el, coroutine, &guards_key, drive_one_for_good);
 }
 
 /* ---- methods ---- */
@@ -130,8 +186,8 @@ static int set_enter(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   (void)check_open(L, el, 1);
   ebb_lua_check_surplus(L, 1);
-  push_new_guard(L, el, false);
-  ebb_lua_guard_open(L, el, NULL);
+  push_new_guard(L, el);
+  ebb_lua_guard_open(L, el);
   return 1;
 }
 
@@ -140,12 +196,15 @@ static int set_run_until(lua_State *L) {
   ebb_lua *el = ebb_lua_open(L);
   (void)check_open(L, el, 1);
   ebb_lua_check_callable(L, 2);
-  push_new_guard(L, el, true);
+  guard *g = push_new_guard(L, el);
+  ebb_lua_guard_open(L, el);
+  g->resting = !ebb_lua_is_own(L, el);
+  if (g->resting)
+    el->resting++;
+  else
+    start_driving(L);
   lua_replace(L, 1);
   lua_toclose(L, 1);
-  lua_pushvalue(L, 1);
-  ebb_lua_guard_open(L, el, L);
-  lua_pop(L, 1);
   return ebb_lua_call_within(L);
 }
 
@@ -173,7 +232,8 @@ static int set_await(lua_State *L) {
   (void)check_open(L, el, 1);
   ebb_lua_check_surplus(L, 1);
   lua_settop(L, 1);
-  push_new_guard(L, el, true);
+  push_new_guard(L, el);
+  start_driving(L);
   lua_insert(L, 1);
   lua_toclose(L, 1);
   return await_on(L, el);

@@ -17,6 +17,16 @@ bool ebb_lua_push_local_set(lua_State *L, ebb_lua *el);
    Raises an error when it has been closed. */
 ebb_local_set *ebb_lua_carried_set(lua_State *L, ebb_lua *el, int arg);
 
+/* A call of run_until in a generator drives its set only while the code inside
+   waits, which it always does on its own stack. From drive to rest, the sets of
+   the running task's calls are driven; from drive_given on, for good, that of
+   a coroutine which becomes a task. `drive` raises errors, the others cannot
+   fail. */
+void ebb_lua_drive(lua_State *L, ebb_lua *el);
+void ebb_lua_rest(lua_State *L, ebb_lua *el);
+void ebb_lua_drive_given(lua_State *L, ebb_lua *el,
+                         const lua_State *coroutine);
+
 /* Frees the sets that no finalizer will come for. */
 void ebb_lua_free_local_sets(ebb_lua *el);
 

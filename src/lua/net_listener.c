@@ -65,7 +65,7 @@ static int accept_on(lua_State *L, ebb_lua *el, int status) {
     else if (ebb_socket_is_exhausted(status))
       status = back_off(L, el, s);
     else if (ebb_socket_is_passing(status))
-      status = ebb_budget_take(el->rt) ? 0 : ebb_lua_yield(L, el, accept_k);
+      status = ebb_lua_take_budget(L, el) ? 0 : ebb_lua_yield(L, el, accept_k);
   }
 }
 
@@ -82,7 +82,7 @@ static int listener_accept(lua_State *L) {
   lua_pushinteger(L, ebb_lua_net_deadline(el, s));
   ebb_lua_net_new_conn(L, el);
   int status = 0;
-  if (!ebb_budget_take(el->rt)) status = ebb_lua_yield(L, el, accept_k);
+  if (!ebb_lua_take_budget(L, el)) status = ebb_lua_yield(L, el, accept_k);
   return accept_on(L, el, status);
 }
 

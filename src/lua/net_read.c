@@ -234,7 +234,7 @@ static int read_on(lua_State *L, ebb_lua *el, int status) {
     if (status == -EAGAIN)
       status = ebb_lua_net_wait(L, el, &c->s, EBB_READ,
                                 lua_tointeger(L, AT_DEADLINE), "read", read_k);
-    else if (status == 0 && !ebb_budget_take(el->rt))
+    else if (status == 0 && !ebb_lua_take_budget(L, el))
       status = ebb_lua_yield(L, el, read_k);
   }
 }
@@ -251,7 +251,7 @@ static int read_start(lua_State *L, ebb_lua *el, const net_conn *c) {
   lua_pushinteger(L, ebb_lua_net_deadline(el, &c->s));
   if (lua_type(L, AT_WHAT) == LUA_TSTRING) lua_settop(L, AT_TAKEN);
   int status = 0;
-  if (!ebb_budget_take(el->rt)) status = ebb_lua_yield(L, el, read_k);
+  if (!ebb_lua_take_budget(L, el)) status = ebb_lua_yield(L, el, read_k);
   return read_on(L, el, status);
 }
 

@@ -72,7 +72,7 @@ static int udp_receive(lua_State *L) {
   lua_settop(L, AT_UDP);
   lua_pushinteger(L, ebb_lua_net_deadline(el, s));
   int status = 0;
-  if (!ebb_budget_take(el->rt)) status = ebb_lua_yield(L, el, receive_k);
+  if (!ebb_lua_take_budget(L, el)) status = ebb_lua_yield(L, el, receive_k);
   return receive_on(L, el, status);
 }
 
@@ -118,7 +118,7 @@ static int send_start(lua_State *L, ebb_lua *el, const net_socket *s) {
   lua_pushinteger(L, ebb_lua_net_deadline(el, s));
   lua_insert(L, AT_DEADLINE);
   int status = 0;
-  if (!ebb_budget_take(el->rt)) status = ebb_lua_yield(L, el, send_k);
+  if (!ebb_lua_take_budget(L, el)) status = ebb_lua_yield(L, el, send_k);
   return send_on(L, el, status);
 }
 

@@ -168,7 +168,7 @@ int ebb_lua_net_conn_write(lua_State *L) {
   size_t sent = 0;
   for (int i = 2; i <= top; i++) (void)luaL_checkstring(L, i);
   if (c->s.fd < 0) return fail(L, -EBADF, 0);
-  if (!ebb_budget_take(el->rt)) return write_slowly(L, el, c, 0, true);
+  if (!ebb_lua_take_budget(L, el)) return write_slowly(L, el, c, 0, true);
   if (c->writing) return write_slowly(L, el, c, 0, false);
   int err = send_on(L, c, 2, &sent);
   if (err == 0) return done(L);

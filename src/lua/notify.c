@@ -22,7 +22,7 @@ static int notified_on(lua_State *L, ebb_lua *el) {
   while (!ebb_line_take(el->rt)) {
     if (!n->permit) {
       ebb_lua_wait_in(L, el, &n->line, 0, "notified", notified_k);
-    } else if (!ebb_budget_take(el->rt)) {
+    } else if (!ebb_lua_take_budget(L, el)) {
       ebb_lua_yield(L, el, notified_k);
     } else {
       n->permit = false;

@@ -43,7 +43,7 @@ static int acquire_on(lua_State *L, ebb_lua *el) {
     bool can = s->closed || ebb_semaphore_has(s, p->count);
     if (!can)
       ebb_lua_wait_in(L, el, &s->line, p->count, p->what, acquire_k);
-    else if (!ebb_budget_take(el->rt))
+    else if (!ebb_lua_take_budget(L, el))
       ebb_lua_yield(L, el, acquire_k);
     else if (ebb_semaphore_try_acquire(s, p->count) < 0)
       return ebb_lua_push_fail(L, "closed");

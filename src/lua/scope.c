@@ -3,7 +3,7 @@
    and ebb.time.timeout elsewhere. Tokio polls such futures inside the task
    that waits for them, and drops them with it. Here they are tasks, and the
    scope sees to it that the rest is the same: they run only when their owner
-   may, and see its task-local values. */
+   may, see its task-local values, and have no budget if it has none. */
 #include <errno.h>
 
 #include "../core/local_set.h"
@@ -50,6 +50,7 @@ void ebb_lua_scope_spawn(lua_State *L, ebb_lua *el, int body, uint32_t key) {
   if (in != NULL && ebb_local_set_reserve(in->set) < 0)
     ebb_lua_raise(L, -ENOMEM);
   ebb_lua_task *lt = ebb_lua_task_new(L, el, body);
+  lt->task.unconstrained = s->set.owner->unconstrained;
   if (in != NULL) ebb_local_set_put(in->set, &lt->task);
   ebb_join_set_put(&s->set, key, EBB_KEY_INT(key), &lt->task);
   ebb_lua_task_start(lt);

@@ -189,7 +189,7 @@ static void fill_store(lua_State *L, ebb_lua *el) {
   if (luaL_loadstring(L, "") != LUA_OK) lua_error(L); /* STORE_NOOP */
   lua_pushnil(L);                      /* STORE_EXIT */
   lua_newtable(L);                     /* STORE_NAMES */
-  lua_newtable(L);                     /* STORE_LOCALS */
+  push_weak_table(L, "v");             /* STORE_LOCALS */
   lua_newtable(L);                     /* STORE_MODULES */
   push_weak_table(L, "v");             /* STORE_LOCAL_SETS */
   push_weak_table(L, "v");             /* STORE_RAISED */

@@ -3,6 +3,8 @@
    stack, shut down by closing its thread. */
 #include "../core/c_task.h"
 #include "job.h"
+#include "local_set.h"
+#include "locals.h"
 
 #include <errno.h>
 
@@ -140,6 +142,7 @@ static void run_given(lua_State *L, ebb_lua_task *lt, int body) {
   lt->L = lua_tothread(L, body);
   lua_pushvalue(L, body);
   ebb_lua_anchor_instead(L, lt->el, lt->place);
+  if (lt->el->resting > 0) ebb_lua_drive_given(L, lt->el, lt->L);
 }
 
 ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua *el, int body) {
@@ -397,7 +400,7 @@ static void drop(ebb_task *t) {
   forget_detail(el, lt);
   if (lt->handed) ebb_lua_forget_handed(el, lt);
   if (lt->named) forget(el, STORE_NAMES, lt);
-  if (lt->localized) forget(el, STORE_LOCALS, lt);
+  if (lt->localized) ebb_lua_forget_locals(el, lt->L);
   ebb_lua_thread_give(el, lt);
 }
 
@@ -416,11 +419,11 @@ static bool runs(lua_State *L, lua_State *candidate) {
   return candidate != NULL && candidate != L && has_frames(candidate);
 }
 
-/* The thread that L has resumed and that has not come back. Lua does not
-   tell; but L's innermost frame is the C function that resumed it, and in
-   coroutine.resume and close the thread is the first argument, in a
+/* Lua does not tell; but L's innermost frame is the C function that resumed
+   it, and in coroutine.resume and close the thread is the first argument, in a
    coroutine.wrap function the first upvalue. */
-static lua_State *resumed_by(lua_State *L) {
+lua_State *ebb_lua_resumed_by(lua_State *L) {
+  if (!has_frames(L)) return NULL;
   lua_State *candidate = lua_tothread(L, lua_upvalueindex(1));
   if (runs(L, candidate)) return candidate;
   candidate = lua_tothread(L, 1);
@@ -434,7 +437,7 @@ static lua_State *resumed_by(lua_State *L) {
 static bool close_resumed(ebb_lua_task *lt, lua_State *L,
                           lua_State *innermost) {
   if (L == innermost) return false;
-  lua_State *inner = resumed_by(L);
+  lua_State *inner = ebb_lua_resumed_by(L);
   if (inner == NULL) inner = innermost; /* another C function resumed it */
   if (inner == NULL) return false;
   bool failed_inside = close_resumed(lt, inner, innermost);

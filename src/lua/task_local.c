@@ -22,7 +22,7 @@ static int scope_close(lua_State *L) {
   const ebb_lua_guard *g = ebb_lua_check(L, el, 1, CLASS_LOCAL_SCOPE);
   if (!g->open || el->rt == NULL) return 0;
   lua_settop(L, 1);
-  ebb_lua_guard_close(L, el);
+  ebb_lua_guard_close(L);
   return 0;
 }
 
@@ -34,7 +34,7 @@ static void enter(lua_State *L, ebb_lua *el) {
   lua_setiuservalue(L, -2, UV_LOCAL_KEY);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, UV_LOCAL_VALUE);
-  ebb_lua_guard_open(L, el, L);
+  ebb_lua_guard_open(L, el);
   lua_replace(L, 1);
   lua_toclose(L, 1);
 }

@@ -6,7 +6,7 @@
    suspended. */
 #include <errno.h>
 
-#include "binding.h"
+#include "local_set.h"
 
 static bool may_yield(lua_State *L, ebb_lua *el) {
   ebb_lua_task *lt = ebb_lua_current(el);
@@ -95,13 +95,19 @@ static int settle(lua_State *L, ebb_lua *el, int status) {
 /* Around the suspension of the stack. */
 static ebb_lua_task *before(lua_State *L, ebb_lua *el) {
   ebb_lua_check_may_wait(L, el);
+  if (el->resting > 0) ebb_lua_drive(L, el);
   ebb_lua_task *lt = ebb_lua_current(el);
   if (lt != NULL) lt->waits = true;
   return lt;
 }
 
-static int after(lua_State *L, ebb_lua *el, ebb_lua_task *lt, int status) {
+static void come_back(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   if (lt != NULL) lt->waits = false;
+  if (el->resting > 0) ebb_lua_rest(L, el);
+}
+
+static int after(lua_State *L, ebb_lua *el, ebb_lua_task *lt, int status) {
+  come_back(L, el, lt);
   return settle(L, el, status);
 }
 
@@ -163,7 +169,7 @@ int ebb_lua_in_place(lua_State *L, ebb_lua *el, void (*fn)(void *arg),
   int status = ebb_block_in_place(el->rt, fn, arg);
   if (status == 0 || status == -EAGAIN || status == -EMFILE ||
       status == -ENFILE) {
-    if (lt != NULL) lt->waits = false;
+    come_back(L, el, lt);
     return status;
   }
   return succeed(L, el, after(L, el, lt, status));

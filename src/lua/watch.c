@@ -153,7 +153,7 @@ static int changed_on(lua_State *L, ebb_lua *el) {
     bool changed = !e->closed && e->seen != w->version;
     if (!changed && !e->closed && w->senders > 0) {
       ebb_lua_wait(L, el, &w->waiters, EBB_NEVER, "changed", changed_k);
-    } else if (!ebb_budget_take(el->rt)) {
+    } else if (!ebb_lua_take_budget(L, el)) {
       ebb_lua_yield(L, el, changed_k);
     } else if (!changed) {
       return ebb_lua_push_fail(L, "closed");
