@@ -3,6 +3,7 @@
 
 local ebb = require "ebb"
 local programs = require "programs"
+local two_tasks = require "two_tasks"
 
 local missing = programs.missing {["socket.core"] = "lua-socket"}
 if missing then return pending("ebb.socket " .. missing) end
@@ -29,36 +30,9 @@ describe("of two tasks with one connection", function()
     ebb.time.resume()
   end)
 
-  it("each sends its bytes in one piece, in the order of coming", function()
-    local sizes = {BIG, 1, BIG}
-    local tasks = {}
-    for i, size in ipairs(sizes) do
-      tasks[i] = ebb.spawn(client.send, client, tostring(i):rep(size))
-      settle()
-    end
-    for i, size in ipairs(sizes) do
-      assert.is_true(tostring(i):rep(size) == peer:receive(size))
-      assert.equal(size, tasks[i]:await())
-    end
-  end)
-
-  it("each receives a line of its own", function()
-    local first = ebb.spawn(client.receive, client)
-    peer:send "on"
-    settle()
-    peer:send "e\ntwo\n" -- which the first has not seen yet
-    assert.equal("two", (client:receive()))
-    assert.equal("one", (first:await()))
-  end)
-
-  it("one receives while the other sends", function()
-    local sending = ebb.spawn(client.send, client, ("x"):rep(BIG))
-    settle()
-    peer:send "line\n"
-    assert.equal("line", (client:receive()))
-    peer:receive(BIG)
-    assert.equal(BIG, sending:await())
-  end)
+  for title, check in pairs(two_tasks) do
+    it(title, function() check(client, peer) end)
+  end
 
   it("the other waits for its turn no longer than its timeout", function()
     local reading = ebb.spawn(client.receive, client)

@@ -3,6 +3,7 @@
 
 local ebb = require "ebb"
 local programs = require "programs"
+local two_tasks = require "two_tasks"
 
 local missing = programs.missing {
   ["socket.core"] = "lua-socket", ssl = "lua-sec", ["!openssl"] = "openssl"
@@ -11,9 +12,6 @@ if missing then return pending("ebb.ssl " .. missing) end
 
 local socket = require "ebb.socket"
 local ssl = require "ebb.ssl"
-
-local settle = ebb.yield_now
-local BIG <const> = 2 ^ 23 | 0 -- more than the system takes at once
 
 local function certify(directory)
   local key, certificate = directory .. "/key", directory .. "/certificate"
@@ -45,37 +43,7 @@ describe("of two tasks with one TLS connection", function()
     programs.remove(directory)
   end)
 
-  it("each sends its bytes in one piece, in the order of coming", function()
-    local sizes, tasks = {BIG, 1, BIG}, {}
-    for i, size in ipairs(sizes) do
-      tasks[i] = ebb.spawn(client.send, client, tostring(i):rep(size))
-      settle()
-    end
-    for i, size in ipairs(sizes) do
-      assert.is_true(tostring(i):rep(size) == peer:receive(size))
-      assert.equal(size, tasks[i]:await())
-    end
-  end)
-
-  it("one receives while the other sends", function()
-    local sending = ebb.spawn(client.send, client, ("x"):rep(BIG))
-    settle()
-    local receiving = ebb.spawn(client.receive, client)
-    settle()
-    assert(peer:send "line\n")
-    assert.equal("line", (receiving:await()))
-    assert.equal(BIG, #peer:receive(BIG))
-    assert.equal(BIG, sending:await())
-  end)
-
-  it("each receives a line of its own", function()
-    local first = ebb.spawn(client.receive, client)
-    assert(peer:send "on")
-    settle()
-    local second = ebb.spawn(client.receive, client)
-    settle()
-    assert(peer:send "e\ntwo\n")
-    assert.equal("one", (first:await()))
-    assert.equal("two", (second:await()))
-  end)
+  for title, check in pairs(two_tasks) do
+    it(title, function() check(client, peer) end)
+  end
 end)
