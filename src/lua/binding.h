@@ -458,6 +458,10 @@ void ebb_lua_replace_exit(lua_State *L, ebb_lua *el);
 /* Pushes the key that a person knows a task by, or nil. */
 void ebb_lua_push_shown_key(lua_State *L, ebb_lua *el, ebb_task *t);
 
+/* Pops a key and pushes it as text, or nil. An object is not asked how it is
+   shown, since it could do anything. Raises errors. */
+void ebb_lua_key_to_text(lua_State *L);
+
 /* Raises "deadlock: ..." with a list of the waiting tasks. */
 _Noreturn void ebb_lua_raise_deadlock(lua_State *L, ebb_lua *el);
 

@@ -17,6 +17,16 @@ void ebb_lua_push_shown_key(lua_State *L, ebb_lua *el, ebb_task *t) {
     ebb_lua_push_key(L, el, t);
 }
 
+void ebb_lua_key_to_text(lua_State *L) {
+  int type = lua_type(L, -1);
+  if (type == LUA_TNIL || lua_isstring(L, -1)) return;
+  if (type == LUA_TBOOLEAN)
+    lua_pushstring(L, lua_toboolean(L, -1) ? "true" : "false");
+  else
+    lua_pushfstring(L, "%s: %p", lua_typename(L, type), lua_topointer(L, -1));
+  lua_remove(L, -2);
+}
+
 static const char *state_name(const ebb_task *t) {
   static const char *const names[] = {
       [EBB_NEW] = "ready",         [EBB_READY] = "ready",
@@ -99,6 +109,15 @@ static ebb_lua_task *find_own(ebb_lua *el, ebb_id id) {
   return t != NULL && ebb_lua_is_task(t) && lt->el == el ? lt : NULL;
 }
 
+/* stack: ..., name */
+static void push_traceback(lua_State *L, ebb_lua_task *lt) {
+  luaL_traceback(L, lt->L, NULL, 0);
+  if (lua_isnil(L, -2)) return;
+  lua_pushliteral(L, "\n");
+  lua_insert(L, -2);
+  lua_concat(L, 3);
+}
+
 /* Pushing the name may run finalizers, which may free a task that has
    finished. */
 static int traceback(lua_State *L) {
@@ -108,7 +127,7 @@ static int traceback(lua_State *L) {
   if (lt != NULL) ebb_lua_push_name(L, el, &lt->task);
   lt = find_own(el, id);
   if (lt != NULL && lt->task.state != EBB_FINISHED)
-    luaL_traceback(L, lt->L, lua_tostring(L, -1), 0);
+    push_traceback(L, lt);
   else if (lt != NULL && lt->task.outcome == EBB_PANICKED)
     push_trace(L, el, lt);
   else
@@ -118,20 +137,14 @@ static int traceback(lua_State *L) {
 
 /* ---- deadlock ---- */
 
-/* Pops a key and pushes it as text: an object is not asked how it is shown,
-   since it could do anything. */
-static void key_to_text(lua_State *L) {
-  int type = lua_type(L, -1);
-  if (type == LUA_TNIL)
-    lua_pushliteral(L, "");
-  else if (type == LUA_TSTRING)
-    lua_pushfstring(L, " (key \"%s\")", lua_tostring(L, -1));
-  else if (type == LUA_TNUMBER)
-    lua_pushfstring(L, " (key %s)", lua_tostring(L, -1));
-  else
-    lua_pushfstring(L, " (key %s: %p)", lua_typename(L, type),
-                    lua_topointer(L, -1));
-  lua_remove(L, -2);
+/* Pushes three pieces of a line, the value at `index` in the middle, unless
+   that is nil. */
+static void push_between(lua_State *L, const char *before, int index,
+                         const char *after) {
+  if (lua_isnil(L, index)) return;
+  lua_pushstring(L, before);
+  lua_pushvalue(L, index);
+  lua_pushstring(L, after);
 }
 
 /* Pushes one line. The task is not touched once something has been
@@ -139,17 +152,19 @@ static void key_to_text(lua_State *L) {
 static void describe_wait(lua_State *L, ebb_lua *el, ebb_task *t) {
   lua_Integer id = (lua_Integer)t->id;
   const char *what = t->parked ? "its LocalSet to be driven" : t->what;
-  int base = lua_gettop(L);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
   ebb_lua_push_name(L, el, t);
   ebb_lua_push_shown_key(L, el, t);
-  key_to_text(L);
-  const char *name = lua_tostring(L, base + 1), *quote = "\"";
-  if (name == NULL) name = quote = "";
-  lua_pushfstring(L, "\n  task %I%s%s%s%s%s waits for %s", id,
-                  *quote ? " " : "", quote, name, quote,
-                  lua_tostring(L, base + 2), what);
-  lua_replace(L, base + 1);
-  lua_settop(L, base + 1);
+  int name = lua_gettop(L) - 1, key = name + 1;
+  bool quoted = lua_type(L, key) == LUA_TSTRING;
+  ebb_lua_key_to_text(L);
+  lua_pushfstring(L, "\n  task %I", id);
+  push_between(L, " \"", name, "\"");
+  push_between(L, quoted ? " (key \"" : " (key ", key, quoted ? "\")" : ")");
+  lua_pushfstring(L, " waits for %s", what);
+  lua_concat(L, lua_gettop(L) - key);
+  lua_replace(L, name);
+  lua_settop(L, name);
 }
 
 static bool is_stuck(const ebb_task *t) {

@@ -29,10 +29,12 @@ void ebb_lua_push_key(lua_State *L, ebb_lua *el, ebb_task *t) {
 void ebb_lua_push_key_text(lua_State *L, ebb_lua *el, ebb_task *t) {
   ebb_lua_push_key(L, el, t);
   if (lua_isnil(L, -1)) return;
-  const char *form = lua_type(L, -1) == LUA_TSTRING ? "\"%s\"" : "%s";
-  lua_pushfstring(L, form, luaL_tolstring(L, -1, NULL));
-  lua_replace(L, -3);
-  lua_pop(L, 1);
+  bool quoted = lua_type(L, -1) == LUA_TSTRING;
+  lua_pushstring(L, quoted ? "\"" : "");
+  luaL_tolstring(L, -2, NULL);
+  lua_pushstring(L, quoted ? "\"" : "");
+  lua_concat(L, 3);
+  lua_replace(L, -2);
 }
 
 /* What a comparison in Lua needs to know. */

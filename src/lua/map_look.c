@@ -99,9 +99,10 @@ static int map_tostring(lua_State *L) {
     lua_Integer id = (lua_Integer)t->id;
     ebb_lua_push_key_text(L, el, t);
     (void)ebb_lua_check_map(L, el);
-    lua_pushfstring(L, "%s%s: %I", first ? "" : ", ", lua_tostring(L, -1),
-                    id);
-    lua_remove(L, -2);
+    lua_pushstring(L, first ? "" : ", ");
+    lua_insert(L, -2);
+    lua_pushfstring(L, ": %I", id);
+    lua_concat(L, 3);
     luaL_addvalue(&b);
     t = ebb_join_set_walk(&map->engine.set, &c);
   }

@@ -30,19 +30,6 @@ static void push_place(lua_State *L, lua_State *at, int level) {
   lua_pushnil(L);
 }
 
-/* Pushes a task's key as text, or nil. An object is not asked how it is
-   shown, since it could do anything. */
-static void push_key(lua_State *L, ebb_lua *el, ebb_task *t) {
-  ebb_lua_push_shown_key(L, el, t);
-  int type = lua_type(L, -1);
-  if (type == LUA_TNIL || lua_isstring(L, -1)) return;
-  if (type == LUA_TBOOLEAN)
-    lua_pushstring(L, lua_toboolean(L, -1) ? "true" : "false");
-  else
-    lua_pushfstring(L, "%s: %p", lua_typename(L, type), lua_topointer(L, -1));
-  lua_remove(L, -2);
-}
-
 /* Pops a text and adds it to the list in the parentheses; nil is left out. */
 static void add_to_list(luaL_Buffer *b, const char **separator) {
   lua_State *L = b->L;
@@ -73,7 +60,8 @@ static void push_line(lua_State *L, ebb_lua *el, lua_State *at, int level) {
   if (!is_main) {
     ebb_lua_push_name(L, el, t);
     add_to_list(&b, &separator);
-    push_key(L, el, t);
+    ebb_lua_push_shown_key(L, el, t);
+    ebb_lua_key_to_text(L);
     add_to_list(&b, &separator);
   }
   push_place(L, at, level);

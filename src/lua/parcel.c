@@ -94,6 +94,13 @@ static void put_string(lua_State *L, ebb_parcel *p, ebb_parcel_tag tag, int arg)
   put(L, p, s, size);
 }
 
+static void push_field(lua_State *L, int name) {
+  lua_pushliteral(L, "field '");
+  lua_pushvalue(L, name);
+  lua_pushliteral(L, "'");
+  lua_concat(L, 3);
+}
+
 /* Pushes where the packer is. */
 static void push_place(lua_State *L, const packer *k) {
   if (k->place == AT_UPVALUE)
@@ -105,7 +112,7 @@ static void push_place(lua_State *L, const packer *k) {
   else if (k->place == AT_TOP)
     lua_pushfstring(L, "%s %d", k->what, k->number);
   else if (lua_type(L, k->key) == LUA_TSTRING)
-    lua_pushfstring(L, "field '%s'", lua_tostring(L, k->key));
+    push_field(L, k->key);
   else if (lua_isinteger(L, k->key))
     lua_pushfstring(L, "field [%I]", lua_tointeger(L, k->key));
   else
@@ -113,8 +120,12 @@ static void push_place(lua_State *L, const packer *k) {
 }
 
 static void refuse(lua_State *L, const packer *k, const char *type) {
+  luaL_where(L, 1);
+  lua_pushfstring(L, "cannot send a %s (", type);
   push_place(L, k);
-  luaL_error(L, "cannot send a %s (%s)", type, lua_tostring(L, -1));
+  lua_pushliteral(L, ")");
+  lua_concat(L, 4);
+  lua_error(L);
 }
 
 /* True when the object at the top has been announced; else numbers it. */

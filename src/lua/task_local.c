@@ -59,24 +59,29 @@ static bool push_value(lua_State *L, ebb_lua *el) {
   return ebb_lua_push_local(L, el);
 }
 
-static const char *name_of(lua_State *L) {
+/* Pushes a text with the name of the object at 1 in the middle. */
+static void push_named(lua_State *L, const char *before, const char *after) {
+  lua_pushstring(L, before);
   lua_getiuservalue(L, 1, UV_NAME);
-  return lua_tostring(L, -1);
+  lua_pushstring(L, after);
+  lua_concat(L, 3);
 }
 
 /* Pushes nil and an AccessError. */
 static int fail(lua_State *L, ebb_lua *el) {
   luaL_pushfail(L);
   ebb_lua_new_object(L, el, CLASS_ACCESS_ERROR, 0, 1);
-  (void)name_of(L);
+  lua_getiuservalue(L, 1, UV_NAME);
   lua_setiuservalue(L, -2, UV_NAME);
   return 2;
 }
 
 static void check_value(lua_State *L, ebb_lua *el) {
-  if (!push_value(L, el))
-    luaL_error(L, "task-local '%s' is not set: call this inside its scope",
-               name_of(L));
+  if (push_value(L, el)) return;
+  luaL_where(L, 1);
+  push_named(L, "task-local '", "' is not set: call this inside its scope");
+  lua_concat(L, 2);
+  lua_error(L);
 }
 
 static ebb_lua *check_key(lua_State *L, int most) {
@@ -125,13 +130,13 @@ static int key_try_with(lua_State *L) {
 
 static int key_tostring(lua_State *L) {
   check_key(L, 1);
-  lua_pushfstring(L, "LocalKey(%s)", name_of(L));
+  push_named(L, "LocalKey(", ")");
   return 1;
 }
 
 static int error_tostring(lua_State *L) {
   ebb_lua_check(L, ebb_lua_self(L), 1, CLASS_ACCESS_ERROR);
-  lua_pushfstring(L, "task-local '%s' is not set", name_of(L));
+  push_named(L, "task-local '", "' is not set");
   return 1;
 }
 
