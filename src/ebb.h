@@ -17,7 +17,8 @@
        first runs when the caller next waits, in the order of spawning.
    R4  A waiting task waits in at most one list and for at most one
        deadline; both nodes are inside the task, so waiting allocates
-       nothing but (amortized) room in the timer heap.
+       nothing but (amortized) room in the timer heap, and in ebb_wait_fds
+       for the entries.
    R5  Abort is a request: it never waits and never runs the task's code. It
        takes effect at the task's current or next wait, and is without
        effect on a task that has finished.
@@ -61,6 +62,7 @@ typedef struct ebb_local_set ebb_local_set;
 typedef struct ebb_semaphore ebb_semaphore;
 typedef struct ebb_notify ebb_notify;
 typedef struct ebb_channel ebb_channel;
+struct pollfd;
 
 /* Counted from 1, never used again. Unique within a runtime, and among all
    runtimes that tasks are spawned on from another. */
@@ -337,6 +339,17 @@ EBB_API void ebb_begin_cleanup(ebb_runtime *rt);
    deadlock. In ebb_tick fds are looked at without blocking. Virtual time
    jumps over this wait, if the fd is not ready. */
 EBB_API int ebb_wait_fd(ebb_runtime *rt, int fd, int events, int64_t deadline);
+
+/* POSIX: poll. Waits until one of `n` fds has an event; the entries are as for
+   poll of <poll.h>, which is said of one that is not open, too, and the waits
+   are those of ebb_wait_fd. Returns how many have one (above 0), as `revents`
+   tells, or
+     -EBADF   ebb_forget_fd came for one of them while they were waited for,
+     -ENOMEM, or the errno of poll or epoll: nothing was waited for,
+   or what a wait returns. However many fds there are, it is one wait of one
+   task. A long wait for several fds takes an fd of its own, if it can. */
+EBB_API int ebb_wait_fds(ebb_runtime *rt, struct pollfd *fds, size_t n,
+                         int64_t deadline);
 
 /* Call it before an fd that was waited for is closed: ends the waits for it
    with -EBADF. Where that is left out, who waits for the fd waits on, until

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #include "scheduler.h"
@@ -90,6 +91,11 @@ static void deliver(const ebb_fd_table *fds, const ebb_event *event) {
 
 int ebb_fd_look(ebb_runtime *rt, int64_t ns) {
   ebb_event events[EVENTS_AT_ONCE];
+  if (ebb_poller_is_awaited(&rt->poller)) {
+    int found = ebb_poller_look(rt, ns);
+    if (found <= 0) return found;
+    ns = 0;
+  }
   int n = ebb_reactor_wait(&rt->reactor, ns, events, EVENTS_AT_ONCE);
   for (int i = 0; i < n; i++) deliver(&rt->fds, &events[i]);
   return n < 0 ? n : 0;
@@ -139,7 +145,7 @@ bool ebb_fd_is_awaited(ebb_fd_table *fds) {
   return false;
 }
 
-/* ---- the public wait ---- */
+/* ---- the public waits ---- */
 
 int ebb_wait_fd(ebb_runtime *rt, int fd, int events, int64_t deadline) {
   ebb_fd *f;
@@ -157,8 +163,32 @@ int ebb_wait_fd(ebb_runtime *rt, int fd, int events, int64_t deadline) {
   return status == EBB_GONE ? -EBADF : status;
 }
 
+static int begin_wait(ebb_runtime *rt, const struct pollfd *fds, size_t n,
+                      int64_t deadline) {
+  ebb_list *list;
+  int err = ebb_poller_add(rt, fds, n, &list);
+  return err < 0 ? err : ebb_wait(rt, list, deadline, "fds");
+}
+
+int ebb_wait_fds(ebb_runtime *rt, struct pollfd *fds, size_t n,
+                 int64_t deadline) {
+  for (;;) {
+    int ready = ebb_reactor_look_at(fds, n);
+    if (ready < 0) return ready;
+    if (ready > 0 || deadline <= ebb_now(rt)) {
+      int status = ebb_coop(rt);
+      if (status < 0) return status;
+      return ready > 0 ? ready : -ETIMEDOUT;
+    }
+    int status = begin_wait(rt, fds, n, deadline);
+    if (status == EBB_GONE) return -EBADF;
+    if (status < 0 && status != -ETIMEDOUT) return status;
+  }
+}
+
 void ebb_forget_fd(ebb_runtime *rt, int fd) {
   ebb_fd *f = find(&rt->fds, fd);
+  ebb_poller_forget(&rt->poller, fd);
   if (f == NULL) return;
   if (f->watched) ebb_reactor_unwatch(&rt->reactor, fd);
   retire(f);

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stddef.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -172,4 +172,63 @@ int ebb_reactor_look(int fd, int events) {
   if (one.revents & POLLOUT) ready |= EBB_WRITE;
   if (one.revents & (POLLHUP | POLLERR)) ready |= EBB_READ | EBB_WRITE;
   return ready & events;
+}
+
+/* ---- many fds at once ---- */
+
+/* poll(2) takes no more fds than the process may have open, but there may be
+   more than that: the same one twice, or some that are not open. */
+int ebb_reactor_look_at(struct pollfd *fds, size_t n) {
+  int found;
+  do found = poll(fds, n, 0);
+  while (found < 0 && errno == EINTR);
+  if (found >= 0) return found;
+  if (errno != EINVAL || n < 2) return -errno;
+  size_t half = n / 2;
+  int first = ebb_reactor_look_at(fds, half);
+  if (first < 0) return first;
+  int second = ebb_reactor_look_at(fds + half, n - half);
+  return second < 0 ? second : first + second;
+}
+
+int ebb_reactor_wait_with(ebb_reactor *r, int64_t ns, struct pollfd *fds,
+                          size_t n) {
+  struct timespec ts;
+  fds[0] = (struct pollfd){r->poll_fd >= 0 ? r->poll_fd : r->kick_fd, POLLIN,
+                           0};
+  int found = ppoll(fds, n, to_timespec(ns, &ts), NULL);
+  return found < 0 ? -errno : found;
+}
+
+static int by_fd(const void *a, const void *b) {
+  return ((const struct pollfd *)a)->fd - ((const struct pollfd *)b)->fd;
+}
+
+/* The events of poll are those of epoll. One fd is all that is asked of it. */
+static int add_sorted(int gathered, const struct pollfd *fds, size_t n) {
+  struct epoll_event e = {0};
+  for (size_t i = 0; i < n; i++) {
+    e.events |= (uint16_t)fds[i].events;
+    if (i + 1 < n && fds[i + 1].fd == fds[i].fd) continue;
+    if (epoll_ctl(gathered, EPOLL_CTL_ADD, fds[i].fd, &e) < 0) return -errno;
+    e.events = 0;
+  }
+  return 0;
+}
+
+int ebb_reactor_gather(struct pollfd *fds, size_t n) {
+  int gathered = epoll_create1(EPOLL_CLOEXEC);
+  if (gathered < 0) return -errno;
+  qsort(fds, n, sizeof *fds, by_fd);
+  int err = add_sorted(gathered, fds, n);
+  if (err == 0) return gathered;
+  close(gathered);
+  return err;
+}
+
+void ebb_reactor_scatter(int gathered) { close(gathered); }
+
+bool ebb_reactor_take_out(int gathered, int fd) {
+  struct epoll_event e = {0};
+  return epoll_ctl(gathered, EPOLL_CTL_DEL, fd, &e) == 0;
 }

@@ -10,12 +10,15 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct ebb_reactor {
   atomic_int kick_fd; /* -1: nobody can kick */
   int poll_fd;        /* the epoll; -1: no fd is watched */
 } ebb_reactor;
+
+struct pollfd;
 
 /* Something has happened to a watched fd. */
 typedef struct ebb_event {
@@ -51,5 +54,27 @@ void ebb_reactor_unwatch(ebb_reactor *r, int fd);
 /* Which of EBB_READ and EBB_WRITE in `events` can be done now, watched or
    not; -EBADF when the fd is not open. */
 int ebb_reactor_look(int fd, int events);
+
+/* ---- many fds at once, watched or not ---- */
+
+/* As poll(2) without time, for however many fds: how many of them have events,
+   or a negative errno. */
+int ebb_reactor_look_at(struct pollfd *fds, size_t n);
+
+/* Sleeps as ebb_reactor_wait does, but also until one of `fds` has an event;
+   the first place is for the reactor itself, which has events when it would
+   not have slept. Returns how many have, or a negative errno: -EINVAL when
+   there are more than the process may have open. */
+int ebb_reactor_wait_with(ebb_reactor *r, int64_t ns, struct pollfd *fds,
+                          size_t n);
+
+/* Gathers fds in an fd that can be read from while one of them has an event;
+   sorts them. Returns it, or a negative errno: of an fd that is not open, or
+   of a kind that is always ready, too. */
+int ebb_reactor_gather(struct pollfd *fds, size_t n);
+void ebb_reactor_scatter(int gathered);
+
+/* Takes one out; false: it was not in there. */
+bool ebb_reactor_take_out(int gathered, int fd);
 
 #endif

@@ -59,6 +59,7 @@ int ebb_runtime_new(const ebb_options *options, ebb_runtime **out) {
                       &rt->alloc);
   ebb_reactor_init(&rt->reactor);
   ebb_fd_table_init(&rt->fds, &rt->alloc);
+  ebb_poller_init(&rt->poller, &rt->alloc);
   init_root(rt);
   rt->now = ebb_clock_now(&rt->clock);
   *out = rt;
@@ -121,6 +122,7 @@ int ebb_runtime_shutdown(ebb_runtime *rt, const ebb_shutdown *s) {
   ebb_stack_pool_destroy(&rt->stacks, rt->stack);
   ebb_reactor_destroy(&rt->reactor);
   ebb_fd_table_destroy(&rt->fds);
+  ebb_poller_destroy(&rt->poller);
   ebb_alloc alloc = rt->alloc;
   ebb_alloc_free(&alloc, rt, sizeof *rt);
   return (int)left;

@@ -42,7 +42,8 @@ static void look_around(ebb_runtime *rt) {
 }
 
 static void look_at_fds(ebb_runtime *rt) {
-  if (rt->fds.capacity > 0) (void)ebb_fd_look(rt, 0);
+  if (rt->fds.capacity > 0 || ebb_poller_is_awaited(&rt->poller))
+    (void)ebb_fd_look(rt, 0);
 }
 
 /* Can a wait be ended by something that is no timer? When the runtime goes,
@@ -50,6 +51,7 @@ static void look_at_fds(ebb_runtime *rt) {
 static bool is_known_elsewhere(ebb_runtime *rt) {
   if (rt->wakers > 0 || rt->jobs > 0) return true;
   if (ebb_fd_is_awaited(&rt->fds)) return true;
+  if (ebb_poller_is_awaited(&rt->poller)) return true;
   if (rt->closing || rt->handle == NULL) return false;
   return rt->guests > 0 || atomic_load(&rt->handle->foreign) > 0;
 }

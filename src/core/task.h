@@ -24,6 +24,7 @@
 #include "fd.h"
 #include "heap.h"
 #include "list.h"
+#include "poller.h"
 #include "pool.h"
 #include "reactor.h"
 #include "stack.h"
@@ -128,6 +129,7 @@ struct ebb_runtime {
   ebb_stack_pool stacks;
   ebb_reactor reactor;
   ebb_fd_table fds;
+  ebb_poller poller;
   ebb_handle *handle; /* NULL until it is asked for */
 
   /* The root stands for the native stack: whoever calls in from outside of
