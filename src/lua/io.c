@@ -2,17 +2,10 @@
    ebb.io: waiting for file descriptors that others own (Tokio: io::unix::
    AsyncFd). They may close them at any time, so nothing is remembered of an
    fd from one call to the next. */
-#define _POSIX_C_SOURCE 200809L /* fileno */
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "binding.h"
-
-/* Instead of an fd: it is closed; there is none, only time to wait for; or
-   its owner knows that there is something to read. */
-enum { FD_CLOSED = -1, FD_NONE = -2, FD_DIRTY = -3 };
+#include "pollable.h"
 
 /* ---- r and w ---- */
 
@@ -33,48 +26,13 @@ static int check_events(lua_State *L, int arg) {
   return events;
 }
 
-/* ---- objects; the one that is waited for is at index 1 ---- */
+/* ---- what an object says of its wait; it is at index 1 ---- */
 
-/* Pushes the first result of a method of the object; false, with nothing
-   pushed, when it has no such method. */
-static bool call_method(lua_State *L, const char *name) {
-  if (!lua_istable(L, 1)) {
-    if (luaL_getmetafield(L, 1, "__index") == LUA_TNIL) return false;
-    lua_pop(L, 1);
-  }
-  bool found = lua_getfield(L, 1, name) == LUA_TFUNCTION;
-  if (found) {
-    lua_pushvalue(L, 1);
-    lua_call(L, 1, 1);
-  } else {
-    lua_pop(L, 1);
-  }
-  return found;
-}
-
-/* Pops what a method gave as its fd. */
-static int pop_fd(lua_State *L) {
-  int ok;
-  lua_Integer fd = lua_tointegerx(L, -1, &ok);
-  lua_pop(L, 1);
-  return ok && fd >= 0 && fd <= INT_MAX ? (int)fd : FD_CLOSED;
-}
-
-/* The fd of the object. *pollable: it follows the protocol of cqueues, and
-   can say itself what it waits for. */
-static int find_fd(lua_State *L, bool *pollable) {
-  const luaL_Stream *file = luaL_testudata(L, 1, LUA_FILEHANDLE);
-  *pollable = false;
-  if (file != NULL) return file->closef == NULL ? FD_CLOSED : fileno(file->f);
-  if (lua_type(L, 1) == LUA_TNUMBER) {
-    lua_pushinteger(L, luaL_checkinteger(L, 1));
-  } else if (call_method(L, "pollfd")) {
-    *pollable = true;
-    if (lua_isnil(L, -1)) return FD_NONE;
-  } else if (!call_method(L, "getfd")) {
+static int check_fd(lua_State *L, bool *pollable) {
+  int fd = ebb_lua_find_fd(L, 1, pollable);
+  if (fd == FD_UNKNOWN)
     luaL_typeerror(L, 1, "fd, file, or object with getfd or pollfd");
-  }
-  return pop_fd(L);
+  return fd;
 }
 
 /* The time that an object of cqueues has left, which is negative when it has
@@ -86,25 +44,15 @@ static int64_t own_timeout(lua_State *L) {
 
 /* What a pollable object waits for, and until when at the latest. */
 static void ask_pollable(lua_State *L, int *events, int64_t *ns) {
-  if (*events == 0 && call_method(L, "events")) {
+  if (*events == 0 && ebb_lua_call_method(L, 1, "events")) {
     *events = events_of(lua_tostring(L, -1));
     lua_pop(L, 1);
   }
-  if (call_method(L, "timeout")) {
+  if (ebb_lua_call_method(L, 1, "timeout")) {
     int64_t own = own_timeout(L);
     if (own < *ns) *ns = own;
     lua_pop(L, 1);
   }
-}
-
-/* Has the object read ahead, so that its fd does not tell? (As sockets of
-   LuaSocket say.) */
-static bool is_dirty(lua_State *L) {
-  if (lua_type(L, 1) == LUA_TNUMBER || luaL_testudata(L, 1, LUA_FILEHANDLE))
-    return false;
-  bool dirty = call_method(L, "dirty") && lua_toboolean(L, -1);
-  lua_settop(L, 3);
-  return dirty;
 }
 
 /* ---- waiting ---- */
@@ -171,11 +119,11 @@ static int io_wait(lua_State *L) {
   int64_t ns = EBB_NEVER;
   if (!lua_isnil(L, 3)) ns = ebb_lua_check_duration(L, 3);
   int events = lua_isnil(L, 2) ? 0 : check_events(L, 2);
-  int fd = find_fd(L, &pollable);
+  int fd = check_fd(L, &pollable);
   if (pollable) ask_pollable(L, &events, &ns);
   if (!pollable && events == 0) check_events(L, 2);
   if (events == 0) fd = FD_NONE;
-  if ((events & EBB_READ) && is_dirty(L)) fd = FD_DIRTY;
+  if ((events & EBB_READ) && ebb_lua_is_dirty(L, 1)) fd = FD_DIRTY;
   lua_settop(L, 1);
   lua_pushinteger(L, events);
   lua_pushinteger(L, ns == EBB_NEVER ? ns : ebb_time_add(ebb_now(el->rt), ns));
@@ -188,7 +136,7 @@ static int io_forget(lua_State *L) {
   bool pollable;
   luaL_checkany(L, 1);
   lua_settop(L, 1);
-  int fd = find_fd(L, &pollable);
+  int fd = check_fd(L, &pollable);
   if (fd >= 0) ebb_forget_fd(el->rt, fd);
   return 0;
 }
