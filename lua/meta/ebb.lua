@@ -1931,6 +1931,23 @@ ebb.io = {}
 ---@return "timeout"|"closed"|nil why
 function ebb.io.wait(object, events, seconds) end
 
+---Waits until one of the objects in the first list can be read from without
+---blocking, or one in the second written to (may wait): one wait of one task,
+---however many there are. Gives those that are ready in the order of the lists,
+---but first of all those that have read ahead; or nil and "timeout" when
+---`seconds` are over first. What is closed, or is closed meanwhile, is passed
+---over; an object's own `events` and `timeout` are not asked. The lists may
+---change while the task waits for what was in them. For the rest, see
+---`ebb.io.wait`.
+---
+---Tokio: no such call; `FuturesUnordered` of `AsyncFd::ready`.
+---@param readers? ebb.Pollable[]
+---@param writers? ebb.Pollable[]
+---@param seconds? number at least 0; 0 only looks
+---@return ebb.Pollable[]? readable
+---@return ebb.Pollable[]|"timeout" writable or why there is nothing
+function ebb.io.select(readers, writers, seconds) end
+
 ---To be called before a file descriptor that tasks may be waiting for is
 ---closed: their waits end with nil and "closed". (A task that waits for one
 ---that was closed without this waits on, until another task waits for a new

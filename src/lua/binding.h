@@ -588,6 +588,7 @@ void ebb_lua_open_builder(lua_State *L, ebb_lua *el);
 void ebb_lua_open_select(lua_State *L, ebb_lua *el);
 void ebb_lua_open_time(lua_State *L, ebb_lua *el);
 void ebb_lua_open_io(lua_State *L, ebb_lua *el);
+void ebb_lua_open_io_select(lua_State *L, ebb_lua *el);
 void ebb_lua_open_net(lua_State *L, ebb_lua *el);
 void ebb_lua_open_inspect(lua_State *L, ebb_lua *el);
 void ebb_lua_open_within(lua_State *L, ebb_lua *el);

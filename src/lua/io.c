@@ -147,5 +147,6 @@ void ebb_lua_open_io(lua_State *L, ebb_lua *el) {
   lua_newtable(L);
   ebb_lua_stored(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
+  ebb_lua_open_io_select(L, el);
   lua_setfield(L, -2, "io");
 }

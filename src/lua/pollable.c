@@ -33,7 +33,9 @@ int ebb_lua_find_fd(lua_State *L, int arg, bool *pollable) {
   *pollable = false;
   if (file != NULL) return file->closef == NULL ? FD_CLOSED : fileno(file->f);
   if (lua_type(L, arg) == LUA_TNUMBER) {
-    lua_pushinteger(L, luaL_checkinteger(L, arg));
+    int whole;
+    lua_pushinteger(L, lua_tointegerx(L, arg, &whole));
+    if (!whole) return FD_UNKNOWN;
   } else if (ebb_lua_call_method(L, arg, "pollfd")) {
     *pollable = true;
     if (lua_isnil(L, -1)) {
