@@ -213,6 +213,63 @@ describe("ebb.socket, as LuaSocket,", function()
     end)
   end)
 
+  it("selects sockets that are given twice, or have read ahead", function()
+    same_on_both(function(client, peer, module)
+      local other, its_peer = pair(module)
+      peer:send "x\ny"
+      its_peer:send "z"
+      client:receive(1)
+      local results = {}
+      for i, list in ipairs {
+        {client}, {client, client}, {other}, {other, other},
+        {other, client}, {other, client, other, client}
+      } do
+        local r, w, err = module.select(list, list, 1)
+        results[i] = {#r, #w, err, r[1] == client}
+        for _, ready in ipairs {r, w} do
+          for _, sock in ipairs {client, other} do
+            local place = ready[sock]
+            table.insert(results[i], place ~= nil and ready[place] == sock)
+          end
+        end
+      end
+      other:close()
+      its_peer:close()
+      return results
+    end)
+  end)
+
+  it("selects nothing that is closed, or is no list", function()
+    same_on_both(function(client, _, module)
+      client:close()
+      local sock = module.tcp()
+      local results = {}
+      for i, case in ipairs {
+        {nil, nil, 0}, {{client}, {client}, 0}, {{client}, {client}, SHORT},
+        {{}, {}, "0"}, {{sock}, {sock}, "0.0"}
+      } do
+        local r, w, err = module.select(table.unpack(case, 1, 3))
+        results[i] = {#r, #w, err, next(r), next(w)}
+      end
+      sock:close()
+      return results
+    end)
+  end)
+
+  it("raises an error for lists and times that are none", function()
+    for number, arguments in ipairs {
+      {"x"}, {nil, 1}, {nil, nil, {}}
+    } do
+      for _, module in ipairs {blocking, socket} do
+        local err = error_of(function()
+          module.select(table.unpack(arguments, 1, 3))
+        end)
+        assert.matches("bad argument #" .. number, err, 1, true)
+        assert.matches("^spec/socket_spec", (err:gsub("^.*(spec/)", "%1")))
+      end
+    end
+  end)
+
   it("selects nothing when time is up", function()
     same_on_both(function(client, _, module)
       local r, w, err = module.select({client}, nil, SHORT)
