@@ -36,13 +36,17 @@ void ebb_lua_port_release(ebb_lua_port *port) {
   free(port);
 }
 
-ebb_lua_port *ebb_lua_port_retain_foreign(ebb_lua_port *port) {
-  ebb_handle_retain_foreign(port->handle);
-  return ebb_lua_port_retain(port);
+ebb_lua_port_ref ebb_lua_port_refer(const ebb_lua *el, ebb_lua_port *port) {
+  bool foreign = port != el->port;
+  if (foreign) ebb_handle_retain_foreign(port->handle);
+  return (ebb_lua_port_ref){ebb_lua_port_retain(port), foreign};
 }
 
-void ebb_lua_port_release_foreign(ebb_lua_port *port) {
-  ebb_handle_release_foreign(port->handle);
+void ebb_lua_port_forget(ebb_lua_port_ref *ref) {
+  ebb_lua_port *port = ref->port;
+  if (port == NULL) return;
+  ref->port = NULL;
+  if (ref->foreign) ebb_handle_release_foreign(port->handle);
   ebb_lua_port_release(port);
 }
 
@@ -56,28 +60,25 @@ void ebb_lua_port_close(ebb_lua *el) {
 /* ---- the class ---- */
 
 typedef struct handle {
-  ebb_lua_port *port; /* NULL once collected; a reference */
-  bool foreign;       /* the port is another state's */
+  ebb_lua_port_ref to; /* none once it is collected */
 } handle;
 
 ebb_lua_port *ebb_lua_to_port(lua_State *L, int arg) {
   handle *h = ebb_lua_is(L, ebb_lua_of(L), arg, CLASS_HANDLE);
-  return h != NULL ? h->port : NULL;
+  return h != NULL ? h->to.port : NULL;
 }
 
 void ebb_lua_push_handle(lua_State *L, ebb_lua_port *port) {
   ebb_lua *el = ebb_lua_of(L);
   handle *h = ebb_lua_new_object(L, el, CLASS_HANDLE, sizeof *h, 0);
-  h->foreign = port != el->port;
-  if (h->foreign) el->has_foreign = true;
-  h->port = h->foreign ? ebb_lua_port_retain_foreign(port)
-                       : ebb_lua_port_retain(port);
+  h->to = ebb_lua_port_refer(el, port);
+  if (h->to.foreign) el->has_foreign = true;
 }
 
 ebb_lua_port *ebb_lua_check_handle(lua_State *L, ebb_lua *el, int arg) {
   handle *h = ebb_lua_check(L, el, arg, CLASS_HANDLE);
-  if (h->port == NULL) luaL_error(L, "the Handle has been finalized");
-  return h->port;
+  if (h->to.port == NULL) luaL_error(L, "the Handle has been finalized");
+  return h->to.port;
 }
 
 /* Blocking work is asked for by a runtime; what it calls its current one is
@@ -114,13 +115,7 @@ static int handle_tostring(lua_State *L) {
 
 static int handle_gc(lua_State *L) {
   handle *h = ebb_lua_check(L, ebb_lua_self(L), 1, CLASS_HANDLE);
-  ebb_lua_port *port = h->port;
-  if (port == NULL) return 0;
-  h->port = NULL;
-  if (h->foreign)
-    ebb_lua_port_release_foreign(port);
-  else
-    ebb_lua_port_release(port);
+  ebb_lua_port_forget(&h->to);
   return 0;
 }
 

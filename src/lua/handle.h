@@ -20,10 +20,20 @@ ebb_lua_port *ebb_lua_port_get(ebb_lua *el, int *err);
 ebb_lua_port *ebb_lua_port_retain(ebb_lua_port *port);
 void ebb_lua_port_release(ebb_lua_port *port);
 
-/* A reference from outside of the state: while there is one, no wait of its
-   runtime is a deadlock. */
-ebb_lua_port *ebb_lua_port_retain_foreign(ebb_lua_port *port);
-void ebb_lua_port_release_foreign(ebb_lua_port *port);
+/* A reference that another state may have, too. One from outside of the port's
+   own state is foreign: while there is one, no wait of its runtime is a
+   deadlock. */
+typedef struct ebb_lua_port_ref {
+  ebb_lua_port *port; /* NULL: none */
+  bool foreign;
+} ebb_lua_port_ref;
+
+/* A reference of the state `el`, and of what it sends: while that is under way
+   the sender's runtime knows of it without being told. */
+ebb_lua_port_ref ebb_lua_port_refer(const ebb_lua *el, ebb_lua_port *port);
+
+/* Lets go of it, if there is one. On any thread. */
+void ebb_lua_port_forget(ebb_lua_port_ref *ref);
 
 /* The state is being closed. */
 void ebb_lua_port_close(ebb_lua *el);

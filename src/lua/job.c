@@ -14,7 +14,7 @@ void ebb_lua_job_init(lua_job *j, const ebb_job_ops *ops, ebb_lua *el,
                       ebb_lua_port *port, bool blocking) {
   ebb_job_init(&j->job, ops, el->port->handle, port->handle, blocking);
   j->call = j->result = (ebb_parcel){0};
-  j->port = ebb_lua_port_retain_foreign(port);
+  j->to = ebb_lua_port_refer(el, port);
   j->kind = blocking ? "blocking task" : "task";
   j->name = NULL;
 }
@@ -24,8 +24,7 @@ void ebb_lua_job_init(lua_job *j, const ebb_job_ops *ops, ebb_lua *el,
 static void strip(lua_job *j) {
   ebb_parcel_clear(&j->call);
   ebb_parcel_clear(&j->result);
-  if (j->port != NULL) ebb_lua_port_release_foreign(j->port);
-  j->port = NULL;
+  ebb_lua_port_forget(&j->to);
 }
 
 void ebb_lua_job_free(ebb_job *job) {
@@ -51,7 +50,7 @@ void ebb_lua_describe_work(ebb_work *w, char *text, size_t size) {
 /* The state may have been closed while its runtime, an engine's, goes on. */
 static ebb_task *arrive(ebb_job *job, ebb_runtime *rt) {
   lua_job *j = (lua_job *)job;
-  ebb_lua *el = j->port->el;
+  ebb_lua *el = j->to.port->el;
   (void)rt;
   if (el == NULL || el->closing) return NULL;
   return ebb_lua_courier_new(el, j);
@@ -197,11 +196,11 @@ static void abort_task(ebb_task *t) {
   if (((ebb_lua_task *)t)->el->closing) ebb_task_wake(t, 0);
 }
 
-/* Handles may keep the job for long. */
+/* Handles may keep the job for long. A Runtime's leads to it even then. */
 static void finished(ebb_task *t) {
   lua_job *j = job_of(t);
   ebb_job_let_go(&j->job);
-  if (j->job.is_over) strip(j);
+  if (j->job.is_over && j->job.ops == &job_ops) strip(j);
   ebb_lua_task_ops.finished(t);
 }
 

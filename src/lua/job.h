@@ -17,8 +17,8 @@ typedef struct lua_job {
   ebb_parcel call;   /* function and arguments; for a pool after the paths
                         for `require` */
   ebb_parcel result; /* results, or error and traceback. there, then here */
-  ebb_lua_port *port; /* whose runtime does it, or asks for it to be done on
-                         a pool; from outside. NULL when its task is done */
+  ebb_lua_port_ref to; /* whose runtime does it, or asks for it to be done on
+                          a pool; none when its task is done */
   ebb_lua_grant grant; /* for the state of a pool's thread that does it */
   const char *kind; /* what it is, for people */
   char *name; /* Builder's, or NULL */

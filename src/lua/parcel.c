@@ -182,12 +182,12 @@ static void pack_handle(lua_State *L, packer *k) {
   ebb_parcel *p = k->p;
   ebb_lua_port *port = ebb_lua_to_port(L, -1);
   if (port == NULL) refuse(L, k, "userdata");
-  struct ebb_lua_port **ports =
+  struct ebb_lua_port_ref *ports =
       realloc(p->ports, (p->port_count + 1) * sizeof *ports);
   if (ports == NULL) luaL_error(L, "not enough memory");
   p->ports = ports;
   put_integer(L, p, TAG_HANDLE, (lua_Integer)p->port_count);
-  p->ports[p->port_count++] = ebb_lua_port_retain_foreign(port);
+  p->ports[p->port_count++] = ebb_lua_port_refer(k->el, port);
 }
 
 static void pack_number(lua_State *L, packer *k) {
@@ -330,7 +330,7 @@ void ebb_parcel_pack(lua_State *L, ebb_parcel *p, int first,
 
 void ebb_parcel_clear(ebb_parcel *p) {
   for (size_t i = 0; i < p->port_count; i++)
-    ebb_lua_port_release_foreign(p->ports[i]);
+    ebb_lua_port_forget(&p->ports[i]);
   free(p->ports);
   free(p->data);
   *p = (ebb_parcel){0};

@@ -15,7 +15,7 @@ typedef struct ebb_parcel {
   char *data; /* from malloc, since threads of different states share it */
   size_t size;
   size_t capacity;
-  struct ebb_lua_port **ports; /* those of the Handles in it; references */
+  struct ebb_lua_port_ref *ports; /* those of the Handles in it */
   size_t port_count;
 } ebb_parcel;
 

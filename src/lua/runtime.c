@@ -12,7 +12,7 @@
 typedef struct runtime_job {
   lua_job base;
   ebb_mail stop;   /* to the runtime */
-  lua_State *L;    /* its state; there. `base.port` leads to it */
+  lua_State *L;    /* its state; there. `base.to` leads to it */
   ebb_lua *el;     /* the same */
   bool stopped;    /* there */
   bool asked;      /* somebody waits for its end, and will be told what is
@@ -67,7 +67,7 @@ static void stop(ebb_job *job) {
   const ebb_lua_task *lt = (ebb_lua_task *)job->task;
   if (!r->asked) r->timeout = lt->el->shutdown_timeout;
   ebb_job_retain(job);
-  if (ebb_handle_post(r->base.port->handle, &r->stop) < 0)
+  if (ebb_handle_post(r->base.to.port->handle, &r->stop) < 0)
     ebb_job_release(job);
 }
 
@@ -85,7 +85,6 @@ static const ebb_job_ops runtime_ops = {
 typedef struct runtime {
   lua_State *L; /* until the job has it */
   ebb_lua_task *lt; /* the job's task; a reference; NULL once collected */
-  ebb_lua_port *port; /* of the other state; from outside */
 } runtime;
 
 typedef struct settings {
@@ -119,8 +118,7 @@ static ebb_lua *new_state(lua_State *L, ebb_lua *el, runtime *r) {
 }
 
 /* The job is in the carrier at the top. */
-static runtime_job *new_job(lua_State *L, ebb_lua *el, runtime *r,
-                            ebb_lua *there) {
+static runtime_job *new_job(lua_State *L, ebb_lua *el, ebb_lua *there) {
   int err = 0;
   ebb_lua_port *home = ebb_lua_port_get(el, &err);
   if (home == NULL) ebb_lua_raise(L, err);
@@ -135,9 +133,8 @@ static runtime_job *new_job(lua_State *L, ebb_lua *el, runtime *r,
   job->base.job.background = true;
   job->base.job.work.alone = true;
   job->el = there;
-  ebb_lua_port_release_foreign(job->base.port);
-  job->base.port = ebb_lua_port_retain_foreign(port);
-  r->port = ebb_lua_port_retain_foreign(port);
+  ebb_lua_port_forget(&job->base.to);
+  job->base.to = ebb_lua_port_refer(el, port);
   return job;
 }
 
@@ -147,7 +144,7 @@ static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
   ebb_lua *there = new_state(L, el, r);
   there->rt->max_blocking_threads = threads;
   ebb_lua_push_carrier(L, el);
-  runtime_job *job = new_job(L, el, r, there);
+  runtime_job *job = new_job(L, el, there);
   ebb_lua_job_set_name(L, &job->base, name);
   ebb_lua_thread_reserve(L, el);
   ebb_lua_task *lt = ebb_lua_task_of(L, el, 4, 0);
@@ -187,16 +184,16 @@ static runtime *check_runtime(lua_State *L, ebb_lua *el) {
   return r;
 }
 
+static runtime_job *job_of(runtime *r) { return (runtime_job *)r->lt->job; }
+
 static int runtime_handle(lua_State *L) {
   runtime *r = check_runtime(L, ebb_lua_open(L));
   ebb_lua_check_surplus(L, 1);
-  ebb_lua_push_handle(L, r->port);
+  ebb_lua_push_handle(L, job_of(r)->base.to.port);
   return 1;
 }
 
 /* ---- the end ---- */
-
-static runtime_job *job_of(runtime *r) { return (runtime_job *)r->lt->job; }
 
 /* From here on somebody waits for it. */
 static void ask_to_stop(runtime *r, int64_t timeout) {
@@ -278,8 +275,6 @@ static int runtime_gc(lua_State *L) {
     ebb_task_release(&r->lt->task);
   }
   r->lt = NULL;
-  if (r->port != NULL) ebb_lua_port_release_foreign(r->port);
-  r->port = NULL;
   return 0;
 }
 

@@ -101,7 +101,7 @@ static void unpack_value(lua_State *L, unpacker *u, ebb_parcel_tag tag) {
       lua_pushlightuserdata(L, (void *)(intptr_t)take_integer(u));
       break;
     case TAG_HANDLE:
-      ebb_lua_push_handle(L, u->p->ports[take_integer(u)]);
+      ebb_lua_push_handle(L, u->p->ports[take_integer(u)].port);
       break;
     case TAG_GLOBALS: lua_pushglobaltable(L); break;
     case TAG_MODULE:

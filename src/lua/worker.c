@@ -90,7 +90,7 @@ void ebb_lua_worker_run(ebb_job *job, ebb_worker *worker) {
   ebb_task *t = ebb_lua_courier_new(el, j);
   if (t == NULL) return;
   job->outcome = EBB_CANCELLED;
-  el->employer = j->port;
+  el->employer = j->to.port;
   ebb_task_retain(t);
   ebb_task_start(t);
   drive(el, t);
