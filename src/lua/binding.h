@@ -73,6 +73,7 @@ struct ebb_lua {
   void *stuck_ctx;
   uint32_t unconstrained; /* calls of it in generators */
   uint32_t resting; /* calls of run_until in generators */
+  unsigned wants; /* in a row, of memory to close a thread in */
   uint32_t live;    /* unfinished Lua tasks */
   ebb_list drained; /* waits for `live` to become 0 */
   ebb_list maps;    /* every JoinMap that has not been finalized */

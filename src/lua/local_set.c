@@ -52,6 +52,7 @@ static int set_new(lua_State *L) {
   lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, &s->engine);
   lua_pop(L, 1);
+  ebb_lua_end_lost_sets(el);
   return 1;
 }
 
@@ -60,6 +61,22 @@ static void free_set(lua_local_set *s) {
   ebb_list_remove(&s->link);
   ebb_local_set_destroy(&s->engine, ebb_task_abort);
   ebb_alloc_free(&alloc, s, sizeof *s);
+}
+
+static bool is_lost(ebb_lua *el, const lua_local_set *s) {
+  if (ebb_list_is_empty(&s->engine.members)) return false;
+  bool lost = lua_rawgetp(el->store, STORE_LOCAL_SETS, &s->engine) == LUA_TNIL;
+  lua_pop(el->store, 1);
+  return lost;
+}
+
+/* Its finalizer may still come, and frees it. */
+void ebb_lua_end_lost_sets(ebb_lua *el) {
+  const ebb_list *sets = &el->local_sets;
+  for (ebb_list *at = sets->next; at != sets; at = at->next) {
+    lua_local_set *s = ebb_container_of(at, lua_local_set, link);
+    if (is_lost(el, s)) ebb_local_set_destroy(&s->engine, ebb_task_abort);
+  }
 }
 
 void ebb_lua_free_local_sets(ebb_lua *el) {
@@ -253,6 +270,7 @@ static int set_close(lua_State *L) {
   if (s == NULL || el->rt == NULL) return 0;
   *object = NULL;
   free_set(s);
+  ebb_lua_end_lost_sets(el);
   return 0;
 }
 

@@ -27,6 +27,10 @@ void ebb_lua_rest(lua_State *L, ebb_lua *el);
 void ebb_lua_drive_given(lua_State *L, ebb_lua *el,
                          const lua_State *coroutine);
 
+/* Aborts the tasks of sets that have been collected, since Lua may have had no
+   memory to call the finalizer of one. Cannot fail. */
+void ebb_lua_end_lost_sets(ebb_lua *el);
+
 /* Frees the sets that no finalizer will come for. */
 void ebb_lua_free_local_sets(ebb_lua *el);
 

@@ -279,6 +279,23 @@ static ebb_poll cleaned_up(ebb_lua_task *lt, int status) {
   return ended(lt, status);
 }
 
+/* Lua forgets a variable before it makes room for the call of its __close:
+   without memory for that it leaves the call out. So there is room first. An
+   abort finds a thread in a wait, whose stack has that of a small function
+   mostly, and must be fast. Where an error has ended the task, it may have been
+   for want of memory: there is room for any function, of 255 registers. */
+enum { ROOM_ON_ABORT = 30, ROOM_ON_ERROR = 300, WANTS_MAX = 8 };
+
+/* Each time that the room cannot be had, the collector has run. Where memory is
+   out for good, that has been enough soon. */
+static int close_thread(ebb_lua *el, lua_State *L, int room) {
+  bool has_room = lua_checkstack(L, room);
+  for (; !has_room && el->wants < WANTS_MAX; el->wants++)
+    has_room = lua_checkstack(L, room);
+  if (has_room) el->wants = 0;
+  return ebb_lua_closethread(L);
+}
+
 /* Another task runs this one's thread by coroutine.resume or closes it, and
    waits inside of that call, on a stack of its own. The call can only end when
    such a stack goes on: then the task looks again. An abort does not change
@@ -297,7 +314,7 @@ static ebb_poll shut_down(ebb_lua_task *lt) {
   if (has_frames(lt->L)) return stand_by(lt);
   lt->task.closing = true;
   if (!lt->started && !lt->held) return ended(lt, LUA_OK);
-  return cleaned_up(lt, ebb_lua_closethread(lt->L));
+  return cleaned_up(lt, close_thread(lt->el, lt->L, ROOM_ON_ABORT));
 }
 
 static ebb_poll yielded(ebb_lua_task *lt, int count) {
@@ -309,24 +326,6 @@ static ebb_poll yielded(ebb_lua_task *lt, int count) {
   return EBB_POLL_PENDING;
 }
 
-/* Closes a thread that an error has ended; the error, or that of a variable,
-   is on top of it then. */
-static int close_failed(ebb_lua_task *lt) {
-#if LUA_VERSION_RELEASE_NUM < 50403
-  /* There the thread forgets the error that ended it. It is kept in the place
-     of the traceback. */
-  lua_pushvalue(lt->L, -1);
-  ebb_lua_keep_detail(lt, lt->L);
-  int status = ebb_lua_closethread(lt->L);
-  if (status != LUA_OK) return status;
-  ebb_lua_push_detail(lt->L, lt->el, lt);
-  forget_detail(lt->el, lt);
-  return LUA_ERRRUN;
-#else
-  return ebb_lua_closethread(lt->L);
-#endif
-}
-
 static ebb_poll failed(ebb_lua_task *lt) {
   /* With this status it was lua_resume itself that refused. */
   bool refused = lua_status(lt->L) == LUA_OK;
@@ -336,7 +335,8 @@ static ebb_poll failed(ebb_lua_task *lt) {
   }
   keep_trace(lt, make_trace);
   lt->task.closing = true;
-  int status = refused ? LUA_ERRRUN : close_failed(lt);
+  int status = LUA_ERRRUN;
+  if (!refused) status = close_thread(lt->el, lt->L, ROOM_ON_ERROR);
   return is_still_raised(lt) ? ended(lt, status) : cleaned_up(lt, status);
 }
 
@@ -348,7 +348,7 @@ static ebb_poll ended_by_cut(ebb_lua_task *lt, int status) {
   lt->cut = false;
   if (status == LUA_OK) return ended(lt, LUA_OK);
   const void *error = lua_topointer(lt->L, -1);
-  status = ebb_lua_closethread(lt->L);
+  status = close_thread(lt->el, lt->L, ROOM_ON_ERROR);
   bool same = status != LUA_OK && error != NULL &&
               lua_topointer(lt->L, -1) == error;
   return cleaned_up(lt, same ? LUA_OK : status);
@@ -441,7 +441,8 @@ static bool close_resumed(ebb_lua_task *lt, lua_State *L,
   if (inner == NULL) inner = innermost; /* another C function resumed it */
   if (inner == NULL) return false;
   bool failed_inside = close_resumed(lt, inner, innermost);
-  if (ebb_lua_closethread(inner) == LUA_OK) return failed_inside;
+  int status = close_thread(lt->el, inner, ROOM_ON_ABORT);
+  if (status == LUA_OK) return failed_inside;
   ebb_lua_keep_detail(lt, inner);
   return true;
 }
@@ -450,7 +451,7 @@ void ebb_lua_task_close(ebb_lua_task *lt, lua_State *L) {
   lt->task.closing = true;
   lt->cut = false;
   bool failed_inside = close_resumed(lt, lt->L, L);
-  int status = ebb_lua_closethread(lt->L);
+  int status = close_thread(lt->el, lt->L, ROOM_ON_ABORT);
   if (status == LUA_OK && failed_inside) {
     ebb_lua_push_detail(lt->L, lt->el, lt);
     status = LUA_ERRRUN;

@@ -62,6 +62,7 @@ static bool is_deadlock(lua_State *L, ebb_lua *el) {
   if (turn == el->deadlock_turn) return true;
   el->deadlock_turn = turn + 1;
   lua_gc(L, LUA_GCCOLLECT);
+  ebb_lua_end_lost_sets(el);
   return false;
 }
 
