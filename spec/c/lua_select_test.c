@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
-   ebb.select, ebb.time.timeout and ebb.block_on when memory runs out, at each
-   request in turn: no task is left behind, and they work again afterwards. Also
-   the end of a state in which tasks wait in them. */
+   ebb.select, ebb.time.timeout, ebb.block_on and ebb.io.select when memory runs
+   out, at each request in turn: no task is left behind, and they work again
+   afterwards. Also the end of a state in which tasks wait in them. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
@@ -47,7 +47,13 @@ static const char prepare[] =
     "  return setmetatable({}, {__close = function() ebb.sleep(1) end})\n"
     "end\n"
     "function forever() local _ <close> = closer() ebb.sleep(1e6) end\n"
-    "function value() ebb.sleep(1) return {} end\n";
+    "function value() ebb.sleep(1) return {} end\n"
+    "listeners = {}\n"
+    "for i = 1, 2 do listeners[i] = ebb.net.listen('127.0.0.1', 0) end\n"
+    "function wait_for_fds(seconds)\n"
+    "  local ready, why = ebb.io.select(listeners, nil, seconds)\n"
+    "  assert(not ready and why == 'timeout')\n"
+    "end\n";
 
 static const char check[] =
     "collectgarbage()\n"
@@ -101,6 +107,12 @@ static void block_on_without_memory_leaves_no_task_behind(void) {
   starve("ebb.spawn(ebb.block_on, value):join()");
 }
 
+static void io_select_without_memory_leaves_no_task_behind(void) {
+  starve("wait_for_fds(1)");
+  starve("ebb.spawn(wait_for_fds, 1):join()");
+  starve("table.sort({1, 2}, function() wait_for_fds(1) end)");
+}
+
 static void an_interval_without_memory_loses_no_tick(void) {
   starve("local start <const> = ebb.time.now()\n"
          "local iv = ebb.time.interval(1)\n"
@@ -115,6 +127,8 @@ static void a_state_can_end_while_tasks_wait_in_them(void) {
   run(L, "ebb.spawn(ebb.select, {value, forever})\n"
          "ebb.spawn(ebb.time.timeout, 1e5, forever)\n"
          "ebb.spawn(ebb.block_on, forever)\n"
+         "ebb.spawn(wait_for_fds)\n"
+         "ebb.spawn(table.sort, {1, 2}, function() wait_for_fds() end)\n"
          "ebb.spawn(table.sort, {1, 2}, function()\n"
          "  ebb.select {forever, forever}\n"
          "end)\n"
@@ -131,6 +145,7 @@ static void what_is_called_while_a_state_ends_can_end_too(void) {
          "  pcall(ebb.select, {value, forever})\n"
          "  pcall(ebb.time.timeout, 1, forever)\n"
          "  pcall(ebb.block_on, ebb.sleep, math.huge)\n"
+         "  pcall(wait_for_fds, 1)\n"
          "end})\n");
   lua_close(L);
   CHECK(m.bytes == 0);
@@ -140,6 +155,7 @@ int main(void) {
   RUN(select_without_memory_leaves_no_task_behind);
   RUN(timeout_without_memory_leaves_no_task_behind);
   RUN(block_on_without_memory_leaves_no_task_behind);
+  RUN(io_select_without_memory_leaves_no_task_behind);
   RUN(an_interval_without_memory_loses_no_tick);
   RUN(a_state_can_end_while_tasks_wait_in_them);
   RUN(what_is_called_while_a_state_ends_can_end_too);
