@@ -33,7 +33,7 @@ enum {
   STORE_NAMES,      /* task id -> name */
   STORE_LOCALS,     /* weak: a coroutine's address -> see locals.c */
   STORE_MODULES,    /* table of the standard library or of ebb -> its name */
-  STORE_LOCAL_SETS, /* weak: the engine's set -> LocalSet */
+  STORE_OBJECTS,    /* weak: what is in the engine's memory -> its object */
   STORE_RAISED,     /* weak: task id -> what its body raised */
   STORE_HANDED,     /* weak: task id -> see panic.c */
   STORE_LINKS,      /* task id -> see panic.c */

@@ -48,7 +48,7 @@ static int set_new(lua_State *L) {
   ebb_local_set_init(&s->engine, el->rt);
   ebb_list_push(&el->local_sets, &s->link);
   *object = s;
-  ebb_lua_stored(L, el, STORE_LOCAL_SETS);
+  ebb_lua_stored(L, el, STORE_OBJECTS);
   lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, &s->engine);
   lua_pop(L, 1);
@@ -65,7 +65,7 @@ static void free_set(lua_local_set *s) {
 
 static bool is_lost(ebb_lua *el, const lua_local_set *s) {
   if (ebb_list_is_empty(&s->engine.members)) return false;
-  bool lost = lua_rawgetp(el->store, STORE_LOCAL_SETS, &s->engine) == LUA_TNIL;
+  bool lost = lua_rawgetp(el->store, STORE_OBJECTS, &s->engine) == LUA_TNIL;
   lua_pop(el->store, 1);
   return lost;
 }
@@ -102,7 +102,7 @@ bool ebb_lua_push_local_set(lua_State *L, ebb_lua *el) {
   if (ebb_lua_push_local(L, el)) return true;
   lua_pop(L, 1);
   if (own == NULL) return false;
-  ebb_lua_stored(L, el, STORE_LOCAL_SETS);
+  ebb_lua_stored(L, el, STORE_OBJECTS);
   int type = lua_rawgetp(L, -1, own);
   lua_remove(L, -2);
   if (type == LUA_TNIL) lua_pop(L, 1);

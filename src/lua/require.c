@@ -17,17 +17,27 @@ typedef struct load_record {
   ebb_list link;        /* in el->loads */
   ebb_list waiters;     /* tasks that require the module, too */
   const ebb_task *task; /* whose call it is */
+  lua_State *coroutine; /* that it is in, which the guard keeps */
   size_t length;        /* of the name, which comes next */
   char name[];
 } load_record;
 
-/* On the stack of the call; what ends the load. */
+/* On the stack of the call; what ends the load. Its user value is the
+   coroutine. */
 typedef struct load_guard {
   load_record *load; /* NULL: it has ended */
 } load_guard;
 
 static load_record *record_of(ebb_list *link) {
   return ebb_container_of(link, load_record, link);
+}
+
+/* An error has ended the coroutine, and nobody has closed it; or it has been
+   collected since. */
+static bool has_failed(ebb_lua *el, const load_record *r) {
+  bool lost = lua_rawgetp(el->store, STORE_OBJECTS, r) == LUA_TNIL;
+  lua_pop(el->store, 1);
+  return lost || lua_status(r->coroutine) > LUA_YIELD;
 }
 
 /* The load of the module whose name is at 1, or NULL. */
@@ -37,7 +47,9 @@ static load_record *find_load(lua_State *L, ebb_lua *el) {
   ebb_list *link = el->loads.next;
   for (; link != &el->loads; link = link->next) {
     load_record *r = record_of(link);
-    if (r->length == length && memcmp(r->name, name, length) == 0) return r;
+    if (r->length != length || memcmp(r->name, name, length) != 0) continue;
+    if (!has_failed(el, r)) return r;
+    ebb_wake_all(&r->waiters);
   }
   return NULL;
 }
@@ -103,14 +115,21 @@ void ebb_lua_free_loads(ebb_lua *el) {
 static void begin_load(lua_State *L, ebb_lua *el) {
   size_t length;
   const char *name = lua_tolstring(L, 1, &length);
-  load_guard *g = ebb_lua_new_object(L, el, CLASS_LOAD, sizeof *g, 0);
+  load_guard *g = ebb_lua_new_object(L, el, CLASS_LOAD, sizeof *g, 1);
+  lua_pushthread(L);
+  lua_setiuservalue(L, 2, 1);
   load_record *r = ebb_alloc_new(&el->rt->alloc, sizeof *r + length);
   if (r == NULL) ebb_lua_raise(L, -ENOMEM);
-  *r = (load_record){.task = el->rt->current, .length = length};
+  *r = (load_record){
+      .task = el->rt->current, .coroutine = L, .length = length};
   memcpy(r->name, name, length);
   ebb_list_init(&r->waiters);
   ebb_list_push(&el->loads, &r->link);
   g->load = r;
+  ebb_lua_stored(L, el, STORE_OBJECTS);
+  lua_pushvalue(L, 2);
+  lua_rawsetp(L, -2, r);
+  lua_pop(L, 1);
   lua_toclose(L, 2);
 }
 

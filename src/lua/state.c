@@ -191,7 +191,7 @@ static void fill_store(lua_State *L, ebb_lua *el) {
   lua_newtable(L);                     /* STORE_NAMES */
   push_weak_table(L, "v");             /* STORE_LOCALS */
   lua_newtable(L);                     /* STORE_MODULES */
-  push_weak_table(L, "v");             /* STORE_LOCAL_SETS */
+  push_weak_table(L, "v");             /* STORE_OBJECTS */
   push_weak_table(L, "v");             /* STORE_RAISED */
   push_weak_table(L, "v");             /* STORE_HANDED */
   lua_newtable(L);                     /* STORE_LINKS */
