@@ -132,7 +132,7 @@ static int select_on(lua_State *L, ebb_lua *el, int status) {
     if (!has_event && status != -ETIMEDOUT) ask_all(L);
     size_t ready = look(L);
     if (ready > 0 || is_over(L, el)) {
-      if (ebb_budget_take(el->rt)) return push_results(L, ready);
+      if (ebb_lua_take_budget(L, el)) return push_results(L, ready);
       status = ebb_lua_yield(L, el, select_k);
     } else {
       status = has_event ? 0 : wait_once(L, el, select_k);
