@@ -1,5 +1,5 @@
 -- Random programs: tasks that spawn, join, abort and detach each other, in
--- maps and by handles, out of generators, comparators, pcalls and clean-ups
+-- maps, sets and by handles, out of generators, comparators, pcalls and clean-ups
 -- that wait, while a model keeps account of what must come of each of them.
 -- EBB_STRESS="1 300" runs the seeds 1 to 300, each under every collector.
 
@@ -42,6 +42,16 @@ local places = {
   function(f) unless_deadlocked(ebb.block_on, f) end,
   function(f) unless_deadlocked(ebb.time.timeout, random(0, 20), f) end,
   function(f) unless_deadlocked(ebb.select, {f, wait}) end,
+  function(f) ebb.unconstrained(f) end,
+  function(f)
+    local set = ebb.LocalSet.new()
+    unless_deadlocked(set.run_until, set, f)
+  end,
+  function(f) ebb.task_local("key"):scope(1, f) end,
+  function(f) load(function() if f then f() f = nil end end) end,
+  function(f) return tostring(setmetatable({}, {
+    __tostring = function() f() return "" end})) end,
+  function(f) for _ in function() if f then f() f = nil end end do end end,
 }
 local ops
 
@@ -92,12 +102,22 @@ local function saw(t, ok, value)
   end
 end
 
+-- What await gives: the panic itself.
+local function saw_raised(t, value)
+  if type(value) == "userdata" then return saw(t, false, value) end
+  t.seen = t.seen + 1
+  check_clean_up(t)
+  check(value == t and t.panics, "not its panic")
+end
+
 -- ---- maps ----
 
 local function new_map()
   local m = {model = {}, text = random(2) == 1 and "key" or nil}
   local function maybe_wait() if random(9) == 1 then wait() end end
-  m.map = random(3) > 1 and ebb.JoinMap.new() or ebb.JoinMap.with_hasher {
+  m.map = random(3) > 1 and ebb.JoinMap.new {
+    max_tasks = random(4) == 1 and random(4) or nil, capacity = random(9)
+  } or ebb.JoinMap.with_hasher {
     hash = function() maybe_wait() return 1 end,
     equal = function(a, b) maybe_wait() return a == b end}
   world.all_maps[#world.all_maps + 1] = m.map
@@ -116,12 +136,24 @@ local function take(m, key, ok, value)
   if t then saw(t, ok, value) end
 end
 
+-- What comes of it is in the map, or has a reason to be in none.
+local function spawn_by(m, key, t, body)
+  local map, how = m.map, random(4)
+  if how == 1 then return map:build_task():name("named"):spawn(key, body) end
+  if how > 2 then return map:spawn(key, body) end
+  local id = map:spawn_if_absent(key, body)
+  check(id or m.short_lived or m.model[key], "it was absent")
+  if not id then t.left = "was not absent" end
+  return id
+end
+
 local function spawn_into(m, depth)
   if #world.tasks >= TASKS or depth > DEPTH then return end
   local key = m.text and m.text .. random(8) or random(8)
   local t, body = new_task(depth, m)
-  t.left = "never spawned: cut off in the hasher"
-  t.id = m.map:spawn(key, body)
+  t.left = "never spawned: cut off in the hasher, or for want of a place"
+  t.id = spawn_by(m, key, t, body)
+  if not t.id then return end
   local old = m.model[key]
   if old then old.left, old.aborted = "replaced", true end
   if m.short_lived then
@@ -140,6 +172,7 @@ local function agrees(m)
   end
   for _ in pairs(m.model) do modelled = modelled + 1 end
   check(keys == modelled and #m.map == keys and m.map:len() == keys, "len")
+  check(m.map:is_empty() == (keys == 0) and m.map:capacity() >= keys)
 end
 
 -- The model and the map change at once: no task runs in between.
@@ -172,6 +205,22 @@ local on_map = {
     end)
   end,
   function(m) m.map:shrink_to_fit() m.map:reserve(random(20)) end,
+  function(m) m.map:shrink_to(random(20)) end,
+  function(m, _, key)
+    local id = m.map:id(key)
+    check(id == (m.model[key] and m.model[key].id), "id")
+    check(not id or m.map:contains_task(id), "contains_task")
+  end,
+  function(m, _, key)
+    local found = m.map:contains_key(key)
+    check(found == (m.model[key] ~= nil), "contains_key")
+  end,
+  function(m)
+    for _, t in pairs(m.model) do t.left = "detached" end
+    m.model = {}
+    m.map:detach_all()
+  end,
+  function(m) mark_aborted(m) m.map:abort_all() end,
 }
 
 -- The tasks of a short-lived map: it may be closed, emptied, or left to the
@@ -186,8 +235,9 @@ end
 
 local function on_short_lived(m, depth)
   local name = pick {"len", "abort_all", "detach_all", "is_empty",
-    "contains_key", "keys", "join_next", "try_join_next"}
-  if name == "join_next" and depth == CLEANUP then return end
+    "contains_key", "keys", "join_next", "try_join_next", "shutdown"}
+  local waits = name == "join_next" or name == "shutdown"
+  if waits and depth == CLEANUP then return end
   local result = table.pack(pcall(m.map[name], m.map, 1))
   if result[1] and name:find "join_next" then
     take_any(table.unpack(result, 2))
@@ -210,12 +260,66 @@ local function map_op(depth, own)
   pick(on_map)(m, depth, m.text and m.text .. random(8) or random(8))
 end
 
+-- ---- sets ----
+
+local function new_set() return {set = ebb.JoinSet.new(), model = {}} end
+
+local function take_from(s, id, ok, value)
+  if id == nil then return end
+  local t = s.model[id]
+  s.model[id] = nil
+  check(t, "not in the set")
+  if t then saw(t, ok, value) end
+end
+
+local function spawn_into_set(s, depth)
+  if #world.tasks >= TASKS or depth > DEPTH then return end
+  local t, body = new_task(depth)
+  local abort = random(3) > 1 and s.set:spawn(body) or
+                s.set:build_task():name("named"):spawn(body)
+  t.id, s.model[abort:id()] = abort:id(), t
+  if random(4) > 1 then return end
+  t.aborted = true
+  abort:abort()
+end
+
+local on_set = {
+  spawn_into_set, spawn_into_set, spawn_into_set,
+  function(s) take_from(s, s.set:try_join_next_with_id()) end,
+  function(s, depth)
+    if depth ~= CLEANUP then take_from(s, s.set:join_next_with_id()) end
+  end,
+  function(s, depth)
+    if depth == CLEANUP then return end
+    local ok, value = s.set:join_next()
+    if ok == nil then return end
+    take_from(s, ok and value.id or value:id(), ok, value)
+  end,
+  function(s)
+    local count = 0
+    for id in pairs(s.model) do
+      count = count + 1
+      check(s.set:contains_task(id), "contains_task of a set")
+    end
+    check(s.set:len() == count and #s.set == count, "len of a set")
+  end,
+  function(s)
+    for _, t in pairs(s.model) do t.left = "detached" end
+    s.model = {}
+    s.set:detach_all()
+  end,
+  function(s) mark_aborted(s) s.set:abort_all() end,
+}
+
+local function set_op(depth) pick(on_set)(pick(world.sets), depth) end
+
 -- ---- handles ----
 
 local function spawn(depth)
   if #world.tasks >= TASKS or depth > DEPTH then return end
   local t, body = new_task(depth)
-  local handle = ebb.spawn(body)
+  local handle = random(3) > 1 and ebb.spawn(body) or
+                 ebb.Builder.new():name("named"):spawn(body)
   t.id, t.left = handle:id(), "in no map"
   world.aborts[#world.aborts + 1] = handle:abort_handle()
   world.handles[random(8)] = {handle, t}
@@ -228,13 +332,17 @@ local function on_handle(depth)
     t.aborted = true
     handle:abort()
   elseif depth ~= CLEANUP and t.id ~= ebb.try_id() then
-    saw(t, handle:join())
+    if random(2) == 1 then return saw(t, handle:join()) end
+    local ok, value = pcall(handle.await, handle)
+    if ok then return saw(t, ok, value) end
+    if tostring(value):find "deadlock" then error(value, 0) end
+    saw_raised(t, value)
   end
 end
 
 ops = {
   wait, wait, wait, map_op, map_op, map_op, map_op, map_op, map_op,
-  short_lived_map, spawn, spawn, on_handle, on_handle, on_handle,
+  set_op, set_op, set_op, short_lived_map, spawn, spawn, on_handle, on_handle, on_handle,
   function() world.handles[random(8)] = nil end,
   function() collectgarbage(pick {"step", "collect"}) end,
   function() ebb.traceback(random(#world.tasks)) ebb.tasks() end,
@@ -257,6 +365,13 @@ local function end_all()
     m.map:abort_all()
     while not m.map:is_empty() do take(m, m.map:join_next()) end
   end
+  for _, s in ipairs(world.sets) do
+    mark_aborted(s)
+    s.set:abort_all()
+    while not s.set:is_empty() do
+      take_from(s, s.set:join_next_with_id())
+    end
+  end
   for _, t in ipairs(world.tasks) do t.aborted = true end
   for _, handle in ipairs(world.aborts) do handle:abort() end
   for _, map in pairs(world.all_maps) do map:abort_all() end
@@ -268,11 +383,12 @@ end
 
 local function run(seed)
   math.randomseed(seed)
-  world = {tasks = {}, maps = {}, handles = {}, aborts = {},
+  world = {tasks = {}, maps = {}, sets = {}, handles = {}, aborts = {},
     all_maps = setmetatable({}, {__mode = "v"})}
   for i = 1, 3 do world.maps[i] = new_map() end
+  for i = 1, 2 do world.sets[i] = new_set() end
   for _ = 1, 60 do
-    spawn_into(pick(world.maps), 1)
+    unless_deadlocked(spawn_into, pick(world.maps), 1)
     act(1, world.maps[1])
   end
   local enough = ebb.time.now() + 1e5
