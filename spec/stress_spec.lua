@@ -1,6 +1,6 @@
 -- Random programs: tasks that spawn, join, abort and detach each other, in
--- maps, sets and by handles, out of generators, comparators, pcalls and clean-ups
--- that wait, while a model keeps account of what must come of each of them.
+-- maps, sets and by handles, out of generators, comparators, pcalls and
+-- clean-ups that wait, while a model keeps account of what must come of each of them.
 -- EBB_STRESS="1 300" runs the seeds 1 to 300, each under every collector.
 
 local common = require "common"
@@ -342,7 +342,8 @@ end
 
 ops = {
   wait, wait, wait, map_op, map_op, map_op, map_op, map_op, map_op,
-  set_op, set_op, set_op, short_lived_map, spawn, spawn, on_handle, on_handle, on_handle,
+  set_op, set_op, set_op, short_lived_map, spawn, spawn,
+  on_handle, on_handle, on_handle,
   function() world.handles[random(8)] = nil end,
   function() collectgarbage(pick {"step", "collect"}) end,
   function() ebb.traceback(random(#world.tasks)) ebb.tasks() end,
@@ -358,19 +359,26 @@ local function unhandled(err)
   t.unhandled = t.unhandled + 1
 end
 
+-- Those that are aborted may have spawned others meanwhile, which may wait for
+-- each other for good.
+local function drain(collection, owner, take_one)
+  while not collection:is_empty() do
+    mark_aborted(owner)
+    collection:abort_all()
+    take_one()
+    ebb.sleep(1)
+  end
+end
+
 local function end_all()
   for _, m in ipairs(world.maps) do
     agrees(m)
-    mark_aborted(m)
-    m.map:abort_all()
-    while not m.map:is_empty() do take(m, m.map:join_next()) end
+    drain(m.map, m, function() take(m, m.map:try_join_next()) end)
   end
   for _, s in ipairs(world.sets) do
-    mark_aborted(s)
-    s.set:abort_all()
-    while not s.set:is_empty() do
-      take_from(s, s.set:join_next_with_id())
-    end
+    drain(s.set, s, function()
+      take_from(s, s.set:try_join_next_with_id())
+    end)
   end
   for _, t in ipairs(world.tasks) do t.aborted = true end
   for _, handle in ipairs(world.aborts) do handle:abort() end
@@ -382,6 +390,10 @@ local function end_all()
 end
 
 local function run(seed)
+  -- Names the seed if there is an error.
+  local _ <close> = closer(function(_, err)
+    if err then print("seed " .. seed) end
+  end)
   math.randomseed(seed)
   world = {tasks = {}, maps = {}, sets = {}, handles = {}, aborts = {},
     all_maps = setmetatable({}, {__mode = "v"})}

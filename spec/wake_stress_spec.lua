@@ -495,6 +495,10 @@ local function check_account()
 end
 
 local function run(seed)
+  -- Names the seed if there is an error.
+  local _ <close> = closer(function(_, err)
+    if err then print("seed " .. seed) end
+  end)
   math.randomseed(seed)
   new_world()
   for _ = 1, 30 do

@@ -7,7 +7,7 @@
 -- Statements are numbered from 1 to count. Those in the table left_out are
 -- missing, all else stays: so a program that fails can be made smaller.
 
-local DEPTH <const>, MOST <const> = 4, 50
+local DEPTH <const>, MOST <const> = 3, 70
 
 -- In these, $f is a function with statements of its own, $a what `away` does
 -- in another state, $i a place in one of the world's tables, $k a key, $t a
@@ -65,7 +65,8 @@ local acts = {
   "ebb.spawn(coroutine.create($f))",
   "maps[$i]:abort($k)", "maps[$i]:abort_all()", "maps[$i]:detach_all()",
   "maps[$i]:detach($k)", "maps[$i]:try_join_next()",
-  "maps[$i]:abort_matching($f)", "maps[$i]:abort_matching(function(k) $b return true end)",
+  "maps[$i]:abort_matching($f)",
+  "maps[$i]:abort_matching(function(k) $b return true end)",
   "for k in maps[$i]:keys() do $b end", "maps[$i]:shrink_to_fit()",
   "maps[$i]:reserve(20)", "maps[$i] = nil", "maps[$i] = ebb.JoinMap.new()",
   "maps[$i] = ebb.JoinMap.with_hasher(hasher($f, $f))",
@@ -120,6 +121,46 @@ local variables = {
   "local dropped = finalized($f)"
 }
 
+-- What the end finds: tasks with clean-ups, and finalizers. $u is the body of
+-- such a task.
+local setups = {
+  "maps[$i]:spawn($k, $u)", "maps[$i]:spawn($k, $u)",
+  "maps[$i]:spawn($k, $u)", "sets[$i]:spawn($u)",
+  "handles[$i] = ebb.spawn($u)", "ebb.spawn($u)", "ebb.spawn($u)",
+  "locals[$i]:spawn_local($u)", "ebb.spawn(coroutine.create($u))",
+  "local map = ebb.JoinMap.new() map:spawn($k, $u)",
+  "local map = ebb.JoinMap.new() map:spawn($k, function() $b error(map) end)",
+  "local map = ebb.JoinMap.new() map:spawn($k, function() local _ <close> = " ..
+    "closing(function() maps[$i] = map $b error(map) end) ebb.sleep(9) end)",
+  "local set = ebb.JoinSet.new() set:spawn($u)",
+  "local set = ebb.LocalSet.new() ebb.spawn(function() " ..
+    "set:run_until($u) end)",
+  "kept[$i] = finalized($f)", "kept[$i] = finalized($f)", "finalized($f)",
+  "early = $f", "ebb.spawn(error)", "handles[$i] = ebb.spawn(error, maps[$i])",
+  "maps[$i] = ebb.JoinMap.with_hasher(hasher($f, $f))",
+  "runtimes[$i] = ebb.Runtime.new()",
+  "local rt = ebb.Runtime.new() runtimes[$i] = rt " ..
+    "rt:handle():spawn(away, WORLD, $a)",
+  "handles[$i] = ebb.spawn_blocking(away, WORLD, $a)"
+}
+
+local handlers = {
+  "ebb.set_unhandled($f)", "ebb.set_unhandled(function(e) tostring(e) $b end)",
+  "ebb.set_unhandled(function(e) $b e:into_panic():spawn($k, $u) end)"
+}
+
+-- In which most of the tasks are when the end comes.
+local stays = {
+  "ebb.sleep(1e6)", "ebb.sleep(1e6)", "rx[$i]:recv()", "$w", "$w",
+  "error(maps[$i])",
+  "coroutine.wrap(function() ebb.sleep(1e6) end)()", "ebb.sleep($t)",
+  "time.timeout(1e6, function() $b ebb.sleep(1e6) end)",
+  "ebb.block_on(function() $b ebb.sleep(1e6) end)",
+  "ebb.select{function() $b ebb.sleep(1e6) end, function() ebb.sleep(1e6) end}",
+  "table.sort({1, 2}, function() ebb.sleep(1e6) end)",
+  "maps[$i]:join_next()", "sets[$i]:join_next()"
+}
+
 local lasts = {
   "", "", "", "return", "error 'the end'", "error(shown($f))",
   "os.exit(true, true)", "os.exit(true, true)",
@@ -143,6 +184,16 @@ function Writer:random(n)
 end
 
 function Writer:pick(list) return list[self:random(#list)] end
+
+-- A task with a clean-up, which waits.
+function Writer:guarded(depth)
+  local lines = {"function() step() "}
+  for _ = 1, self:random(2) do
+    lines[#lines + 1] = "local _ <close> = closing(" .. self:body(depth) .. ")"
+  end
+  lines[#lines + 1] = self:filled(self:pick(stays), depth) .. " end"
+  return table.concat(lines, " ")
+end
 
 local function indented(text, depth)
   return ("  "):rep(depth) .. text
@@ -175,6 +226,14 @@ function Writer:statement(depth)
   return not self.left_out[number] and indented(text, depth) or nil
 end
 
+function Writer:numbered(template, depth)
+  self.count = self.count + 1
+  local number = self.count
+  local text = self:filled(template, depth)
+  if self.left_out[number] then return "" end
+  return indented("pcall(function() " .. text .. " end)", depth)
+end
+
 function Writer:block(depth, most)
   local lines = {}
   for _ = 1, self.count < MOST and self:random(most) or 0 do
@@ -184,15 +243,33 @@ function Writer:block(depth, most)
   return "\n" .. table.concat(lines, "\n") .. "\n" .. indented("", depth - 1)
 end
 
+-- A world to be closed.
+function Writer:setup(depth)
+  local lines = {}
+  if self:random(2) == 1 then
+    lines[1] = self:numbered(self:pick(handlers), depth)
+  end
+  for _ = 1, self:random(6) do
+    lines[#lines + 1] = self:numbered(self:pick(setups), depth)
+  end
+  if self:random(4) > 1 then
+    lines[#lines + 1] = self:numbered("ebb.sleep($t)", depth)
+  end
+  if self:random(3) == 1 then
+    lines[#lines + 1] = self:numbered("collectgarbage()", depth)
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
 function Writer:body(depth)
-  local most = depth < DEPTH and 4 or 1
+  local most = depth < DEPTH and 3 or 1
   return "function() step() " .. self:block(depth + 1, most) .. "end"
 end
 
 function Writer:elsewhere(depth)
   local bounded, level = self.bounded, self.level
   self.bounded, self.level = true, level + 1
-  local text = self:block(depth + 1, 4)
+  local text = "\n" .. self:setup(depth + 1) .. self:block(depth + 1, 3)
   self.bounded, self.level = bounded, level
   local bars = ("="):rep(5 - level)
   return "[" .. bars .. "[" .. text .. "]" .. bars .. "]"
@@ -200,6 +277,7 @@ end
 
 function Writer:filled(template, depth)
   return (template:gsub("%$(%l)", function(what)
+    if what == "u" then return self:guarded(depth) end
     if what == "f" then return self:body(depth) end
     if what == "b" then return self:block(depth + 1, 2) end
     if what == "w" then return self:wait(depth) end
@@ -216,7 +294,7 @@ return function(seed, left_out)
     bounded = false
   }, Writer)
   for _ = 1, 5 do writer:random(1) end
-  local text = writer:block(0, 20)
+  local text = writer:setup(0) .. writer:block(0, 6)
   local last = writer:filled(writer:pick(lasts), 0)
   return text .. last .. "\n", writer.count
 end
