@@ -265,21 +265,20 @@ describe("blocking work at the end of a program", function()
     assert.matches("hasher", err)
   end)
 
-  it("is cancelled like any task that a clean-up spawns then", function()
+  it("can be awaited by a clean-up then", function()
     local code, out, err = run [[
       local ebb = require "ebb"
       ebb.spawn(function()
         local _ <close> = setmetatable({}, {__close = function()
-          local function nothing() end
-          print(select(2, ebb.spawn(nothing):join()):is_cancelled())
-          print(select(2, ebb.spawn_blocking(nothing):join()):is_cancelled())
-          print(select(2, pcall(ebb.block_in_place, nothing)):is_cancelled())
+          local function thrice(n) return 3 * n end
+          print(ebb.spawn_blocking(thrice, 1):await())
+          print(ebb.block_in_place(thrice, 2))
         end})
         ebb.sleep(1e6)
       end)
       ebb.yield_now()
     ]]
-    assert.same({0, "true\ntrue\ntrue\n", ""}, {code, out, err})
+    assert.same({0, "3\n6\n", ""}, {code, out, err})
   end)
 
   it("leaves nothing to say when it has ended", function()

@@ -134,8 +134,10 @@ function ebb.task_local(name) end
 function ebb.set_max_blocking_threads(n) end
 
 ---How long the end of the program, and of a Runtime that is not told otherwise,
----waits for blocking work that has started: 5 s at first. What still runs
----then is named on stderr and left behind.
+---waits for clean-ups and for blocking work that has started, on the system's
+---clock: 5 s at first. What is not over then is named on stderr, by id, name, key
+---and what it waits for, and left behind. With 0 clean-ups get their turns, but
+---nothing is waited for.
 ---
 ---Tokio: `runtime::Runtime::shutdown_timeout`.
 ---@param seconds number
@@ -208,6 +210,24 @@ function ebb.try_id() end
 ---Tokio: `time::sleep`.
 ---@param seconds number at least 0; `math.huge` is for ever, without a timer
 function ebb.sleep(seconds) end
+
+---In a clean-up of a task that was aborted (by a handle, a map, `timeout`,
+---`select`, or the end of its runtime or of the program): the JoinError that it
+---ends with, unless the clean-up itself raises an error. nil anywhere else, also
+---in the clean-up of a task that has completed or panicked, and in tasks that a
+---clean-up spawns.
+---
+---A `__close` needs it: Lua passes nil as the error on abort, as on success.
+---
+---    local tx <close> = setmetatable({}, {__close = function(_, err)
+---      if err or ebb.cancelled() then rollback() else commit() end
+---    end})
+---
+---The task of a Handle is aborted there without the reason given here.
+---
+---Tokio: none; there a `Drop` does not know either.
+---@return ebb.JoinError?
+function ebb.cancelled() end
 
 ---Sets the function that is called once with the `JoinError` of each panic
 ---that nobody can join any more; nil brings the report to stderr back. The
@@ -1217,9 +1237,9 @@ local Runtime = {}
 function Runtime:handle() end
 
 ---Aborts the tasks of the runtime, runs their clean-up, and ends its thread (may
----wait). Tasks of this state that it has not finished end as cancelled. Blocking
----work that has started gets `seconds` (`set_shutdown_timeout` when nil) to end,
----and a task that never waits a second more. May be called again.
+---wait). Tasks of this state that it has not finished end as cancelled. Clean-ups
+---and blocking work that has started get `seconds` (`set_shutdown_timeout` when
+---nil) to end, and a task that never waits a second more. May be called again.
 ---
 ---Tokio: `runtime::Runtime::shutdown_timeout`.
 ---@param seconds? number

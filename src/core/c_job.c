@@ -154,6 +154,7 @@ static int wait_for(ebb_runtime *rt, ebb_task *t) {
   ebb_task *self = rt->current;
   bool closing = self->closing;
   int err = 0;
+  self->lending = true;
   while (!job_of(t)->job.is_over) {
     int status = ebb_wait(rt, &t->joiners, EBB_NEVER, "block_in_place");
     if (status == 0) continue;
@@ -163,6 +164,7 @@ static int wait_for(ebb_runtime *rt, ebb_task *t) {
     if (status == -ENOMEM) ebb_sit_out(rt);
   }
   self->closing = closing;
+  self->lending = false;
   return err;
 }
 

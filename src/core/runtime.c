@@ -31,6 +31,7 @@ static void init_root(ebb_runtime *rt) {
   ebb_list_init(&rt->root.joiners);
   rt->current = &rt->root;
   rt->budget = EBB_BUDGET;
+  ebb_sentry_reset(rt);
 }
 
 int ebb_runtime_new(const ebb_options *options, ebb_runtime **out) {
@@ -99,9 +100,8 @@ static int drain(ebb_runtime *rt) {
 /* The pool's threads have references of their own to the handle. */
 static unsigned close_handle(ebb_runtime *rt, const ebb_shutdown *s) {
   if (rt->handle == NULL) return 0;
-  unsigned left = ebb_blocking_close(
-      &rt->handle->pool, ebb_time_add(ebb_clock_system(), s->timeout),
-      s->stuck, s->ctx);
+  unsigned left =
+      ebb_blocking_close(&rt->handle->pool, s->until, s->stuck, s->ctx);
   ebb_handle_close(rt->handle);
   ebb_handle_release(rt->handle);
   return left;
@@ -109,10 +109,10 @@ static unsigned close_handle(ebb_runtime *rt, const ebb_shutdown *s) {
 
 int ebb_runtime_shutdown(ebb_runtime *rt, const ebb_shutdown *s) {
   if (rt->current != &rt->root) return -EBUSY;
-  rt->closing = true;
+  rt->closing = rt->deaf = true;
   abort_all(rt);
   int err = drain(rt);
-  rt->closing = false;
+  rt->closing = rt->deaf = false;
   if (err < 0) return err;
   assert(rt->tasks.len == 0 && "a handle, set, map or waker is not freed");
   unsigned left = close_handle(rt, s);
@@ -129,7 +129,8 @@ int ebb_runtime_shutdown(ebb_runtime *rt, const ebb_shutdown *s) {
 }
 
 int ebb_runtime_shutdown_timeout(ebb_runtime *rt, int64_t timeout) {
-  ebb_shutdown s = {.timeout = timeout > 0 ? timeout : 0};
+  ebb_shutdown s = {
+      .until = ebb_time_add(ebb_clock_system(), timeout > 0 ? timeout : 0)};
   return ebb_runtime_shutdown(rt, &s);
 }
 

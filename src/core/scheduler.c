@@ -28,10 +28,19 @@ static void prefetch_sleepers(const ebb_heap *h) {
   if (t->set != NULL) ebb_table_prefetch(&t->set->members, t->set_slot);
 }
 
+/* How long the sentry may wait, in ns. */
+static int64_t time_for_sentry(const ebb_runtime *rt) {
+  if (rt->sentry_until == EBB_NEVER) return EBB_NEVER;
+  int64_t left = rt->sentry_until - ebb_clock_system();
+  return left > 0 ? left : 0;
+}
+
 /* Everything but file descriptors. */
 static void look_around(ebb_runtime *rt) {
   ebb_timer *timer;
   rt->now = ebb_clock_now(&rt->clock);
+  if (rt->sentry_until != EBB_NEVER && time_for_sentry(rt) == 0)
+    ebb_task_wake(rt->sentry, -EDEADLK);
   if (atomic_load_explicit(&rt->interrupted, memory_order_relaxed) &&
       atomic_exchange(&rt->interrupted, false))
     ebb_task_wake(&rt->root, -EINTR);
@@ -46,17 +55,18 @@ static void look_at_fds(ebb_runtime *rt) {
     (void)ebb_fd_look(rt, 0);
 }
 
-/* Can a wait be ended by something that is no timer? When the runtime goes,
-   nothing new comes from other threads. */
+/* Can a wait be ended by something that is no timer? */
 static bool is_known_elsewhere(ebb_runtime *rt) {
   if (rt->wakers > 0 || rt->jobs > 0) return true;
   if (ebb_fd_is_awaited(&rt->fds)) return true;
   if (ebb_poller_is_awaited(&rt->poller)) return true;
-  if (rt->closing || rt->handle == NULL) return false;
+  if (rt->deaf || rt->handle == NULL) return false;
   return rt->guests > 0 || atomic_load(&rt->handle->foreign) > 0;
 }
 
 static void sleep_for(ebb_runtime *rt, int64_t ns) {
+  int64_t most = time_for_sentry(rt);
+  if (ns > most) ns = most;
   if (ebb_fd_look(rt, ns > 0 ? ns : 0) == -EINTR)
     ebb_task_wake(&rt->root, -EINTR);
 }
@@ -67,7 +77,7 @@ static void jump(ebb_runtime *rt, int64_t next) {
   if (ebb_list_is_empty(&rt->ready)) ebb_clock_jump(&rt->clock, next);
 }
 
-/* Nothing is ready: sleeps until something may be. The root waits, since no
+/* Nothing is ready: sleeps until something may be. The sentry waits, since no
    tick runs. Virtual time stands still while a job is being done. The mail
    is looked at last: whoever has given up the last handle since then may
    have sent some before. */
@@ -78,7 +88,7 @@ static void idle(ebb_runtime *rt) {
   if (rt->clock.paused && rt->jobs > 0)
     sleep_for(rt, EBB_NEVER);
   else if (next == EBB_NEVER && !is_known)
-    ebb_task_wake(&rt->root, -EDEADLK);
+    ebb_task_wake(rt->sentry, -EDEADLK);
   else if (next == EBB_NEVER)
     sleep_for(rt, EBB_NEVER);
   else if (rt->clock.paused)
@@ -275,6 +285,16 @@ void ebb_task_exit(ebb_runtime *rt) {
   ebb_context_restart(&rt->stack->context);
 }
 
+void ebb_sentry_set(ebb_runtime *rt, int64_t until) {
+  rt->sentry = rt->current;
+  rt->sentry_until = until;
+}
+
+void ebb_sentry_reset(ebb_runtime *rt) {
+  rt->sentry = &rt->root;
+  rt->sentry_until = EBB_NEVER;
+}
+
 void ebb_root_move_here(ebb_runtime *rt) {
   ebb_task *root = &rt->root, *t = rt->current;
   assert(t != root && rt->stack != NULL);
@@ -286,11 +306,13 @@ void ebb_root_move_here(ebb_runtime *rt) {
   rt->ticking = false;
   if (t->state == EBB_RUNNING) ebb_task_finish(t);
   rt->current = root;
+  if (rt->sentry == t) rt->sentry = root;
 }
 
 void ebb_task_kill(ebb_task *t) {
   ebb_runtime *rt = t->rt;
   assert(t->state == EBB_READY || t->state == EBB_WAITING);
+  assert(!t->lending);
   if (t->local != NULL) ebb_local_set_remove(t);
   if (t->state == EBB_READY) rt->ready_count--;
   ebb_list_remove(&t->link);

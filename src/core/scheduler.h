@@ -32,6 +32,13 @@ int ebb_coop(ebb_runtime *rt);
    loop. Its `outcome` is set. */
 _Noreturn void ebb_task_exit(ebb_runtime *rt);
 
+/* Until the system's clock shows `until`, or for good, the running task is the
+   sentry: the one to learn that nothing can end its wait. */
+void ebb_sentry_set(ebb_runtime *rt, int64_t until);
+
+/* The root is the sentry again, without a limit. */
+void ebb_sentry_reset(ebb_runtime *rt);
+
 /* For a process that is about to exit from inside a task: the running task,
    its `outcome` set, ends here (or has just finished), the code that waits on
    the native stack will never run again, and this call goes on as the root. */
@@ -39,19 +46,20 @@ void ebb_root_move_here(ebb_runtime *rt);
 
 struct ebb_work;
 
-/* How long the end of a runtime waits for blocking work, ns, and whom it
-   tells what still runs then. */
+/* Until when on the system's clock the end of a runtime waits for blocking
+   work, and whom it tells what still runs then. */
 typedef struct ebb_shutdown {
-  int64_t timeout;
+  int64_t until;
   void (*stuck)(void *ctx, struct ebb_work *w); /* may be NULL */
   void *ctx;
 } ebb_shutdown;
 
-/* As ebb_runtime_shutdown_timeout. */
+/* As ebb_runtime_shutdown_timeout, from outside of tasks. */
 int ebb_runtime_shutdown(ebb_runtime *rt, const ebb_shutdown *s);
 
 /* Ends a task that does not run, as cancelled, without a clean-up: for want of
-   a stack that it could run on. */
+   a stack that it could run on, or of time. No thread of the pool may be using
+   its stack. */
 void ebb_task_kill(ebb_task *t);
 
 /* Wakes every waiting task, but not the root, with -EDEADLK. */

@@ -112,6 +112,7 @@ struct ebb_task {
   bool granted : 1; /* meaningful while line != NULL */
   bool parked : 1;  /* it is ready in its LocalSet, not in the run queue */
   bool unconstrained : 1; /* has no budget: never forced to yield */
+  bool lending : 1; /* a thread of the pool uses its stack */
   uint32_t want;    /* how much of it; meaningful while line != NULL */
 };
 
@@ -152,6 +153,7 @@ struct ebb_runtime {
   int countdown;   /* turns until timers and reactor are looked at */
   bool never_block;
   bool closing; /* ebb_runtime_free: new tasks are aborted at once */
+  bool deaf;    /* nothing new comes from other runtimes */
   bool measured; /* turns are timed, for `busy` */
   ebb_id turn_id;     /* while measured: whose turn began */
   int64_t turn_begun; /* and when */
@@ -159,6 +161,9 @@ struct ebb_runtime {
   int64_t tick_end;      /* on the real clock, as turn_begun */
   uint32_t tick_polls;
   ebb_list drained; /* waits for unfinished to become 0 */
+  ebb_task *sentry; /* its wait ends with -EDEADLK when no other can; the root,
+                       or a task that ends the process */
+  int64_t sentry_until; /* the same at that time of the system's clock */
   ebb_list bystanders; /* look again whenever a suspended stack has gone on */
   atomic_bool interrupted; /* by ebb_interrupt, not yet seen by the loop */
   struct ebb_scope *scopes; /* the root's; see scope.c */

@@ -34,19 +34,24 @@ enum {
   STORE_LOCALS,     /* weak: a coroutine's address -> see locals.c */
   STORE_MODULES,    /* table of the standard library or of ebb -> its name */
   STORE_OBJECTS,    /* weak: what is in the engine's memory -> its object */
-  STORE_RAISED,     /* weak: task id -> what its body raised */
+  STORE_RAISED,     /* task id -> what its body raised, while its clean-up
+                       runs */
   STORE_HANDED,     /* weak: task id -> see panic.c */
   STORE_LINKS,      /* task id -> see panic.c */
   STORE_META_FIRST, /* metatables, in the order of class.h */
 };
 
-typedef void ebb_stuck_fn(void *ctx, struct ebb_work *w);
+/* `text` tells which task or work it is, and what it does. */
+typedef void ebb_stuck_fn(void *ctx, const char *text);
 
 /* A finished thread to use again, and its place among the anchors. */
 typedef struct ebb_lua_idle {
   lua_State *L;
   int place;
 } ebb_lua_idle;
+
+/* What a state has for its end at first, ns. */
+#define EBB_LUA_SHUTDOWN_TIMEOUT INT64_C(5000000000)
 
 struct ebb_lua {
   ebb_runtime *rt; /* NULL once the state is closed */
@@ -61,6 +66,8 @@ struct ebb_lua {
   unsigned parts;     /* of the module: EBB_LUA_TASKS... */
   unsigned libraries; /* those of Lua, see grant.h; 0 until `ebb` is opened */
   bool closing;        /* every task has been aborted, for good */
+  bool refusing;       /* so is each that is started */
+  int rounds;          /* of that, see close.c */
   uint32_t deadlock_turn; /* of the root: see is_deadlock in wait.c */
   const char *no_wait; /* not NULL: where waiting is refused just now */
   const void *sentinel;
@@ -68,14 +75,15 @@ struct ebb_lua {
   struct ebb_lua_port *employer; /* not NULL: the state is a pool thread's, and
                                     works for this one */
   bool has_foreign; /* there may be Handles of other states */
-  int64_t shutdown_timeout; /* ns that the end waits for blocking work */
-  ebb_stuck_fn *stuck; /* told of blocking work that outlasts it */
+  int64_t shutdown_timeout; /* ns that the end may take */
+  int64_t end_by; /* on the system's clock; 0: it has not begun */
+  ebb_stuck_fn *stuck; /* told of what outlasts it */
   void *stuck_ctx;
   uint32_t unconstrained; /* calls of it in generators */
   uint32_t resting; /* calls of run_until in generators */
   unsigned wants; /* in a row, of memory to close a thread in */
-  uint32_t live;    /* unfinished Lua tasks */
-  ebb_list drained; /* waits for `live` to become 0 */
+  ebb_list drained; /* while closing: waits for a task to finish */
+  uint32_t ended;   /* and how many have */
   ebb_list maps;    /* every JoinMap that has not been finalized */
   ebb_list scopes;  /* every scope that has not been closed or finalized */
   ebb_list local_sets; /* every LocalSet, likewise */
@@ -101,6 +109,8 @@ typedef struct ebb_lua_task {
   bool started : 1;
   bool waits : 1;     /* on its stack, in wait.c, which deals with an abort */
   bool cut : 1;       /* a wait of a C function was cut off; see cut.c */
+  bool cancelling : 1; /* its clean-up runs, after an abort */
+  bool foretold : 1;  /* its detail is its JoinError already */
   bool detailed : 1;  /* STORE_DETAILS has an entry */
   bool named : 1;     /* STORE_NAMES has one */
   bool localized : 1; /* STORE_LOCALS had one for L */
@@ -310,8 +320,19 @@ void ebb_lua_task_close(ebb_lua_task *lt, lua_State *L);
    memory it is lost. */
 void ebb_lua_keep_detail(ebb_lua_task *lt, lua_State *from);
 
+/* Pops the JoinError that a task will end with; it is its detail from here on.
+   Raises errors. */
+void ebb_lua_keep_foretold(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+
 /* Pushes the detail kept for a task, or nil. */
 void ebb_lua_push_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+
+/* Tells the end of the state that a task or a courier has finished. */
+static inline void ebb_lua_note_end(ebb_lua *el) {
+  if (!el->closing) return;
+  el->ended++;
+  ebb_wake_all(&el->drained);
+}
 
 /* ---- result.c: what a task came to ---- */
 
@@ -344,7 +365,8 @@ bool ebb_lua_push_error_trace(lua_State *L, ebb_lua *el, int arg);
    wait. */
 void ebb_lua_check_unhandled(ebb_lua_task *lt);
 
-int ebb_lua_set_unhandled(lua_State *L);
+/* ebb.cancelled, set_unhandled. */
+void ebb_lua_open_result(lua_State *L, ebb_lua *el);
 
 /* ---- panic.c: where a panic comes from ---- */
 
@@ -444,8 +466,12 @@ static inline bool ebb_lua_take_budget(lua_State *L, ebb_lua *el) {
 
 /* ---- close.c: the end of the state ---- */
 
-/* Aborts every task, and runs their clean-up; new ones can be made after. */
-void ebb_lua_end_tasks(ebb_lua *el);
+/* Aborts every task, and runs their clean-up; new ones can be made after. False
+   when one was left behind. */
+bool ebb_lua_end_tasks(ebb_lua *el);
+
+/* Has the end of the state taken all the time it may? */
+bool ebb_lua_is_time_up(const ebb_lua *el);
 
 /* Renews the object whose finalizer aborts the tasks. Raises errors. */
 void ebb_lua_renew_sentinel(lua_State *L, ebb_lua *el);
@@ -465,6 +491,9 @@ void ebb_lua_key_to_text(lua_State *L);
 
 /* Raises "deadlock: ..." with a list of the waiting tasks. */
 _Noreturn void ebb_lua_raise_deadlock(lua_State *L, ebb_lua *el);
+
+/* Tells people of a task whose clean-up is not over. */
+void ebb_lua_describe_stuck(ebb_lua_task *lt, char *text, size_t size);
 
 /* ---- keys of maps: key.c ---- */
 

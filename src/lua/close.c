@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
    The end of the state: every task that is left is aborted and its clean-up
-   run, as when Tokio's main returns.
+   run, as when Tokio's main returns. A clean-up may spawn tasks and wait for
+   them: these run until all that were aborted have ended, and are aborted in
+   their turn. All of it takes the time of set_shutdown_timeout at the most.
 
    Stock lua5.4 ends the main chunk with lua_close, which tells us through a
    finalizer. Finalizers run in the reverse order of their objects' making,
@@ -34,41 +36,52 @@ static const ebb_lua *owner(const ebb_task *t) {
                             : ebb_lua_courier_state(t);
 }
 
-/* The next task of the state, from *slot on, which moves on; or NULL. */
+/* The next task of the state, from *slot on, which moves there; or NULL. */
 static ebb_task *next_task(ebb_lua *el, uint32_t *slot) {
   ebb_table *tasks = &el->rt->tasks;
-  while ((*slot = ebb_table_scan(tasks, *slot)) != EBB_TABLE_NONE) {
-    ebb_task *t = ebb_table_item(tasks, (*slot)++);
-    if (owner(t) == el)
-      return t;
+  for (;; (*slot)++) {
+    *slot = ebb_table_scan(tasks, *slot);
+    if (*slot == EBB_TABLE_NONE) return NULL;
+    ebb_task *t = ebb_table_item(tasks, *slot);
+    if (owner(t) == el) return t;
   }
-  return NULL;
 }
 
-/* Calls f for each task of the state. It may take tasks away. */
+/* Calls f for each of them. It may take tasks away. */
 static void for_each_task(ebb_lua *el, void (*f)(ebb_task *t)) {
   uint32_t slot = 0;
-  for (ebb_task *t; (t = next_task(el, &slot)) != NULL;) f(t);
+  for (ebb_task *t; (t = next_task(el, &slot)) != NULL; slot++) f(t);
+}
+
+static bool is_any_left(ebb_lua *el) {
+  uint32_t slot = 0;
+  for (ebb_task *t; (t = next_task(el, &slot)) != NULL; slot++)
+    if (t->state != EBB_FINISHED) return true;
+  return false;
 }
 
 static bool is_any_ready(ebb_lua *el) {
   uint32_t slot = 0;
-  for (ebb_task *t; (t = next_task(el, &slot)) != NULL;)
+  for (ebb_task *t; (t = next_task(el, &slot)) != NULL; slot++)
     if (t->state == EBB_READY) return true;
   return false;
 }
 
-/* Nothing that may go on can end this wait, so it fails. Other states' tasks
-   are none of our business. */
-static void break_wait(ebb_task *t) { ebb_task_wake(t, -EDEADLK); }
+/* Nothing that may go on can end this wait, so it fails. That of a task which
+   a clean-up has spawned is left alone: its turn comes. Other states' tasks are
+   none of our business. */
+static void break_wait(ebb_task *t) {
+  if (t->aborted) ebb_task_wake(t, -EDEADLK);
+}
 
 /* Without blocking: some turns, in which the runtime's other tasks have their
    share. When none of ours can go on, what they wait for would block. */
 static int drain_by_ticks(ebb_lua *el) {
   int err = 0;
-  for (int turns = 0; err == 0 && el->live > 0 && turns < 1000; turns++)
+  uint32_t ended = el->ended;
+  for (int turns = 0; err == 0 && ended == el->ended && turns < 1000; turns++)
     err = ebb_tick(el->rt, 0, NULL);
-  if (err < 0) return err;
+  if (err < 0 || ended != el->ended) return err;
   return is_any_ready(el) ? 0 : -EDEADLK;
 }
 
@@ -78,6 +91,64 @@ static int drain_once(ebb_lua *el) {
     return drain_by_ticks(el);
   return ebb_wait(rt, &el->drained, EBB_NEVER, "the end of all tasks");
 }
+
+/* ---- the time that it may take ---- */
+
+static void begin(ebb_lua *el) {
+  el->closing = true;
+  el->no_wait = NULL;
+  el->rt->deaf = el->owns_runtime;
+  if (el->end_by == 0)
+    el->end_by = ebb_time_add(ebb_clock_system(), el->shutdown_timeout);
+  ebb_sentry_set(el->rt, el->end_by);
+}
+
+bool ebb_lua_is_time_up(const ebb_lua *el) {
+  return ebb_clock_system() >= el->end_by;
+}
+
+/* Once it is over what only has to have its turn has some more, so that a time
+   of 0 ends what waits, and no more. */
+static bool is_late(ebb_lua *el, int *grace) {
+  if (!ebb_lua_is_time_up(el)) return false;
+  return --*grace < 0 || !is_any_ready(el);
+}
+
+static void tell_stuck(ebb_lua *el, const char *text) {
+  if (el->stuck != NULL) {
+    el->stuck(el->stuck_ctx, text);
+    return;
+  }
+  lua_writestringerror("ebb: %s", text);
+  lua_writestringerror(" after %g s, and is left behind\n",
+                       (double)el->shutdown_timeout / 1e9);
+}
+
+static void report_task(ebb_task *t) {
+  ebb_lua_task *lt = (ebb_lua_task *)t;
+  char text[256];
+  if (!ebb_lua_is_task(t) || t->state == EBB_FINISHED) return;
+  ebb_lua_describe_stuck(lt, text, sizeof text);
+  tell_stuck(lt->el, text);
+}
+
+/* It never runs again. While a thread uses its stack it cannot be left. */
+static void kill_task(ebb_task *t) {
+  if (t->lending || t->state == EBB_FINISHED) return;
+  if (ebb_lua_is_task(t)) ((ebb_lua_task *)t)->unclean = true;
+  ebb_task_kill(t);
+}
+
+static void kill_tasks(ebb_lua *el) {
+  ebb_sentry_reset(el->rt);
+  for_each_task(el, kill_task);
+  while (is_any_left(el)) {
+    if (drain_once(el) < 0) ebb_sit_out(el->rt);
+    for_each_task(el, kill_task);
+  }
+}
+
+/* ---- the tasks ---- */
 
 /* The process ends from inside a task: its variables are closed first, on
    top of its frames, which nothing will return to. A task that has finished
@@ -103,25 +174,58 @@ static void abort_for_good(ebb_task *t) {
   ebb_task_abort(t);
 }
 
+/* Until every aborted task has ended. 0, -ETIMEDOUT or -ENOMEM. */
+static int drain(ebb_lua *el) {
+  enum { GRACE = 16 };
+  int grace = GRACE;
+  uint32_t slot = 0;
+  for (ebb_task *t; (t = next_task(el, &slot)) != NULL;) {
+    if (!t->aborted || t->state == EBB_FINISHED) {
+      slot++;
+      continue;
+    }
+    int err = drain_once(el);
+    if (err == -ENOMEM) return err;
+    if (is_late(el, &grace)) return -ETIMEDOUT;
+    if (err == -EDEADLK && !ebb_lua_is_time_up(el))
+      for_each_task(el, break_wait);
+  }
+  return 0;
+}
+
+/* What clean-ups have spawned is aborted in rounds. When these do not come to
+   an end by themselves, what is spawned is aborted before it begins. */
+static int end_tasks(ebb_lua *el) {
+  enum { ROUNDS = 16 };
+  int err = 0;
+  while (err == 0 && is_any_left(el)) {
+    el->refusing = ++el->rounds > ROUNDS;
+    for_each_task(el, abort_for_good);
+    err = drain(el);
+  }
+  if (err == -ETIMEDOUT) {
+    for_each_task(el, report_task);
+    kill_tasks(el);
+  }
+  return err;
+}
+
 /* True when it was called in the task of a coroutine, which is closed now. */
 static bool shut_down(ebb_lua *el) {
   if (el->rt == NULL || el->rt->current == NULL) return false;
-  el->closing = true;
-  el->no_wait = NULL;
+  begin(el);
   bool left = leave_task(el);
-  for_each_task(el, abort_for_good);
-  while (el->live > 0) {
-    int err = drain_once(el);
-    if (err == -EDEADLK) for_each_task(el, break_wait);
-    if (err == -ENOMEM) break; /* see kill_task */
-  }
+  (void)end_tasks(el);
   return left;
 }
 
-void ebb_lua_end_tasks(ebb_lua *el) {
-  bool closing = el->closing;
-  shut_down(el);
-  el->closing = closing;
+bool ebb_lua_end_tasks(ebb_lua *el) {
+  begin(el);
+  int err = end_tasks(el);
+  el->closing = el->refusing = el->rt->deaf = false;
+  el->rounds = 0;
+  ebb_sentry_reset(el->rt);
+  return err == 0;
 }
 
 /* ebb.uv has libuv's loop come to its end after the last clean-up, and before
@@ -141,12 +245,6 @@ static int sentinel_gc(lua_State *L) {
   return 0;
 }
 
-/* There was no memory for a stack, so not all clean-ups could run. The threads
-   are about to be freed: their tasks must never run. */
-static void kill_task(ebb_task *t) {
-  if (t->state != EBB_FINISHED) ebb_task_kill(t);
-}
-
 /* Objects that finalizers make while the state is closed are not finalized
    themselves: what they refer to is let go of here. */
 static void drop_stray(ebb_task *t) {
@@ -159,21 +257,15 @@ static void drop_stray(ebb_task *t) {
   ebb_task_release(t);
 }
 
-static void report_stuck(void *ctx, ebb_work *w) {
-  const ebb_lua *el = ctx;
-  char text[160];
+static void report_work(void *ctx, ebb_work *w) {
+  char text[256];
   ebb_lua_describe_work(w, text, sizeof text);
-  lua_writestringerror("ebb: %s", text);
-  lua_writestringerror(" still runs after %g s, and is left behind\n",
-                       (double)el->shutdown_timeout / 1e9);
+  tell_stuck(ctx, text);
 }
 
+/* Blocking work has what is left of the time. */
 static void free_runtime(ebb_lua *el, ebb_runtime *rt) {
-  ebb_shutdown s = {el->shutdown_timeout, report_stuck, el};
-  if (el->stuck != NULL) {
-    s.stuck = el->stuck;
-    s.ctx = el->stuck_ctx;
-  }
+  ebb_shutdown s = {el->end_by, report_work, el};
   (void)ebb_runtime_shutdown(rt, &s);
 }
 
@@ -182,7 +274,7 @@ static int state_gc(lua_State *L) {
   ebb_lua *el = ebb_lua_self(L);
   (void)ebb_lua_check(L, el, 1, CLASS_STATE);
   shut_down(el);
-  for_each_task(el, kill_task);
+  kill_tasks(el); /* for want of memory some may be left */
   for_each_task(el, drop_stray);
   ebb_lua_free_maps(el);
   ebb_lua_free_scopes(el);
@@ -190,6 +282,8 @@ static int state_gc(lua_State *L) {
   ebb_lua_free_loads(el);
   ebb_lua_free_idle(el);
   ebb_runtime *rt = el->rt;
+  rt->deaf = false;
+  ebb_sentry_reset(rt);
   el->rt = NULL;
   ebb_lua_port_close(el);
   if (el->owns_runtime) free_runtime(el, rt);

@@ -24,7 +24,6 @@ ebb_task *ebb_lua_courier_new(ebb_lua *el, lua_job *j) {
   c->el = el;
   c->lt = NULL;
   c->task.closing = true;
-  el->live++;
   return &c->task;
 }
 
@@ -205,7 +204,7 @@ static void finished(ebb_task *t) {
   courier *c = (courier *)t;
   let_go(c);
   reply(c);
-  if (--c->el->live == 0) ebb_wake_all(&c->el->drained);
+  ebb_lua_note_end(c->el);
 }
 
 static void drop(ebb_task *t) { (void)t; }

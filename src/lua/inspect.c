@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
    What a person wants to know of the tasks: ebb.tasks(), ebb.traceback(),
    and the list in a deadlock's message. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "job.h"
@@ -147,9 +148,10 @@ static void push_between(lua_State *L, const char *before, int index,
   lua_pushstring(L, after);
 }
 
-/* Pushes one line. The task is not touched once something has been
-   allocated, when a finalizer may have run. */
-static void describe_wait(lua_State *L, ebb_lua *el, ebb_task *t) {
+/* Pushes a text. The task is not touched once something has been allocated,
+   when a finalizer may have run. */
+static void describe_wait(lua_State *L, ebb_lua *el, ebb_task *t,
+                          const char *verb) {
   lua_Integer id = (lua_Integer)t->id;
   const char *what = t->parked ? "its LocalSet to be driven" : t->what;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
@@ -158,10 +160,10 @@ static void describe_wait(lua_State *L, ebb_lua *el, ebb_task *t) {
   int name = lua_gettop(L) - 1, key = name + 1;
   bool quoted = lua_type(L, key) == LUA_TSTRING;
   ebb_lua_key_to_text(L);
-  lua_pushfstring(L, "\n  task %I", id);
+  lua_pushfstring(L, "task %I", id);
   push_between(L, " \"", name, "\"");
   push_between(L, quoted ? " (key \"" : " (key ", key, quoted ? "\")" : ")");
-  lua_pushfstring(L, " waits for %s", what);
+  lua_pushfstring(L, " %s %s", verb, what);
   lua_concat(L, lua_gettop(L) - key);
   lua_replace(L, name);
   lua_settop(L, name);
@@ -186,7 +188,8 @@ void ebb_lua_raise_deadlock(lua_State *L, ebb_lua *el) {
   for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(all, slot + 1)) {
     ebb_task *t = ebb_table_item(all, slot);
     if (!is_stuck(t) || ++listed > DEADLOCK_LIST_MAX) continue;
-    describe_wait(L, el, t);
+    luaL_addstring(&b, "\n  ");
+    describe_wait(L, el, t, "waits for");
     luaL_addvalue(&b);
   }
   if (listed > DEADLOCK_LIST_MAX) {
@@ -197,6 +200,25 @@ void ebb_lua_raise_deadlock(lua_State *L, ebb_lua *el) {
   lua_concat(L, 2);
   lua_error(L);
   abort();
+}
+
+/* stack: task -> text */
+static int describe_stuck(lua_State *L) {
+  ebb_lua_task *lt = lua_touserdata(L, 1);
+  describe_wait(L, lt->el, &lt->task, "still waits for");
+  return 1;
+}
+
+void ebb_lua_describe_stuck(ebb_lua_task *lt, char *text, size_t size) {
+  lua_State *aux = lt->el->aux;
+  unsigned long long id = lt->task.id;
+  lua_pushcfunction(aux, describe_stuck);
+  lua_pushlightuserdata(aux, lt);
+  if (lua_pcall(aux, 1, 1, 0) == LUA_OK)
+    snprintf(text, size, "%s", lua_tostring(aux, -1));
+  else
+    snprintf(text, size, "task %llu still waits", id);
+  lua_pop(aux, 1);
 }
 
 void ebb_lua_open_inspect(lua_State *L, ebb_lua *el) {

@@ -42,9 +42,9 @@ void ebb_lua_describe_work(ebb_work *w, char *text, size_t size) {
   const char *name = is_lua ? j->name : NULL;
   unsigned long long id = job->id;
   if (name != NULL)
-    snprintf(text, size, "%s %llu \"%s\"", kind, id, name);
+    snprintf(text, size, "%s %llu \"%s\" still runs", kind, id, name);
   else
-    snprintf(text, size, "%s %llu", kind, id);
+    snprintf(text, size, "%s %llu still runs", kind, id);
 }
 
 /* The state may have been closed while its runtime, an engine's, goes on. */

@@ -54,7 +54,7 @@ void ebb_lua_job_set_name(lua_State *L, lua_job *j, const char *name);
 /* Frees a job, which is in a block from malloc. */
 void ebb_lua_job_free(ebb_job *job);
 
-/* What to call the work of a pool, for people. */
+/* Tells people which work of a pool still runs. */
 void ebb_lua_describe_work(ebb_work *w, char *text, size_t size);
 
 /* ---- courier.c ---- */

@@ -275,7 +275,6 @@ void ebb_lua_open_task(lua_State *L, ebb_lua *el) {
       {"consume_budget", consume_budget},
       {"has_budget_remaining", has_budget_remaining},
       {"id", id},
-      {"set_unhandled", ebb_lua_set_unhandled},
       {"try_id", try_id},
       {"yield_now", yield_now},
       {NULL, NULL}};

@@ -7,6 +7,7 @@
 
 static void open_tasks(lua_State *L, ebb_lua *el) {
   ebb_lua_open_task(L, el);
+  ebb_lua_open_result(L, el);
   ebb_lua_open_inspect(L, el);
   ebb_lua_open_select(L, el);
   ebb_lua_open_join_map(L, el);

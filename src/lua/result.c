@@ -40,13 +40,20 @@ static void fill_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   }
 }
 
-void ebb_lua_push_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
-  luaL_checkstack(L, 4, NULL);
+/* Pushes it, unless it has to be made. */
+static bool push_made_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   if (lt->has_error) {
     lua_pushvalue(lt->L, -1);
     lua_xmove(lt->L, L, 1);
-    return;
+  } else if (lt->foretold) {
+    ebb_lua_push_detail(L, el, lt);
   }
+  return lt->has_error || lt->foretold;
+}
+
+void ebb_lua_push_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  luaL_checkstack(L, 4, NULL);
+  if (push_made_error(L, el, lt)) return;
   ebb_lua_new_object(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
                      uservalues_for(lt));
   fill_error(L, el, lt);
@@ -60,6 +67,7 @@ void ebb_lua_push_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
 bool ebb_lua_push_last_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   const ebb_table *members = &lt->task.set->members;
   uint32_t version = members->version;
+  if (push_made_error(L, el, lt)) return true;
   ebb_lua_new_object(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
                      uservalues_for(lt));
   if (members->version == version) {
@@ -90,6 +98,30 @@ int ebb_lua_unwrap_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt,
   if (lt->task.outcome == EBB_COMPLETED) return count - 1;
   if (lt->task.outcome == EBB_PANICKED) ebb_lua_push_handed(L, el, lt);
   ebb_lua_throw(L, el);
+}
+
+/* A task that is being cancelled will end with this one, unless a variable
+   raises an error. */
+static void foretell_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  if (push_made_error(L, el, lt)) return;
+  lt->task.outcome = EBB_CANCELLED;
+  ebb_lua_new_object(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
+                     uservalues_for(lt));
+  fill_error(L, el, lt);
+  lua_pushvalue(L, -1);
+  ebb_lua_keep_foretold(L, el, lt);
+}
+
+/* stack: -> JoinError or nil. A C function whose wait was cut off may raise an
+   error, which closes variables before the task gets to its end. */
+static int cancelled(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 0);
+  ebb_lua_task *lt = ebb_lua_current(el);
+  if (lt != NULL && lt->el == el && (lt->cancelling || lt->cut))
+    foretell_error(L, el, lt);
+  else
+    lua_pushnil(L);
+  return 1;
 }
 
 /* ---- the class ---- */
@@ -279,7 +311,7 @@ void ebb_lua_check_unhandled(ebb_lua_task *lt) {
   el->no_wait = outer;
 }
 
-int ebb_lua_set_unhandled(lua_State *L) {
+static int set_unhandled(lua_State *L) {
   ebb_lua *el = ebb_lua_enter(L, 1);
   if (!lua_isnoneornil(L, 1)) luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
@@ -287,4 +319,12 @@ int ebb_lua_set_unhandled(lua_State *L) {
   lua_insert(L, 1);
   ebb_lua_store(L, el, STORE_UNHANDLED);
   return 1;
+}
+
+void ebb_lua_open_result(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg functions[] = {{"cancelled", cancelled},
+                                       {"set_unhandled", set_unhandled},
+                                       {NULL, NULL}};
+  ebb_lua_stored(L, el, STORE_STATE);
+  luaL_setfuncs(L, functions, 1);
 }

@@ -18,7 +18,7 @@ typedef struct runtime_job {
   bool asked;      /* somebody waits for its end, and will be told what is
                       stuck; here, before `stop` is sent */
   int64_t timeout; /* of its end, ns; written here, before `stop` is sent */
-  char stuck[160]; /* what outlasted that; there, then here */
+  char stuck[256]; /* what outlasted that; there, then here */
 } runtime_job;
 
 /* ---- there ---- */
@@ -32,10 +32,9 @@ static void deliver_stop(ebb_mail *mail, ebb_runtime *rt) {
   ebb_job_release(&r->base.job);
 }
 
-static void note_stuck(void *ctx, ebb_work *w) {
+static void note_stuck(void *ctx, const char *text) {
   runtime_job *r = ctx;
-  if (r->stuck[0] == '\0')
-    ebb_lua_describe_work(w, r->stuck, sizeof r->stuck);
+  if (r->stuck[0] == '\0') snprintf(r->stuck, sizeof r->stuck, "%s", text);
 }
 
 /* Word from elsewhere can always come, so it never waits in vain. */
@@ -226,12 +225,12 @@ static int shutdown_on(lua_State *L, ebb_lua *el, int status) {
   }
   luaL_pushfail(L);
   if (stuck != NULL)
-    lua_pushfstring(L, "%s still runs", stuck);
+    lua_pushstring(L, stuck);
   else if (ebb_task_is_finished(t))
     lua_pushliteral(L, "the state that has made the runtime is being closed");
   else
-    lua_pushliteral(L, "the runtime has not ended: a task of it runs on, or "
-                       "its clean-up waits");
+    lua_pushliteral(L, "the runtime has not ended: a task of it runs on "
+                       "without waiting");
   return 2;
 }
 

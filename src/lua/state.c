@@ -8,8 +8,6 @@
 
 #include "binding.h"
 
-#define SHUTDOWN_TIMEOUT INT64_C(5000000000)
-
 enum { ALL_PARTS = 2 * EBB_LUA_THREADS - 1 };
 
 static const char registry_key;
@@ -192,7 +190,7 @@ static void fill_store(lua_State *L, ebb_lua *el) {
   push_weak_table(L, "v");             /* STORE_LOCALS */
   lua_newtable(L);                     /* STORE_MODULES */
   push_weak_table(L, "v");             /* STORE_OBJECTS */
-  push_weak_table(L, "v");             /* STORE_RAISED */
+  lua_newtable(L);                     /* STORE_RAISED */
   push_weak_table(L, "v");             /* STORE_HANDED */
   lua_newtable(L);                     /* STORE_LINKS */
   for (int i = 0; i < CLASS_COUNT; i++) lua_newtable(L);
@@ -230,7 +228,7 @@ ebb_lua *ebb_lua_new(lua_State *L, ebb_runtime *rt, unsigned parts) {
   *el = (ebb_lua){.rt = rt,
                   .owns_runtime = rt == NULL,
                   .parts = parts,
-                  .shutdown_timeout = SHUTDOWN_TIMEOUT};
+                  .shutdown_timeout = EBB_LUA_SHUTDOWN_TIMEOUT};
   ebb_list_init(&el->drained);
   ebb_list_init(&el->maps);
   ebb_list_init(&el->scopes);

@@ -92,6 +92,12 @@ void ebb_lua_push_name(lua_State *L, ebb_lua *el, ebb_task *t) {
 static void set_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   keep(L, el, STORE_DETAILS, lt);
   lt->detailed = true;
+  lt->foretold = false;
+}
+
+void ebb_lua_keep_foretold(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  set_detail(L, el, lt);
+  lt->foretold = true;
 }
 
 void ebb_lua_push_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
@@ -103,7 +109,7 @@ void ebb_lua_push_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
 
 static void forget_detail(ebb_lua *el, ebb_lua_task *lt) {
   if (lt->detailed) forget(el, STORE_DETAILS, lt);
-  lt->detailed = false;
+  lt->detailed = lt->foretold = false;
 }
 
 /* ---- making one, the task ---- */
@@ -118,7 +124,7 @@ ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua *el,
   lt->el = el;
   lt->held = lt->unclean = lt->started = false;
   lt->detailed = lt->named = lt->localized = false;
-  lt->waits = lt->cut = false;
+  lt->waits = lt->cut = lt->cancelling = lt->foretold = false;
   lt->seen = lt->has_error = lt->handed = false;
   lt->job = NULL;
   lt->count = 0;
@@ -164,13 +170,11 @@ ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua *el, int body) {
 }
 
 void ebb_lua_task_start(ebb_lua_task *lt) {
-  ebb_lua *el = lt->el;
-  el->live++;
   if (lt->job != NULL)
     ebb_lua_proxy_start(lt);
   else
     ebb_task_start(&lt->task);
-  if (el->closing) ebb_task_abort(&lt->task);
+  if (lt->el->refusing) ebb_task_abort(&lt->task);
 }
 
 /* ---- aborting, and keeping what an error leaves ---- */
@@ -233,19 +237,29 @@ static void keep_trace(ebb_lua_task *lt, lua_CFunction make) {
   ebb_lua_forget_handed(el, lt);
 }
 
+/* stack: task, place, value -> */
 static int keep_value(lua_State *L) {
   ebb_lua_task *lt = lua_touserdata(L, 1);
-  lua_settop(L, 2);
-  set_detail(L, lt->el, lt);
+  keep(L, lt->el, (int)lua_tointeger(L, 2), lt);
   return 0;
 }
 
-void ebb_lua_keep_detail(ebb_lua_task *lt, lua_State *from) {
+/* Pops a value of `from` into a table of the store; false: there is no memory
+   for it. */
+static bool keep_from(lua_State *from, int table, ebb_lua_task *lt) {
   lua_State *aux = lt->el->aux;
   lua_pushcfunction(aux, keep_value);
   lua_pushlightuserdata(aux, lt);
+  lua_pushinteger(aux, table);
   lua_xmove(from, aux, 1);
-  if (lua_pcall(aux, 2, 0, 0) != LUA_OK) lua_pop(aux, 1);
+  if (lua_pcall(aux, 3, 0, 0) == LUA_OK) return true;
+  lua_pop(aux, 1);
+  return false;
+}
+
+void ebb_lua_keep_detail(ebb_lua_task *lt, lua_State *from) {
+  forget_detail(lt->el, lt);
+  lt->detailed = keep_from(from, STORE_DETAILS, lt);
 }
 
 /* ---- running ---- */
@@ -260,6 +274,7 @@ static bool has_frames(lua_State *L) {
 static ebb_poll ended(ebb_lua_task *lt, int status) {
   lt->count = 0;
   lt->unclean = lt->started;
+  lt->cancelling = false;
   if (status == LUA_OK) {
     lt->task.outcome = EBB_CANCELLED;
     lua_settop(lt->L, 0);
@@ -312,7 +327,7 @@ static ebb_poll stand_by(ebb_lua_task *lt) {
 
 static ebb_poll shut_down(ebb_lua_task *lt) {
   if (has_frames(lt->L)) return stand_by(lt);
-  lt->task.closing = true;
+  lt->task.closing = lt->cancelling = true;
   if (!lt->started && !lt->held) return ended(lt, LUA_OK);
   return cleaned_up(lt, close_thread(lt->el, lt->L, ROOM_ON_ABORT));
 }
@@ -335,6 +350,7 @@ static ebb_poll failed(ebb_lua_task *lt) {
   }
   keep_trace(lt, make_trace);
   lt->task.closing = true;
+  /* The error, or that of a variable, is on top of the thread then. */
   int status = LUA_ERRRUN;
   if (!refused) status = close_thread(lt->el, lt->L, ROOM_ON_ERROR);
   return is_still_raised(lt) ? ended(lt, status) : cleaned_up(lt, status);
@@ -344,7 +360,7 @@ static ebb_poll failed(ebb_lua_task *lt) {
    cut off. If that raised an error, it is no panic; an error of a variable
    is. */
 static ebb_poll ended_by_cut(ebb_lua_task *lt, int status) {
-  lt->task.closing = true;
+  lt->task.closing = lt->cancelling = true;
   lt->cut = false;
   if (status == LUA_OK) return ended(lt, LUA_OK);
   const void *error = lua_topointer(lt->L, -1);
@@ -385,7 +401,7 @@ static void finished(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   ebb_lua *el = lt->el;
   if (lt->held) ebb_lua_let_thread_go(lt, lua_gettop(lt->L));
-  if (--el->live == 0) ebb_wake_all(&el->drained);
+  ebb_lua_note_end(el);
   ebb_lua_check_unhandled(lt);
 }
 
@@ -432,7 +448,7 @@ lua_State *ebb_lua_resumed_by(lua_State *L) {
 
 /* Closes the threads that L has resumed, innermost first, but not L. The
    innermost may be unknown: NULL. True when a variable's error came of it,
-   which is kept; as in Lua, the last counts. C levels limit the depth: these
+   which is kept among what was raised; as in Lua, the last counts. C levels limit the depth: these
    are nested C calls. */
 static bool close_resumed(ebb_lua_task *lt, lua_State *L,
                           lua_State *innermost) {
@@ -443,19 +459,20 @@ static bool close_resumed(ebb_lua_task *lt, lua_State *L,
   bool failed_inside = close_resumed(lt, inner, innermost);
   int status = close_thread(lt->el, inner, ROOM_ON_ABORT);
   if (status == LUA_OK) return failed_inside;
-  ebb_lua_keep_detail(lt, inner);
+  (void)keep_from(inner, STORE_RAISED, lt);
   return true;
 }
 
 void ebb_lua_task_close(ebb_lua_task *lt, lua_State *L) {
-  lt->task.closing = true;
+  lt->task.closing = lt->cancelling = true;
   lt->cut = false;
   bool failed_inside = close_resumed(lt, lt->L, L);
   int status = close_thread(lt->el, lt->L, ROOM_ON_ABORT);
   if (status == LUA_OK && failed_inside) {
-    ebb_lua_push_detail(lt->L, lt->el, lt);
+    push_kept(lt->L, lt->el, STORE_RAISED, lt);
     status = LUA_ERRRUN;
   }
+  if (failed_inside) forget(lt->el, STORE_RAISED, lt);
   cleaned_up(lt, status);
 }
 

@@ -115,8 +115,9 @@ static int after(lua_State *L, ebb_lua *el, ebb_lua_task *lt, int status) {
 void ebb_lua_raise_wait(lua_State *L, ebb_lua *el, int status) {
   if (status != -EDEADLK) ebb_lua_raise(L, status);
   if (el->closing)
-    ebb_lua_error(L, "the state is being closed, and nothing can end this "
-                     "wait");
+    ebb_lua_error(L, "the state is being closed, and %s",
+                  ebb_lua_is_time_up(el) ? "its time is up"
+                                         : "nothing can end this wait");
   ebb_lua_raise_deadlock(L, el);
 }
 

@@ -56,18 +56,21 @@ static lua_State *state_for(ebb_worker *worker, const ebb_lua_grant *g) {
 /* ---- a job ---- */
 
 /* What the job leaves behind it is aborted, as at the end of a main chunk;
-   the next job finds neither its paused clock nor its set_unhandled. A state
+   the next job finds neither its paused clock nor what it has set. A state
    that has grown does not keep the garbage, nor Handles, which keep others
-   waiting. */
-static void tidy_up(lua_State *L, ebb_lua *el) {
+   waiting. False: a task that did not end is still in the state. */
+static bool tidy_up(lua_State *L, ebb_lua *el) {
   enum { KEEP_KB = 1024 };
-  ebb_lua_end_tasks(el);
+  if (!ebb_lua_end_tasks(el)) return false;
   (void)ebb_clock_resume(el->rt);
+  el->shutdown_timeout = EBB_LUA_SHUTDOWN_TIMEOUT;
+  el->end_by = 0;
   lua_pushnil(L);
   ebb_lua_store(L, el, STORE_UNHANDLED);
   if (el->has_foreign || lua_gc(L, LUA_GCCOUNT) > KEEP_KB)
     lua_gc(L, LUA_GCCOLLECT);
   el->has_foreign = false;
+  return true;
 }
 
 /* The loop of this thread's runtime runs until the job's task and those it has
@@ -95,6 +98,9 @@ void ebb_lua_worker_run(ebb_job *job, ebb_worker *worker) {
   ebb_task_start(t);
   drive(el, t);
   ebb_task_release(t);
-  tidy_up(L, el);
+  bool tidy = tidy_up(L, el);
   el->employer = NULL;
+  if (tidy) return;
+  lua_close(L);
+  worker->local = NULL;
 }
