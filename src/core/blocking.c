@@ -75,7 +75,7 @@ static void work(ebb_blocking *b, ebb_work *w, ebb_worker *worker) {
 static void leave(ebb_blocking *b, ebb_worker *worker, bool alone) {
   if (!alone) b->alone++;
   ebb_mutex_unlock(&b->lock);
-  if (worker->drop_local != NULL) worker->drop_local(worker->local);
+  if (worker->local != NULL) worker->drop_local(worker->local);
   ebb_mutex_lock(&b->lock);
   b->threads--;
   b->alone--;

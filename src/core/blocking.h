@@ -17,7 +17,8 @@ enum { EBB_BLOCKING_LIMIT = 512 };
 /* A thread of the pool, as its work sees it. */
 typedef struct ebb_worker {
   void *local; /* what some work has left for later work of this thread */
-  void (*drop_local)(void *local); /* called when the thread leaves */
+  void (*drop_local)(void *local); /* called when the thread leaves, if that is
+                                      not NULL */
 } ebb_worker;
 
 /* Embedded in what is to be done. `run` does it, and `done` is called when
