@@ -1,0 +1,24 @@
+-- SPDX-License-Identifier: MIT
+--
+-- luv's tests, with ebb.uv in the place of luv.
+
+local readers = require "suites.readers"
+local shell = require "suites.shell"
+
+return {
+  name = "luv",
+  sources = {
+    {folder = "luv", file = "tests/run.lua",
+     from = "github.com/luvit/luv at 1.44.2-0"}
+  },
+  needs = {luv = "lua-luv"},
+  with_ebb = 'package.loaded.luv = require "ebb.uv"',
+  read = readers.tap,
+  tests = function(directory)
+    local tests = {}
+    for _, file in ipairs(shell.files(directory, "tests/test-*.lua")) do
+      tests[#tests + 1] = {name = file:match "test%-(.*)%.lua", words = {file}}
+    end
+    return tests
+  end
+}
