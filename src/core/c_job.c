@@ -75,10 +75,16 @@ static ebb_poll proxy_poll(ebb_task *t) {
   return ebb_job_poll(&job_of(t)->job, t);
 }
 
+static void proxy_start(ebb_task *t) { ebb_job_start(&job_of(t)->job, t); }
+
 static void proxy_abort(ebb_task *t) { ebb_job_abort(&job_of(t)->job); }
 
 static void *proxy_value(ebb_task *t) {
   return job_of(t)->job.is_over ? job_of(t)->value : NULL;
+}
+
+static const char *proxy_name(const ebb_task *t) {
+  return ((const c_proxy *)t)->c->body.name;
 }
 
 static void proxy_finished(ebb_task *t) { ebb_job_let_go(&job_of(t)->job); }
@@ -87,9 +93,11 @@ static void proxy_drop(ebb_task *t) { ebb_job_release(&job_of(t)->job); }
 
 static const ebb_task_ops proxy_ops = {
     .size = sizeof(c_proxy),
+    .start = proxy_start,
     .poll = proxy_poll,
     .abort = proxy_abort,
     .value = proxy_value,
+    .name = proxy_name,
     .finished = proxy_finished,
     .drop = proxy_drop,
 };
@@ -116,12 +124,6 @@ int ebb_c_job_new(ebb_runtime *rt, const ebb_target *target, ebb_body body,
   return 0;
 }
 
-void ebb_c_job_start(ebb_task *t) { ebb_job_start(&job_of(t)->job, t); }
-
-const char *ebb_c_job_name(const ebb_task *t) {
-  return t->ops == &proxy_ops ? ((const c_proxy *)t)->c->body.name : NULL;
-}
-
 /* ---- in place ---- */
 
 typedef struct call {
@@ -143,7 +145,7 @@ static int start_call(ebb_runtime *rt, call *c, ebb_task **out) {
   if (err < 0) return err;
   job_of(*out)->job.in_place = true;
   ebb_task_retain(*out);
-  ebb_c_job_start(*out);
+  ebb_task_start(*out);
   return 0;
 }
 

@@ -9,9 +9,5 @@
 /* A new one, not started. 0 or a negative errno. */
 int ebb_c_job_new(ebb_runtime *rt, const ebb_target *target, ebb_body body,
                   ebb_task **out);
-void ebb_c_job_start(ebb_task *t);
-
-/* As ebb_c_task_name, for these. */
-const char *ebb_c_job_name(const ebb_task *t);
 
 #endif

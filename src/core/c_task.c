@@ -34,12 +34,20 @@ static ebb_poll poll(ebb_task *t) {
 
 static void *value(ebb_task *t) { return ((c_task *)t)->body.arg; }
 
+static const char *name(const ebb_task *t) {
+  return ((const c_task *)t)->body.name;
+}
+
+static struct ebb_scope **scopes(ebb_task *t) { return &((c_task *)t)->scopes; }
+
 static void drop(ebb_task *t) { (void)t; }
 
 static const ebb_task_ops c_task_ops = {
     .size = sizeof(c_task),
     .poll = poll,
     .value = value,
+    .name = name,
+    .scopes = scopes,
     .drop = drop,
 };
 
@@ -70,13 +78,6 @@ int ebb_c_task_new(ebb_runtime *rt, const ebb_target *target, ebb_body body,
   return 0;
 }
 
-void ebb_c_task_start(ebb_task *t) {
-  if (t->ops == &c_task_ops)
-    ebb_task_start(t);
-  else
-    ebb_c_job_start(t);
-}
-
 int ebb_spawn_on(ebb_runtime *rt, const ebb_target *target, ebb_body body,
                  ebb_task **out) {
   ebb_task *t;
@@ -86,19 +87,10 @@ int ebb_spawn_on(ebb_runtime *rt, const ebb_target *target, ebb_body body,
     ebb_task_retain(t);
     *out = t;
   }
-  ebb_c_task_start(t);
+  ebb_task_start(t);
   return 0;
 }
 
 int ebb_spawn(ebb_runtime *rt, ebb_body body, ebb_task **out) {
   return ebb_spawn_on(rt, NULL, body, out);
-}
-
-const char *ebb_c_task_name(const ebb_task *t) {
-  if (t->ops == &c_task_ops) return ((const c_task *)t)->body.name;
-  return ebb_c_job_name(t);
-}
-
-struct ebb_scope **ebb_c_task_scopes(ebb_task *t) {
-  return t->ops == &c_task_ops ? &((c_task *)t)->scopes : NULL;
 }

@@ -18,14 +18,4 @@ ebb_task *ebb_c_task_create(ebb_runtime *rt, ebb_body body);
 /* Has a task that is ending noticed an abort? */
 bool ebb_c_task_was_cut(const ebb_task *t);
 
-/* Starts it. Cannot fail. */
-void ebb_c_task_start(ebb_task *t);
-
-/* Where the scopes of a C task begin (scope.c); NULL: it is another kind. */
-struct ebb_scope **ebb_c_task_scopes(ebb_task *t);
-
-/* The name that was given with the body, or NULL; also for tasks that are
-   not C functions. */
-const char *ebb_c_task_name(const ebb_task *t);
-
 #endif

@@ -161,7 +161,7 @@ ebb_poll ebb_job_poll(ebb_job *job, ebb_task *t) {
 
 void ebb_job_let_go(ebb_job *job) {
   cancel_taken_back(job);
-  if (job->task == NULL) return;
-  if (!job->background) job->task->rt->jobs--;
+  if (job->task != NULL && !job->background) job->task->rt->jobs--;
   job->task = NULL;
+  if (job->is_over && job->ops->over != NULL) job->ops->over(job);
 }

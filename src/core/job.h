@@ -25,6 +25,11 @@ typedef struct ebb_job_ops {
      EBB_CANCELLED. May be NULL. */
   void (*cancel)(ebb_job *job);
 
+  /* Here: the task has finished, with the word of the end: what has only to do
+     with the two runtimes may be let go of, as the task's handles may keep the
+     job for long. May be NULL. */
+  void (*over)(ebb_job *job);
+
   /* Here: asks started work of a pool to end. NULL: it cannot be asked. */
   void (*stop)(ebb_job *job);
 

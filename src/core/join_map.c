@@ -163,7 +163,7 @@ int ebb_join_map_spawn_on(ebb_join_map *m, ebb_key key,
   else
     ebb_join_map_put(m, hash, key, t);
   if (id != NULL) *id = t->id;
-  ebb_c_task_start(t);
+  ebb_task_start(t);
   return 0;
 }
 

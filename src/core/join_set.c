@@ -129,7 +129,7 @@ int ebb_join_set_spawn_on(ebb_join_set *s, const ebb_target *target,
   if (err < 0) return err;
   ebb_join_set_put(s, (uint32_t)t->id, EBB_KEY_INT(t->id), t);
   if (id != NULL) *id = t->id;
-  ebb_c_task_start(t);
+  ebb_task_start(t);
   return 0;
 }
 

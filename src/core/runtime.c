@@ -22,7 +22,16 @@ static void *default_alloc(void *ctx, void *block, size_t old_size,
   return NULL;
 }
 
+static struct ebb_scope **root_scopes(ebb_task *t) { return &t->rt->scopes; }
+
+/* The root is never polled, aborted nor dropped. */
+static const ebb_task_ops root_ops = {
+    .size = sizeof(ebb_task),
+    .scopes = root_scopes,
+};
+
 static void init_root(ebb_runtime *rt) {
+  rt->root.ops = &root_ops;
   rt->root.rt = rt;
   rt->root.state = EBB_RUNNING;
   rt->root.refs = 1;

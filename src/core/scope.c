@@ -4,7 +4,6 @@
    and since an aborted C task returns too, it always is. */
 #include <errno.h>
 
-#include "c_task.h"
 #include "scheduler.h"
 
 /* In the frame of the call that made it. */
@@ -16,7 +15,7 @@ struct ebb_scope {
 
 static struct ebb_scope **scopes_of(ebb_runtime *rt) {
   ebb_task *t = rt->current;
-  return ebb_task_is_root(t) ? &rt->scopes : ebb_c_task_scopes(t);
+  return t->ops->scopes != NULL ? t->ops->scopes(t) : NULL;
 }
 
 int ebb_task_local_scope(ebb_runtime *rt, const void *key, void *value,

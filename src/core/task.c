@@ -57,6 +57,10 @@ void ebb_task_make_ready(ebb_task *t) {
 
 void ebb_task_start(ebb_task *t) {
   assert(t->state == EBB_NEW);
+  if (t->ops->start != NULL) {
+    t->ops->start(t);
+    return;
+  }
   t->rt->unfinished++;
   if (t->rt->closing) t->aborted = true;
   ebb_task_make_ready(t);
@@ -97,7 +101,7 @@ void ebb_task_prefetch(const ebb_task *t, const ebb_list *list) {
   if (next == list || next->next == list) return;
   const ebb_task *n = ebb_container_of(next, ebb_task, link);
   ebb_prefetch(ebb_container_of(next->next, ebb_task, link), EBB_TASK_SIZE);
-  if (ebb_task_is_root(n)) return; /* it is of no kind */
+  if (ebb_task_is_root(n)) return;
   if (n->state != EBB_FINISHED) {
     if (n->ops->prefetch != NULL) n->ops->prefetch(n);
     return;

@@ -37,10 +37,20 @@ enum { EBB_BUDGET = 128 };
 
 typedef enum ebb_poll { EBB_POLL_DONE, EBB_POLL_PENDING } ebb_poll;
 
-/* A kind of task. */
+struct ebb_scope;
+
+/* A kind of task. Nothing compares the address of one: what kinds differ in
+   is said here. */
 typedef struct ebb_task_ops {
   size_t size; /* of the struct that begins with an ebb_task; at most
                   EBB_TASK_SIZE */
+  unsigned traits; /* bits that mean something to the library that has made
+                      the kind, and nothing to the engine, whose own kinds
+                      have none */
+
+  /* Starts a new task in the place of making it ready. NULL: it is made
+     ready. */
+  void (*start)(ebb_task *t);
 
   /* Runs the task; see above. Must look at `aborted` first. Sets `outcome`
      before it returns EBB_POLL_DONE. */
@@ -56,6 +66,16 @@ typedef struct ebb_task_ops {
 
   /* What the task came to, for C; NULL: nothing. */
   void *(*value)(ebb_task *t);
+
+  /* The name that it was given in C, or NULL. NULL: it has none. */
+  const char *(*name)(const ebb_task *t);
+
+  /* Where its scopes begin (scope.c). NULL: it cannot have any. */
+  struct ebb_scope **(*scopes)(ebb_task *t);
+
+  /* The state of the library that the task belongs to; see `traits`. NULL: it
+     belongs to the runtime alone. */
+  void *(*owner)(const ebb_task *t);
 
   /* The task has just finished; nobody has seen it yet. It may exit the
      process. May be NULL. */
@@ -179,7 +199,7 @@ ebb_task *ebb_task_create(ebb_runtime *rt, const ebb_task_ops *ops);
    that has no number of its own counts on from there. */
 void ebb_task_set_id(ebb_task *t, ebb_id id);
 
-/* Makes a new task ready. Cannot fail. */
+/* Starts a new task as its kind has it: most are made ready. Cannot fail. */
 void ebb_task_start(ebb_task *t);
 
 /* Puts a task that is in no list into the queue that is for it. */
@@ -194,6 +214,16 @@ static inline void ebb_task_retain(ebb_task *t) { t->refs++; }
 ebb_task *ebb_task_find(const ebb_runtime *rt, ebb_id id);
 
 void ebb_task_result(ebb_task *t, ebb_result *result);
+
+/* The name that the task was given in C, or NULL. */
+static inline const char *ebb_task_name(const ebb_task *t) {
+  return t->ops->name != NULL ? t->ops->name(t) : NULL;
+}
+
+/* What the task belongs to besides the runtime, or NULL. */
+static inline void *ebb_task_owner(const ebb_task *t) {
+  return t->ops->owner != NULL ? t->ops->owner(t) : NULL;
+}
 
 static inline bool ebb_task_is_root(const ebb_task *t) { return t->id == 0; }
 
@@ -256,7 +286,7 @@ static inline bool ebb_task_is_cut(const ebb_task *t) {
 }
 
 static inline void ebb_task_tell_cut(ebb_task *t) {
-  if (t->ops != NULL && t->ops->cut != NULL) t->ops->cut(t);
+  if (t->ops->cut != NULL) t->ops->cut(t);
 }
 
 /* Is the wait that the running task is about to begin over before? That is

@@ -122,9 +122,21 @@ typedef struct ebb_lua_task {
 extern const ebb_task_ops ebb_lua_task_ops;
 extern const ebb_task_ops ebb_lua_proxy_ops;
 
-/* Is it a Lua task, of any state, that runs here or elsewhere? */
+/* The traits of the binding's kinds of task. */
+enum {
+  EBB_LUA_IS_TASK = 1,      /* an ebb_lua_task, known to scripts */
+  EBB_LUA_IS_COROUTINE = 2, /* its thread runs here */
+  EBB_LUA_IS_INNER = 4      /* only the binding knows of it */
+};
+
+/* Is it a Lua task, of any state, that runs here or on another thread? */
 static inline bool ebb_lua_is_task(const ebb_task *t) {
-  return t->ops == &ebb_lua_task_ops || t->ops == &ebb_lua_proxy_ops;
+  return (t->ops->traits & EBB_LUA_IS_TASK) != 0;
+}
+
+/* Is it one that runs here? */
+static inline bool ebb_lua_is_coroutine(const ebb_task *t) {
+  return (t->ops->traits & EBB_LUA_IS_COROUTINE) != 0;
 }
 
 /* ---- state.c ---- */
@@ -198,7 +210,7 @@ void ebb_lua_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
    NULL. */
 static inline ebb_lua_task *ebb_lua_current(const ebb_lua *el) {
   ebb_task *t = el->rt->current;
-  return t->ops == &ebb_lua_task_ops ? (ebb_lua_task *)t : NULL;
+  return ebb_lua_is_coroutine(t) ? (ebb_lua_task *)t : NULL;
 }
 
 /* The same for a class that shares functions with others: they get the class
@@ -295,7 +307,7 @@ ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua *el, int body);
 ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua *el,
                                   const ebb_task_ops *ops);
 
-/* Makes it ready. */
+/* Starts it. */
 void ebb_lua_task_start(ebb_lua_task *lt);
 
 /* Raises an argument error unless the value can be a task's body. */
@@ -307,6 +319,9 @@ void ebb_lua_task_abort(lua_State *L, ebb_lua_task *lt, int reason);
 /* The running task, suspended in the middle of a call on L, has been
    aborted: closes its variables on top of its frames and ends it. */
 _Noreturn void ebb_lua_task_shut_down_here(ebb_lua_task *lt, lua_State *L);
+
+/* The ebb_task_ops.owner of these tasks: their state. */
+void *ebb_lua_task_owner(const ebb_task *t);
 
 /* The ebb_task_ops.cut of these tasks. cut.c. */
 void ebb_lua_task_cut(ebb_task *t);

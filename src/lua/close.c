@@ -31,11 +31,6 @@ static int renew_sentinel(lua_State *L) {
   return 0;
 }
 
-static const ebb_lua *owner(const ebb_task *t) {
-  return ebb_lua_is_task(t) ? ((const ebb_lua_task *)t)->el
-                            : ebb_lua_courier_state(t);
-}
-
 /* The next task of the state, from *slot on, which moves there; or NULL. */
 static ebb_task *next_task(ebb_lua *el, uint32_t *slot) {
   ebb_table *tasks = &el->rt->tasks;
@@ -43,7 +38,7 @@ static ebb_task *next_task(ebb_lua *el, uint32_t *slot) {
     *slot = ebb_table_scan(tasks, *slot);
     if (*slot == EBB_TABLE_NONE) return NULL;
     ebb_task *t = ebb_table_item(tasks, *slot);
-    if (owner(t) == el) return t;
+    if (ebb_task_owner(t) == el) return t;
   }
 }
 
@@ -157,7 +152,7 @@ static void kill_tasks(ebb_lua *el) {
    of errors; its values will not be seen. True when a thread was closed. */
 static bool leave_task(ebb_lua *el) {
   ebb_task *t = el->rt->current;
-  if (owner(t) != el) return false;
+  if (ebb_task_owner(t) != el) return false;
   ebb_lua_task *lt = ebb_lua_current(el);
   if (lt == NULL) {
     t->outcome = EBB_CANCELLED;

@@ -27,10 +27,6 @@ ebb_task *ebb_lua_courier_new(ebb_lua *el, lua_job *j) {
   return &c->task;
 }
 
-ebb_lua *ebb_lua_courier_state(const ebb_task *t) {
-  return t->ops == &courier_ops ? ((const courier *)t)->el : NULL;
-}
-
 /* ---- packing ---- */
 
 static int to_text(lua_State *L) {
@@ -207,12 +203,16 @@ static void finished(ebb_task *t) {
   ebb_lua_note_end(c->el);
 }
 
+static void *owner(const ebb_task *t) { return ((const courier *)t)->el; }
+
 static void drop(ebb_task *t) { (void)t; }
 
 static const ebb_task_ops courier_ops = {
     .size = sizeof(courier),
+    .traits = EBB_LUA_IS_INNER,
     .poll = poll,
     .abort = abort_task,
+    .owner = owner,
     .finished = finished,
     .drop = drop,
 };

@@ -71,7 +71,7 @@ static void push_task(lua_State *L, ebb_lua *el, ebb_task *t) {
 /* A task that has finished and been joined is there only for its handle; and
    there are some that only the binding knows of. */
 static bool is_hidden(const ebb_task *t) {
-  if (ebb_lua_courier_state(t) != NULL) return true;
+  if ((t->ops->traits & EBB_LUA_IS_INNER) != 0) return true;
   if (!ebb_lua_is_task(t)) return false;
   const ebb_lua_task *lt = (const ebb_lua_task *)t;
   return (t->state == EBB_FINISHED && lt->seen) ||

@@ -56,9 +56,13 @@ static ebb_task *arrive(ebb_job *job, ebb_runtime *rt) {
   return ebb_lua_courier_new(el, j);
 }
 
+/* A Runtime's job is not stripped: it leads to the runtime even then. */
+static void strip_job(ebb_job *job) { strip((lua_job *)job); }
+
 static const ebb_job_ops job_ops = {
     .run = ebb_lua_worker_run,
     .arrive = arrive,
+    .over = strip_job,
     .free = ebb_lua_job_free,
 };
 
@@ -196,11 +200,10 @@ static void abort_task(ebb_task *t) {
   if (((ebb_lua_task *)t)->el->closing) ebb_task_wake(t, 0);
 }
 
-/* Handles may keep the job for long. A Runtime's leads to it even then. */
+static void start(ebb_task *t) { ebb_job_start(&job_of(t)->job, t); }
+
 static void finished(ebb_task *t) {
-  lua_job *j = job_of(t);
-  ebb_job_let_go(&j->job);
-  if (j->job.is_over && j->job.ops == &job_ops) strip(j);
+  ebb_job_let_go(&job_of(t)->job);
   ebb_lua_task_ops.finished(t);
 }
 
@@ -211,12 +214,11 @@ static void drop(ebb_task *t) {
 
 const ebb_task_ops ebb_lua_proxy_ops = {
     .size = sizeof(ebb_lua_task),
+    .traits = EBB_LUA_IS_TASK,
+    .start = start,
     .poll = poll,
     .abort = abort_task,
+    .owner = ebb_lua_task_owner,
     .finished = finished,
     .drop = drop,
 };
-
-void ebb_lua_proxy_start(ebb_lua_task *lt) {
-  ebb_job_start(&lt->job->job, &lt->task);
-}

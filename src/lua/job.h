@@ -36,9 +36,6 @@ void ebb_lua_push_job(lua_State *L, ebb_lua *el, ebb_lua_port *port,
 /* Takes the job out of the carrier at `arg`; NULL when it is no such one. */
 lua_job *ebb_lua_carried_job(lua_State *L, ebb_lua *el, int arg);
 
-/* Starts the task of a job. */
-void ebb_lua_proxy_start(ebb_lua_task *lt);
-
 /* A job in place, for a task of `el`, which has a port. */
 void ebb_lua_job_init(lua_job *j, const ebb_job_ops *ops, ebb_lua *el,
                       ebb_lua_port *port, bool blocking);
@@ -61,9 +58,6 @@ void ebb_lua_describe_work(ebb_work *w, char *text, size_t size);
 
 /* Makes the task that does the job in the state `el`. NULL: no memory. */
 ebb_task *ebb_lua_courier_new(ebb_lua *el, lua_job *j);
-
-/* The state of a courier; NULL for tasks of other kinds. */
-ebb_lua *ebb_lua_courier_state(const ebb_task *t);
 
 /* ---- worker.c ---- */
 

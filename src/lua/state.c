@@ -299,5 +299,5 @@ ebb_runtime *ebb_lua_runtime(lua_State *L) {
 }
 
 lua_State *ebb_lua_thread(const ebb_task *t) {
-  return t->ops == &ebb_lua_task_ops ? ((const ebb_lua_task *)t)->L : NULL;
+  return ebb_lua_is_coroutine(t) ? ((const ebb_lua_task *)t)->L : NULL;
 }

@@ -85,7 +85,7 @@ void ebb_lua_push_name(lua_State *L, ebb_lua *el, ebb_task *t) {
   if (ebb_lua_is_task(t) && lt->el == el && lt->named)
     push_kept(L, el, STORE_NAMES, lt);
   else
-    lua_pushstring(L, ebb_c_task_name(t));
+    lua_pushstring(L, ebb_task_name(t));
 }
 
 /* A detail is an abort's reason, or the trace of a panic. */
@@ -170,10 +170,7 @@ ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua *el, int body) {
 }
 
 void ebb_lua_task_start(ebb_lua_task *lt) {
-  if (lt->job != NULL)
-    ebb_lua_proxy_start(lt);
-  else
-    ebb_task_start(&lt->task);
+  ebb_task_start(&lt->task);
   if (lt->el->refusing) ebb_task_abort(&lt->task);
 }
 
@@ -420,10 +417,16 @@ static void drop(ebb_task *t) {
   ebb_lua_thread_give(el, lt);
 }
 
+void *ebb_lua_task_owner(const ebb_task *t) {
+  return ((const ebb_lua_task *)t)->el;
+}
+
 const ebb_task_ops ebb_lua_task_ops = {
     .size = sizeof(ebb_lua_task),
+    .traits = EBB_LUA_IS_TASK | EBB_LUA_IS_COROUTINE,
     .poll = poll,
     .cut = ebb_lua_task_cut,
+    .owner = ebb_lua_task_owner,
     .finished = finished,
     .prefetch = prefetch,
     .drop = drop,
