@@ -619,6 +619,24 @@ static void *close_state(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
+/* Or freeing the runtime would wait for it for good. */
+static void a_runtime_of_a_clean_up_ends_with_the_state_that_made_it(void) {
+  ebb_runtime *rt = new_ticked_runtime();
+  lua_State *L = attached_state(rt);
+  run(L,
+      "ebb.set_shutdown_timeout(0)\n"
+      "ebb.spawn(function()\n"
+      "  local _ <close> = setmetatable({}, {__close = function()\n"
+      "    runtime = ebb.Runtime.new()\n"
+      "    ebb.sleep(1e6)\n"
+      "  end})\n"
+      "  ebb.sleep(1e6)\n"
+      "end)");
+  tick(rt);
+  lua_close(L);
+  free_runtime(rt);
+}
+
 static void a_c_task_may_close_a_state(void) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = attached_state(rt);
@@ -1068,6 +1086,7 @@ int main(void) {
   RUN(closing_a_state_waits_for_clean_up_where_it_may);
   RUN(closing_a_state_cuts_clean_up_off_that_would_block);
   RUN(a_report_at_the_end_of_a_state_can_spawn_nothing);
+  RUN(a_runtime_of_a_clean_up_ends_with_the_state_that_made_it);
   RUN(a_c_task_may_close_a_state);
   RUN(closing_a_state_does_not_wait_for_busy_tasks_of_others);
   RUN(states_come_and_go_while_the_runtime_lives_on);

@@ -127,10 +127,12 @@ static void report_task(ebb_task *t) {
   tell_stuck(lt->el, text);
 }
 
-/* It never runs again. While a thread uses its stack it cannot be left. */
+/* It never runs again. While a thread uses its stack it cannot be left. The
+   abort is for work on other threads: a Runtime runs until it is told. */
 static void kill_task(ebb_task *t) {
   if (t->lending || t->state == EBB_FINISHED) return;
   if (ebb_lua_is_task(t)) ((ebb_lua_task *)t)->unclean = true;
+  ebb_task_abort(t);
   ebb_task_kill(t);
 }
 
@@ -241,10 +243,13 @@ static int sentinel_gc(lua_State *L) {
 }
 
 /* Objects that finalizers make while the state is closed are not finalized
-   themselves: what they refer to is let go of here. */
+   themselves: what they refer to is let go of here. The report of a panic may
+   spawn some more, which never run. */
 static void drop_stray(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   if (!ebb_lua_is_task(t)) return;
+  ebb_task_retain(t);
+  kill_task(t);
   t->refs = 1;
   if (t->set != NULL) ebb_join_set_remove(t->set, t);
   lt->handles = 0;
@@ -271,6 +276,7 @@ static int state_gc(lua_State *L) {
   shut_down(el);
   kill_tasks(el); /* for want of memory some may be left */
   for_each_task(el, drop_stray);
+  for_each_task(el, drop_stray); /* of reports; these make none */
   ebb_lua_free_maps(el);
   ebb_lua_free_scopes(el);
   ebb_lua_free_local_sets(el);
