@@ -100,13 +100,13 @@ local acts = {
   "collectgarbage()", "collectgarbage()", "collectgarbage 'step'",
   "collectgarbage 'generational'", "collectgarbage 'incremental'",
   "error 'an error'", "error(shown($f))", "error()",
-  "ebb.tasks()", "ebb.traceback($i)", "tostring(maps[$i])",
+  "ebb.cancelled()", "ebb.tasks()", "ebb.traceback($i)", "tostring(maps[$i])",
   "runtimes[$i] = ebb.Runtime.new()", "runtimes[$i] = ebb.Runtime.new()",
   "runtimes[$i] = nil", "time.advance($t)",
   "handles[$i] = runtimes[$i]:handle():spawn(away, WORLD, $a)",
   "runtimes[$i]:handle():spawn(away, WORLD, $a)",
   "runtimes[$i]:handle():spawn_blocking(away, WORLD, $a)",
-  "os.exit(true, true)"
+  "os.exit(true, true)", "ebb.set_shutdown_timeout(0)"
 }
 
 -- Variables of the block, which end with it.
@@ -142,6 +142,12 @@ local setups = {
   "local rt = ebb.Runtime.new() runtimes[$i] = rt " ..
     "rt:handle():spawn(away, WORLD, $a)",
   "handles[$i] = ebb.spawn_blocking(away, WORLD, $a)"
+}
+
+-- How long the end may take; 0.2 s where it is not set.
+local bounds = {
+  "ebb.set_shutdown_timeout(0)", "ebb.set_shutdown_timeout(0)",
+  "ebb.set_shutdown_timeout(0.01)"
 }
 
 local handlers = {
@@ -247,7 +253,10 @@ end
 function Writer:setup(depth)
   local lines = {}
   if self:random(2) == 1 then
-    lines[1] = self:numbered(self:pick(handlers), depth)
+    lines[1] = self:numbered(self:pick(bounds), depth)
+  end
+  if self:random(2) == 1 then
+    lines[#lines + 1] = self:numbered(self:pick(handlers), depth)
   end
   for _ = 1, self:random(6) do
     lines[#lines + 1] = self:numbered(self:pick(setups), depth)
