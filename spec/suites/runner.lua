@@ -9,6 +9,11 @@ local shell = require "suites.shell"
 
 programs.use_older_modules()
 
+-- The same for the programs that are run.
+local OLDER <const> = [[for _, version in ipairs {"5.3", "5.2"} do
+  package.path = ("%s;/usr/share/lua/%s/?.lua"):format(package.path, version)
+end]]
+
 local runner = {}
 
 local here <const> = debug.getinfo(1, "S").source:match "^@(.*)/[^/]*$"
@@ -22,7 +27,7 @@ local function words_of(suite, script, setup, with_ebb)
   local function add(...)
     for _, word in ipairs {...} do words[#words + 1] = word end
   end
-  add "lua5.4"
+  add("lua5.4", "-e", OLDER)
   if with_ebb and suite.with_ebb then add("-e", suite.with_ebb) end
   if suite.setup then add("-e", suite.setup) end
   if setup then add("-e", setup) end
