@@ -33,6 +33,11 @@ function shell.run(directory, limit, words, server)
     "\nstatus=$?\nkill $! 2>/dev/null\nexit $status")
 end
 
+-- Where a program is.
+function shell.program(name)
+  return shell.read("command -v " .. shell.quote(name)):match "[^\n]+"
+end
+
 local function read_file(path)
   local file <close> = assert(io.open(path, "rb"))
   return file:read "a"
@@ -67,11 +72,12 @@ local Copy = {}
 Copy.__index = Copy
 function Copy:__close() os.execute("rm -rf " .. shell.quote(self.path)) end
 
--- A copy of a folder that goes when it is closed: tests write where they are.
+-- A copy of a folder, which may be a link, that goes when it is closed: tests
+-- write where they are.
 function shell.copy(folder)
   local path = os.tmpname()
   os.remove(path)
-  assert(os.execute("cp -R " .. join {folder, path}))
+  assert(os.execute("cp -R " .. join {folder .. "/.", path}))
   return setmetatable({path = path}, Copy)
 end
 

@@ -4,15 +4,19 @@
 
 local shell = require "suites.shell"
 
--- all.lua runs the others; the next yields to it; the last fills the memory.
-local OTHERS <const> = {["all.lua"] = true, ["big.lua"] = true,
-                        ["heavy.lua"] = true}
+-- The first needs all.lua, which runs it as a coroutine; the other fills the
+-- memory.
+local OTHERS <const> = {["big.lua"] = true, ["heavy.lua"] = true}
+
+-- They need modules in C that are built for tests.
+local NOT_ALL <const> = {["all.lua"] = true, ["attrib.lua"] = true}
 
 local function tests_in(directory)
   local tests = {}
   for _, file in ipairs(shell.files(directory, "*.lua")) do
     if not OTHERS[file] then
-      tests[#tests + 1] = {name = file, words = {file}}
+      local setup = NOT_ALL[file] and "_port = true" or nil
+      tests[#tests + 1] = {name = file, words = {file}, setup = setup}
     end
   end
   return tests
@@ -42,8 +46,6 @@ return {
     {folder = "lua", file = "testes/all.lua",
      from = "github.com/lua/lua at v5.4.4"}
   },
-  -- As all.lua with _U, for systems that are not built for tests.
-  setup = "_soft = true _port = true _nomsg = true Message = print",
   in_task = true,
   directory = "testes",
   prepare = prepare,

@@ -17,7 +17,7 @@ CipherString = DEFAULT@SECLEVEL=0
 ]]
 
 local function tests_in(directory)
-  local busted = shell.read "command -v busted":match "[^\n]+"
+  local busted = shell.program "busted"
   local tests = {}
   for _, file in ipairs(shell.files(directory, "spec/*_spec.lua")) do
     local name = file:match "spec/(.*)_spec%.lua"
