@@ -7,7 +7,7 @@
 
 local program = require "chaos.program"
 
-local WAYS <const>, PATIENCE <const>, LESS <const> = 4, 20, 3
+local WAYS <const>, PATIENCE <const>, LESS <const> = 4, 60, 5
 
 local function read(name)
   local path = assert(package.searchpath("chaos." .. name, package.path))
