@@ -114,9 +114,9 @@ EBB_API int ebb_runtime_new(const ebb_options *options, ebb_runtime **out);
 EBB_API int ebb_runtime_free(ebb_runtime *rt);
 
 /* Tokio: Runtime::shutdown_timeout. The same, but waits for blocking work for
-   `ns` of real time at the most, the clean-ups' own included, calls in place excepted, which use the
-   stack of a task. Returns how many pieces of work still run then; what
-   they use must stay valid. */
+   `ns` of real time at the most, the clean-ups' own included, calls in place
+   excepted, which use the stack of a task. Returns how many pieces of work
+   still run then; what they use must stay valid. */
 EBB_API int ebb_runtime_shutdown_timeout(ebb_runtime *rt, int64_t ns);
 
 /* Runs until no unfinished task is left; sleeps while all of them wait.

@@ -39,8 +39,7 @@ static int64_t time_for_sentry(const ebb_runtime *rt) {
 static void look_around(ebb_runtime *rt) {
   ebb_timer *timer;
   rt->now = ebb_clock_now(&rt->clock);
-  if (rt->sentry_until != EBB_NEVER && time_for_sentry(rt) == 0)
-    ebb_task_wake(rt->sentry, -EDEADLK);
+  if (time_for_sentry(rt) == 0) ebb_task_wake(rt->sentry, -EDEADLK);
   if (atomic_load_explicit(&rt->interrupted, memory_order_relaxed) &&
       atomic_exchange(&rt->interrupted, false))
     ebb_task_wake(&rt->root, -EINTR);

@@ -65,9 +65,9 @@ struct ebb_lua {
   bool owns_runtime;
   unsigned parts;     /* of the module: EBB_LUA_TASKS... */
   unsigned libraries; /* those of Lua, see grant.h; 0 until `ebb` is opened */
-  bool closing;        /* every task has been aborted, for good */
-  bool refusing;       /* so is each that is started */
-  int rounds;          /* of that, see close.c */
+  bool closing;  /* the end has begun, see close.c */
+  bool refusing; /* a task is aborted as it is started */
+  int rounds;    /* in which all tasks have been aborted */
   uint32_t deadlock_turn; /* of the root: see is_deadlock in wait.c */
   const char *no_wait; /* not NULL: where waiting is refused just now */
   const void *sentinel;

@@ -451,8 +451,8 @@ lua_State *ebb_lua_resumed_by(lua_State *L) {
 
 /* Closes the threads that L has resumed, innermost first, but not L. The
    innermost may be unknown: NULL. True when a variable's error came of it,
-   which is kept among what was raised; as in Lua, the last counts. C levels limit the depth: these
-   are nested C calls. */
+   which is kept among what was raised; as in Lua, the last counts. C levels
+   limit the depth: these are nested C calls. */
 static bool close_resumed(ebb_lua_task *lt, lua_State *L,
                           lua_State *innermost) {
   if (L == innermost) return false;
