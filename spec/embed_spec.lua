@@ -2,6 +2,8 @@
 -- stands in its head comment, in lines that begin with five spaces, after a
 -- line "   Prints:".
 
+local command = require "command"
+
 local build = os.getenv "EBB_BUILD" or "build"
 local source = os.getenv "EBB_SOURCE" or "."
 
@@ -23,7 +25,7 @@ end
 
 -- Its stdout, what it writes to stderr included, and its exit code.
 local function run()
-  local program = "'" .. build:gsub("'", [['\'']]) .. "/examples/embed'"
+  local program = command.quote(build .. "/examples/embed")
   local pipe = assert(io.popen(program .. " 2>&1 </dev/null"))
   local out = pipe:read "a"
   local _, how, code = pipe:close()

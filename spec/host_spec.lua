@@ -1,5 +1,7 @@
 -- The command line of the host, `ebb`. Every test starts it as a process.
 
+local quoted = require "command".quote
+
 local build = os.getenv("EBB_BUILD") or "build"
 -- Some tests change the directory, so a relative path would lead elsewhere.
 local host = (build:find("^/") and "" or os.getenv("PWD") .. "/") .. build
@@ -23,11 +25,6 @@ end
 local function contents(name)
   local f <close> = assert(io.open(name))
   return f:read("a")
-end
-
--- `text` as one word of shell.
-local function quoted(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
 -- What the host says begins with the name it was started by.

@@ -2,21 +2,13 @@
 --
 -- What the runner of the suites asks of the system.
 
+local command = require "command"
+
 local shell = {}
 
-function shell.quote(word)
-  return "'" .. word:gsub("'", [['\'']]) .. "'"
-end
-
-local function join(words)
-  local quoted = {}
-  for i, word in ipairs(words) do quoted[i] = shell.quote(word) end
-  return table.concat(quoted, " ")
-end
-
 -- All that a command writes, and whether it ended with 0.
-function shell.read(command)
-  local pipe <close> = assert(io.popen(command, "r"))
+function shell.read(line)
+  local pipe <close> = assert(io.popen(line, "r"))
   return pipe:read "a", pipe:close() == true
 end
 
@@ -25,17 +17,17 @@ end
 -- want one that cannot seek.
 function shell.run(directory, limit, words, server)
   local timeout = ("timeout -k 5 %d "):format(limit)
-  local start = "cd " .. shell.quote(directory) .. " || exit\n"
-  local run = ": | " .. timeout .. join(words) .. " 2>&1"
+  local start = "cd " .. command.quote(directory) .. " || exit\n"
+  local run = ": | " .. timeout .. command.line(words) .. " 2>&1"
   if not server then return shell.read(start .. run) end
-  return shell.read(start .. timeout .. join(server) ..
+  return shell.read(start .. timeout .. command.line(server) ..
     " >/dev/null 2>&1 </dev/null &\n" .. run ..
     "\nstatus=$?\nkill $! 2>/dev/null\nexit $status")
 end
 
 -- Where a program is.
 function shell.program(name)
-  return shell.read("command -v " .. shell.quote(name)):match "[^\n]+"
+  return shell.read("command -v " .. command.quote(name)):match "[^\n]+"
 end
 
 local function read_file(path)
@@ -63,21 +55,33 @@ end
 -- The files that match a pattern of the shell, as paths from the directory.
 function shell.files(directory, pattern)
   local list = {}
-  local command = ("cd %s && ls -d %s"):format(shell.quote(directory), pattern)
-  for line in shell.read(command):gmatch "[^\n]+" do list[#list + 1] = line end
+  local ls = ("cd %s && ls -d %s"):format(command.quote(directory), pattern)
+  for line in shell.read(ls):gmatch "[^\n]+" do list[#list + 1] = line end
   return list
+end
+
+-- The same as tests. What `name` captures of a path is the test's name, and
+-- `before` are the words that stand before it on the command line.
+function shell.tests(directory, pattern, name, before)
+  local tests = {}
+  for _, file in ipairs(shell.files(directory, pattern)) do
+    local words = {table.unpack(before or {})}
+    words[#words + 1] = file
+    tests[#tests + 1] = {name = file:match(name), words = words}
+  end
+  return tests
 end
 
 local Copy = {}
 Copy.__index = Copy
-function Copy:__close() os.execute("rm -rf " .. shell.quote(self.path)) end
+function Copy:__close() os.execute("rm -rf " .. command.quote(self.path)) end
 
 -- A copy of a folder, which may be a link, that goes when it is closed: tests
 -- write where they are.
 function shell.copy(folder)
   local path = os.tmpname()
   os.remove(path)
-  assert(os.execute("cp -R " .. join {folder .. "/.", path}))
+  assert(os.execute("cp -R " .. command.line {folder .. "/.", path}))
   return setmetatable({path = path}, Copy)
 end
 

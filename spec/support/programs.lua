@@ -1,6 +1,8 @@
 -- Servers and libraries of others that a spec needs: what is missing, and
 -- processes that are started on 127.0.0.1 and stopped again.
 
+local command = require "command"
+
 local programs = {}
 
 local function has_module(name)
@@ -39,10 +41,6 @@ function programs.missing(wanted)
          table.concat(missing, " and the package ")
 end
 
-local function quote(word)
-  return "'" .. word:gsub("'", [['\'']]) .. "'"
-end
-
 local Process = {}
 Process.__index = Process
 
@@ -53,10 +51,7 @@ local PREFIX <const> = "echo $$; exec env -u LD_PRELOAD timeout 200 "
 -- Starts a command, given as a list of words, and returns when it has printed
 -- a line that the pattern `ready` matches; `found` is what that captures.
 function programs.start(words, ready)
-  local quoted = {}
-  for i, word in ipairs(words) do quoted[i] = quote(word) end
-  local command = PREFIX .. table.concat(quoted, " ") .. " 2>&1"
-  local pipe = assert(io.popen(command, "r"))
+  local pipe = assert(io.popen(PREFIX .. command.line(words) .. " 2>&1", "r"))
   local process = setmetatable({
     pipe = pipe, pid = pipe:read "n", output = {}
   }, Process)
@@ -86,12 +81,12 @@ end
 function programs.directory()
   local path = os.tmpname()
   os.remove(path)
-  assert(os.execute("mkdir " .. quote(path)))
+  assert(os.execute("mkdir " .. command.quote(path)))
   return path
 end
 
 function programs.remove(directory)
-  os.execute("rm -r " .. quote(directory))
+  os.execute("rm -r " .. command.quote(directory))
 end
 
 -- ---- the servers that more than one spec needs

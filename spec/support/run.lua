@@ -7,6 +7,8 @@
 -- The child is the interpreter that runs the spec (stock Lua or the host)
 -- unless another is named. It inherits the environment.
 
+local command = require "command"
+
 local run = {}
 
 -- Long enough for a sanitizer's build; a child that hangs ends with code 124.
@@ -19,10 +21,6 @@ local function this_interpreter()
   return arg[first]
 end
 
-local function quote(word)
-  return "'" .. word:gsub("'", [['\'']]) .. "'"
-end
-
 local function take(path)
   local file = assert(io.open(path, "rb"))
   local text = file:read("a")
@@ -31,10 +29,10 @@ local function take(path)
   return text
 end
 
-local function execute(command, environment)
+local function execute(line, environment)
   local out, err = os.tmpname(), os.tmpname()
   local redirect = (" >%s 2>%s </dev/null"):format(out, err)
-  local _, how, code = os.execute((environment or "") .. LIMIT .. command ..
+  local _, how, code = os.execute((environment or "") .. LIMIT .. line ..
     redirect)
   if how == "signal" then code = 128 + code end
   return code, take(out), take(err)
@@ -43,8 +41,7 @@ end
 function run.file(path, args, interpreter, environment)
   local words = {interpreter or this_interpreter(), path}
   table.move(args or {}, 1, #(args or {}), 3, words)
-  for i, word in ipairs(words) do words[i] = quote(word) end
-  return execute(table.concat(words, " "), environment)
+  return execute(command.line(words), environment)
 end
 
 function run.code(code, interpreter, environment)

@@ -9,11 +9,10 @@ local shell = require "suites.shell"
 local ARGUMENTS <const> = {["request.lua"] = {"http://www.google.com"}}
 
 local function tests_in(directory)
-  local tests = {}
-  for _, file in ipairs(shell.files(directory, "tests/*.lua")) do
-    local name = file:match "tests/(.*)"
-    local words = {file, table.unpack(ARGUMENTS[name] or {})}
-    tests[#tests + 1] = {name = name, words = words}
+  local tests = shell.tests(directory, "tests/*.lua", "tests/(.*)")
+  for _, test in ipairs(tests) do
+    local arguments = ARGUMENTS[test.name] or {}
+    table.move(arguments, 1, #arguments, #test.words + 1, test.words)
   end
   return tests
 end

@@ -4,14 +4,6 @@
 
 local shell = require "suites.shell"
 
-local tests_in = function(directory)
-  local tests = {}
-  for _, file in ipairs(shell.files(directory, "[0-9]*.lua")) do
-    tests[#tests + 1] = {name = file:match "(.*)%.lua", words = {file}}
-  end
-  return tests
-end
-
 return {
   name = "cqueues",
   sources = {
@@ -21,5 +13,7 @@ return {
   needs = {cqueues = "lua-cqueues", openssl = "lua-luaossl"},
   with_ebb = 'require "ebb.cqueues"',
   directory = "regress",
-  tests = tests_in
+  tests = function(directory)
+    return shell.tests(directory, "[0-9]*.lua", "(.*)%.lua")
+  end
 }

@@ -13,11 +13,9 @@ local NOT_ALL <const> = {["all.lua"] = true, ["attrib.lua"] = true}
 
 local function tests_in(directory)
   local tests = {}
-  for _, file in ipairs(shell.files(directory, "*.lua")) do
-    if not OTHERS[file] then
-      local setup = NOT_ALL[file] and "_port = true" or nil
-      tests[#tests + 1] = {name = file, words = {file}, setup = setup}
-    end
+  for _, test in ipairs(shell.tests(directory, "*.lua", ".*")) do
+    if NOT_ALL[test.name] then test.setup = "_port = true" end
+    if not OTHERS[test.name] then tests[#tests + 1] = test end
   end
   return tests
 end

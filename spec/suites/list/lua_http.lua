@@ -17,14 +17,8 @@ CipherString = DEFAULT@SECLEVEL=0
 ]]
 
 local function tests_in(directory)
-  local busted = shell.program "busted"
-  local tests = {}
-  for _, file in ipairs(shell.files(directory, "spec/*_spec.lua")) do
-    local name = file:match "spec/(.*)_spec%.lua"
-    local words = {busted, "-o", "TAP", file}
-    tests[#tests + 1] = {name = name, words = words}
-  end
-  return tests
+  return shell.tests(directory, "spec/*_spec.lua", "spec/(.*)_spec%.lua",
+                     {shell.program "busted", "-o", "TAP"})
 end
 
 return {

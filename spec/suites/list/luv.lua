@@ -15,10 +15,6 @@ return {
   with_ebb = 'package.loaded.luv = require "ebb.uv"',
   read = readers.tap,
   tests = function(directory)
-    local tests = {}
-    for _, file in ipairs(shell.files(directory, "tests/test-*.lua")) do
-      tests[#tests + 1] = {name = file:match "test%-(.*)%.lua", words = {file}}
-    end
-    return tests
+    return shell.tests(directory, "tests/test-*.lua", "test%-(.*)%.lua")
   end
 }

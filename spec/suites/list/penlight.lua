@@ -6,14 +6,12 @@ local readers = require "suites.readers"
 local shell = require "suites.shell"
 
 local function tests_in(directory)
-  local tests = {}
-  for _, file in ipairs(shell.files(directory, "tests/test-*.lua")) do
-    tests[#tests + 1] = {name = file, words = {file}}
-  end
-  local busted = shell.program "busted"
-  for _, file in ipairs(shell.files(directory, "spec/*_spec.lua")) do
-    local words = {busted, "-o", "TAP", file}
-    tests[#tests + 1] = {name = file, words = words, read = readers.tap}
+  local tests = shell.tests(directory, "tests/test-*.lua", ".*")
+  local specs = shell.tests(directory, "spec/*_spec.lua", ".*",
+                            {shell.program "busted", "-o", "TAP"})
+  for _, test in ipairs(specs) do
+    test.read = readers.tap
+    tests[#tests + 1] = test
   end
   return tests
 end
