@@ -3,21 +3,13 @@
 -- their names.
 
 local ebb = require "ebb"
+local budget = require "budget"
 local common = require "common"
 
 local sync = ebb.sync
 local settle, nothing = ebb.yield_now, common.nothing
 
-local BUDGET = 128
-
-local function spend(n)
-  for _ = 1, n do ebb.consume_budget() end
-end
-
--- Runs f as a task, and gives what it returns.
-local function in_task(f, ...)
-  return ebb.spawn(f, ...):await()
-end
+local BUDGET, spend, in_task = budget.FULL, budget.spend, budget.in_task
 
 -- How many calls of f one turn of a task has room for; `limit` is how many
 -- are tried. The other task says when the turn was over.

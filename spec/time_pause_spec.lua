@@ -7,11 +7,8 @@ local time = ebb.time
 
 local settle, error_of = ebb.yield_now, common.error_of
 local spawn_sleepers, join_all = sleepers.spawn, sleepers.join_all
+local assert_elapsed = sleepers.assert_elapsed
 local NAN = 0 / 0
-
-local function assert_elapsed(seconds, since)
-  assert.near(seconds, time.now() - since, 1e-6)
-end
 
 describe("with the clock paused", function()
   before_each(function() time.pause() end)

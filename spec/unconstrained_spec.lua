@@ -1,6 +1,7 @@
 -- `unconstrained`: a function whose waits are never forced to yield.
 
 local ebb = require "ebb"
+local budget = require "budget"
 local common = require "common"
 
 local settle = ebb.yield_now
@@ -8,16 +9,7 @@ local settle = ebb.yield_now
 local forever, nothing = common.forever, common.nothing
 local error_of = common.error_of
 
-local BUDGET = 128
-
-local function spend(n)
-  for _ = 1, n do ebb.consume_budget() end
-end
-
--- Runs f as a task, and gives what it returns.
-local function in_task(f, ...)
-  return ebb.spawn(f, ...):await()
-end
+local BUDGET, spend, in_task = budget.FULL, budget.spend, budget.in_task
 
 before_each(function() ebb.time.pause() end)
 after_each(function() ebb.time.resume() end)

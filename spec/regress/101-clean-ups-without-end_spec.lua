@@ -5,7 +5,8 @@ local ebb = require "ebb"
 local gate = require "gate"
 local run = require "run"
 
--- `stuck(how, spawn)` is a task whose clean-up never ends.
+-- `stuck(how, spawn)` is a task whose clean-up never ends, `orderly()`
+-- one whose clean-up takes three turns.
 local PRELUDE <const> = [[
   local ebb = require "ebb"
   local function closer(f) return setmetatable({}, {__close = f}) end
@@ -16,12 +17,19 @@ local PRELUDE <const> = [[
       while true do pcall(function() ebb.sync.Notify.new():notified() end) end
     end,
   }
-  local function stuck(name, spawn)
+  local function left(clean_up, spawn)
     (spawn or ebb.spawn)(function()
-      local _ <close> = closer(how[name])
+      local _ <close> = closer(clean_up)
       ebb.sleep(1e6)
     end)
     ebb.yield_now()
+  end
+  local function stuck(name, spawn) left(how[name], spawn) end
+  local function orderly()
+    left(function()
+      for _ = 1, 3 do ebb.yield_now() end
+      print "closed"
+    end)
   end
   ebb.set_shutdown_timeout(0.02)
 ]]
@@ -55,13 +63,7 @@ describe("a clean-up that never ends", function()
   it("does not keep the other clean-ups from their end", function()
     local code, out, err = run(PRELUDE .. [[
       stuck "waits"
-      ebb.spawn(function()
-        local _ <close> = closer(function()
-          for _ = 1, 3 do ebb.yield_now() end
-          print "closed"
-        end)
-        ebb.sleep(1e6)
-      end)
+      orderly()
       stuck "waits"
     ]])
     assert.same({0, "closed\n"}, {code, out})
@@ -73,13 +75,7 @@ describe("a clean-up that never ends", function()
   it("is given its turns, but not waited for, with a timeout of 0", function()
     local code, out, err = run(PRELUDE .. [[
       ebb.set_shutdown_timeout(0)
-      ebb.spawn(function()
-        local _ <close> = closer(function()
-          for _ = 1, 3 do ebb.yield_now() end
-          print "closed"
-        end)
-        ebb.sleep(1e6)
-      end)
+      orderly()
       stuck "sleeps"
     ]])
     assert.same({0, "closed\n"}, {code, out})

@@ -1,5 +1,6 @@
 -- Tasks that sleep, for the specs of the clock.
 
+local assert = require "luassert"
 local ebb = require "ebb"
 
 local sleepers = {}
@@ -18,6 +19,10 @@ end
 
 function sleepers.join_all(tasks)
   for _, task in ipairs(tasks) do task:await() end
+end
+
+function sleepers.assert_elapsed(seconds, since)
+  assert.near(seconds, ebb.time.now() - since, 1e-6)
 end
 
 return sleepers
