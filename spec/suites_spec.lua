@@ -27,6 +27,7 @@ local function suites_with(scripts)
   for i, name in ipairs(names) do tests[i] = {name = name, words = {name}} end
   return root, {
     name = "Toy",
+    interpreter = run.interpreter(),
     sources = {{folder = "toy", file = names[1], from = "a shop for toys"}},
     with_ebb = "with_ebb = true",
     tests = function() return tests end

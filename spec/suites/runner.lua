@@ -27,7 +27,7 @@ local function words_of(suite, script, setup, with_ebb)
   local function add(...)
     for _, word in ipairs {...} do words[#words + 1] = word end
   end
-  add("lua5.4", "-e", OLDER)
+  add(suite.interpreter or "lua5.4", "-e", OLDER)
   if with_ebb and suite.with_ebb then add("-e", suite.with_ebb) end
   if suite.setup then add("-e", suite.setup) end
   if setup then add("-e", setup) end

@@ -15,7 +15,7 @@ local run = {}
 local LIMIT = "timeout 100 "
 
 -- The word that stands first on the command line of this process.
-local function this_interpreter()
+function run.interpreter()
   local first = 0
   while arg[first - 1] do first = first - 1 end
   return arg[first]
@@ -39,7 +39,7 @@ local function execute(line, environment)
 end
 
 function run.file(path, args, interpreter, environment)
-  local words = {interpreter or this_interpreter(), path}
+  local words = {interpreter or run.interpreter(), path}
   table.move(args or {}, 1, #(args or {}), 3, words)
   return execute(command.line(words), environment)
 end
