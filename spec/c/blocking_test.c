@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
-   core/blocking.h: the pool of threads, by itself. */
-#include "core/blocking.h"
+   core/os/thread_pool.h: the pool of threads, by itself. */
+#include "core/os/thread_pool.h"
 
 #include "threads.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
    core/clock.h, and time as a runtime shows it: the system's, the engine's,
    and virtual time. */
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #include "test.h"
 

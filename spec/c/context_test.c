@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
    core/context.h: switching between C stacks. */
-#include "core/context.h"
+#include "core/os/context.h"
 
 #include "test.h"
 

@@ -2,7 +2,7 @@
    Tasks of one runtime that run in another. Where the order of things
    matters both runtimes belong to this thread, which drives them in turn by
    ticks; else each has a thread of its own. */
-#include "core/handle.h"
+#include "core/loop/handle.h"
 
 #include "threads.h"
 

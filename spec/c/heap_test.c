@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
-   core/heap.h: timers in the order of their deadlines. */
-#include "core/heap.h"
+   core/base/timer_heap.h: timers in the order of their deadlines. */
+#include "core/base/timer_heap.h"
 
-#include "core/list.h"
+#include "core/base/list.h"
 
 #include "test.h"
 

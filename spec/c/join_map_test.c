@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
    JoinMap, as ebb.h has it. */
-#include "core/join_map.h"
+#include "core/spawn/join_map.h"
 
 #include "test.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
    LocalSet: tasks that run only while their set is driven. */
-#include "core/local_set.h"
+#include "core/spawn/local_set.h"
 
 #include "test.h"
 

@@ -7,8 +7,8 @@
 #include <lua.h>
 #include <lualib.h>
 
-#include "core/buffer.h"
-#include "lua/compat.h"
+#include "core/base/buffer.h"
+#include "lua/state/compat.h"
 #include "test.h"
 
 /* ---- the buffer ---- */

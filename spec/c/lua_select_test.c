@@ -6,7 +6,7 @@
 #include <lua.h>
 #include <lualib.h>
 
-#include "lua/compat.h"
+#include "lua/state/compat.h"
 #include "test.h"
 
 static lua_State *new_state(test_memory *m) {

@@ -7,7 +7,7 @@
 #include <lualib.h>
 #include <pthread.h>
 
-#include "lua/compat.h"
+#include "lua/state/compat.h"
 #include "test.h"
 
 /* ---- states and scripts ---- */

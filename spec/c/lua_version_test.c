@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
    Which Lua runs the module. */
-#include "lua/compat.h"
+#include "lua/state/compat.h"
 #include "test.h"
 
 static void the_release_is_read_from_the_interpreters_own_text(void) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
-   core/pool.h: blocks of one size. */
-#include "core/pool.h"
+   core/base/slab.h: blocks of one size. */
+#include "core/base/slab.h"
 
 #include "test.h"
 

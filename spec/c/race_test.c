@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
    core/join_set.h: races, which ebb.select stands on. */
-#include "core/join_set.h"
+#include "core/spawn/join_set.h"
 
-#include "core/scheduler.h"
+#include "core/loop/scheduler.h"
 #include "test.h"
 
 /* Sleeps for a second for each letter, and yields to clean up when cut. */

@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/handle.h"
+#include "core/loop/handle.h"
 #include "threads.h"
 
 static ebb_runtime *new_narrow_runtime(bool never_block) {

@@ -2,7 +2,7 @@
    core/stack.h: the pool of stacks; and what a runtime does when there are
    no more. */
 #define _GNU_SOURCE /* mincore */
-#include "core/stack.h"
+#include "core/os/stack.h"
 
 #include <signal.h>
 #include <sys/mman.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
    core/table.h: the hash table with stable slots. */
-#include "core/table.h"
+#include "core/base/table.h"
 
 #include "test.h"
 

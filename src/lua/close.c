@@ -14,9 +14,9 @@
 #include <lualib.h>
 #include <stdlib.h>
 
-#include "../core/local_set.h"
-#include "job.h"
-#include "local_set.h"
+#include "core/spawn/local_set.h"
+#include "lua/remote/job.h"
+#include "lua/spawn/local_set.h"
 
 void ebb_lua_renew_sentinel(lua_State *L, ebb_lua *el) {
   el->sentinel = ebb_lua_new_object(L, el, CLASS_SENTINEL, 0, 0);

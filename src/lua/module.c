@@ -2,8 +2,8 @@
    The module table of `require "ebb"`. */
 #include <lualib.h>
 
-#include "grant.h"
-#include "parcel.h"
+#include "lua/remote/grant.h"
+#include "lua/remote/pack.h"
 
 static void open_tasks(lua_State *L, ebb_lua *el) {
   ebb_lua_open_task(L, el);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+   Timers: a 4-ary heap ordered by deadline, ties in the order they were set.
+   The deadline lives in the heap, so that a task that has none pays four
+   bytes for its place in it. */
+#ifndef EBB_CORE_BASE_TIMER_HEAP_H
+#define EBB_CORE_BASE_TIMER_HEAP_H
+
+#include "core/base/alloc.h"
+
+#define EBB_HEAP_NONE UINT32_MAX
+
+/* Embedded in what waits for a deadline. */
+typedef struct ebb_timer {
+  uint32_t place; /* index in the heap, or EBB_HEAP_NONE */
+} ebb_timer;
+
+typedef struct ebb_heap_slot {
+  int64_t deadline;
+  uint64_t order; /* counts settings: the lower goes first among equals */
+  ebb_timer *timer;
+} ebb_heap_slot;
+
+typedef struct ebb_heap {
+  ebb_heap_slot *slots;
+  uint32_t len, capacity;
+  uint64_t next_order;
+  const ebb_alloc *alloc;
+} ebb_heap;
+
+void ebb_heap_init(ebb_heap *h, const ebb_alloc *alloc);
+void ebb_heap_destroy(ebb_heap *h);
+
+/* 0 or -ENOMEM. The timer must not be in a heap. */
+int ebb_heap_push(ebb_heap *h, ebb_timer *timer, int64_t deadline);
+
+/* Takes a timer out; does nothing when it is not in the heap. */
+void ebb_heap_remove(ebb_heap *h, ebb_timer *timer);
+
+/* The deadline of the first timer, or EBB_NEVER. */
+static inline int64_t ebb_heap_next(const ebb_heap *h) {
+  return h->len == 0 ? EBB_NEVER : h->slots[0].deadline;
+}
+
+/* Takes out the first timer that is due at `now`, or returns NULL. */
+ebb_timer *ebb_heap_pop_due(ebb_heap *h, int64_t now);
+
+/* Asserts that order and places are right; for tests. */
+void ebb_heap_check(const ebb_heap *h);
+
+#endif

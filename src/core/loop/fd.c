@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/loop/fd.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "core/loop/scheduler.h"
+
+enum { EVENTS_AT_ONCE = 128, FIRST_CAPACITY = 64 };
+
+void ebb_fd_table_init(ebb_fd_table *fds, const ebb_alloc *alloc) {
+  *fds = (ebb_fd_table){.alloc = alloc};
+  ebb_pool_init(&fds->records, sizeof(ebb_fd), alloc);
+}
+
+static size_t slots_size(int capacity) {
+  return (size_t)capacity * sizeof(ebb_fd *);
+}
+
+void ebb_fd_table_destroy(ebb_fd_table *fds) {
+  for (int fd = 0; fd < fds->capacity; fd++)
+    if (fds->slots[fd] != NULL) ebb_pool_give(&fds->records, fds->slots[fd]);
+  ebb_alloc_free(fds->alloc, fds->slots, slots_size(fds->capacity));
+  ebb_pool_destroy(&fds->records);
+}
+
+/* ---- records ---- */
+
+static ebb_fd *find(const ebb_fd_table *fds, int fd) {
+  return fd >= 0 && fd < fds->capacity ? fds->slots[fd] : NULL;
+}
+
+static int grow(ebb_fd_table *fds, int fd) {
+  int capacity = fds->capacity > 0 ? fds->capacity : FIRST_CAPACITY;
+  while (capacity <= fd) capacity *= 2; /* an open fd is below 2^30 */
+  if (capacity == fds->capacity) return 0;
+  ebb_fd **slots =
+      ebb_alloc_resize(fds->alloc, fds->slots, slots_size(fds->capacity),
+                       slots_size(capacity));
+  if (slots == NULL) return -ENOMEM;
+  memset(slots + fds->capacity, 0,
+         slots_size(capacity) - slots_size(fds->capacity));
+  fds->slots = slots;
+  fds->capacity = capacity;
+  return 0;
+}
+
+static int make(ebb_fd_table *fds, int fd, ebb_fd **out) {
+  int err = grow(fds, fd);
+  if (err < 0) return err;
+  ebb_fd *f = ebb_pool_take(&fds->records);
+  if (f == NULL) return -ENOMEM;
+  *f = (ebb_fd){.fd = fd};
+  ebb_list_init(&f->readers);
+  ebb_list_init(&f->writers);
+  ebb_list_init(&f->either);
+  fds->slots[fd] = *out = f;
+  return 0;
+}
+
+/* ---- waking ---- */
+
+static void wake(ebb_fd *f, int ready) {
+  if (ready & EBB_READ) ebb_end_waits(&f->readers, EBB_READ);
+  if (ready & EBB_WRITE) ebb_end_waits(&f->writers, EBB_WRITE);
+  if (ready != 0) ebb_end_waits(&f->either, ready);
+}
+
+/* What the number stood for is gone. */
+static void retire(ebb_fd *f) {
+  f->watched = f->hung_up = false;
+  f->generation++;
+  ebb_end_waits(&f->readers, EBB_GONE);
+  ebb_end_waits(&f->writers, EBB_GONE);
+  ebb_end_waits(&f->either, EBB_GONE);
+}
+
+static uint64_t tag_of(const ebb_fd *f) {
+  return (uint64_t)f->generation << 32 | (uint32_t)f->fd;
+}
+
+static void deliver(const ebb_fd_table *fds, const ebb_event *event) {
+  ebb_fd *f = find(fds, (int)(event->tag & UINT32_MAX));
+  if (f == NULL || tag_of(f) != event->tag) return;
+  f->ready |= (uint8_t)event->ready;
+  f->hung_up = f->hung_up || event->hung_up;
+  wake(f, event->ready);
+}
+
+int ebb_fd_look(ebb_runtime *rt, int64_t ns) {
+  ebb_event events[EVENTS_AT_ONCE];
+  if (ebb_poller_is_awaited(&rt->poller)) {
+    int found = ebb_poller_look(rt, ns);
+    if (found <= 0) return found;
+    ns = 0;
+  }
+  int n = ebb_reactor_wait(&rt->reactor, ns, events, EVENTS_AT_ONCE);
+  for (int i = 0; i < n; i++) deliver(&rt->fds, &events[i]);
+  return n < 0 ? n : 0;
+}
+
+/* ---- watching ---- */
+
+/* An fd that was closed is watched no longer, unless the file it stood for
+   is open under another number: then its events still come, with the tag of
+   an earlier generation. */
+static int watch(ebb_runtime *rt, ebb_fd *f) {
+  int err = -ENOENT;
+  if (f->watched) {
+    err = ebb_reactor_watch(&rt->reactor, f->fd, tag_of(f), true);
+    if (err < 0) retire(f);
+  }
+  if (err == -ENOENT) {
+    f->ready = EBB_READ | EBB_WRITE;
+    err = ebb_reactor_watch(&rt->reactor, f->fd, tag_of(f), false);
+    f->watched = err == 0;
+  }
+  return err;
+}
+
+int ebb_fd_watch(ebb_runtime *rt, int fd, ebb_fd **out) {
+  if (fd < 0) return -EBADF;
+  ebb_fd *f = find(&rt->fds, fd);
+  int err = f == NULL ? make(&rt->fds, fd, &f) : 0;
+  if (err == 0) err = watch(rt, f);
+  if (err == 0) *out = f;
+  return err;
+}
+
+static bool is_awaited(const ebb_fd *f) {
+  return f != NULL &&
+         !(ebb_list_is_empty(&f->readers) && ebb_list_is_empty(&f->writers) &&
+           ebb_list_is_empty(&f->either));
+}
+
+/* Asked each time before the loop sleeps: where somebody waited the last
+   time, somebody mostly waits again. */
+bool ebb_fd_is_awaited(ebb_fd_table *fds) {
+  for (int i = 0; i < fds->capacity; i++) {
+    if (is_awaited(fds->slots[fds->busy])) return true;
+    fds->busy = (fds->busy + 1) % fds->capacity;
+  }
+  return false;
+}
+
+/* ---- the public waits ---- */
+
+int ebb_wait_fd(ebb_runtime *rt, int fd, int events, int64_t deadline) {
+  ebb_fd *f;
+  if (events <= 0 || (events & ~(EBB_READ | EBB_WRITE)) != 0) return -EINVAL;
+  int ready = ebb_reactor_look(fd, events);
+  if (ready < 0) return ready;
+  if (ready > 0 || deadline <= ebb_now(rt)) {
+    int status = ebb_coop(rt);
+    if (status < 0) return status;
+    return ready > 0 ? ready : -ETIMEDOUT;
+  }
+  int err = ebb_fd_watch(rt, fd, &f);
+  if (err < 0) return err;
+  int status = ebb_wait(rt, ebb_fd_waiters(f, events), deadline, "an fd");
+  return status == EBB_GONE ? -EBADF : status;
+}
+
+static int begin_wait(ebb_runtime *rt, const struct pollfd *fds, size_t n,
+                      int64_t deadline) {
+  ebb_list *list;
+  int err = ebb_poller_add(rt, fds, n, &list);
+  return err < 0 ? err : ebb_wait(rt, list, deadline, "fds");
+}
+
+int ebb_wait_fds(ebb_runtime *rt, struct pollfd *fds, size_t n,
+                 int64_t deadline) {
+  for (;;) {
+    int ready = ebb_reactor_look_at(fds, n);
+    if (ready < 0) return ready;
+    if (ready > 0 || deadline <= ebb_now(rt)) {
+      int status = ebb_coop(rt);
+      if (status < 0) return status;
+      return ready > 0 ? ready : -ETIMEDOUT;
+    }
+    int status = begin_wait(rt, fds, n, deadline);
+    if (status == EBB_GONE) return -EBADF;
+    if (status < 0 && status != -ETIMEDOUT) return status;
+  }
+}
+
+void ebb_forget_fd(ebb_runtime *rt, int fd) {
+  ebb_fd *f = find(&rt->fds, fd);
+  ebb_poller_forget(&rt->poller, fd);
+  if (f == NULL) return;
+  if (f->watched) ebb_reactor_unwatch(&rt->reactor, fd);
+  retire(f);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/loop/interval.h"
+
+#include <errno.h>
+
+#include "core/loop/scheduler.h"
+
+/* A tick that is less late than this was not missed: machines have their
+   delays, and each would shift the ticks of EBB_MISSED_DELAY. */
+enum { TOLERANCE = 5000000 };
+
+int ebb_interval_init(ebb_interval *iv, ebb_runtime *rt, int64_t period) {
+  if (period <= 0) return -EINVAL;
+  *iv = (ebb_interval){.next = ebb_now(rt), .period = period};
+  return 0;
+}
+
+static int64_t after_missed(const ebb_interval *iv, int64_t now) {
+  switch (iv->missed) {
+    case EBB_MISSED_DELAY:
+      return ebb_time_add(now, iv->period);
+    case EBB_MISSED_SKIP:
+      return ebb_time_add(now, iv->period - (now - iv->next) % iv->period);
+    default:
+      return ebb_time_add(iv->next, iv->period);
+  }
+}
+
+int64_t ebb_interval_take(ebb_interval *iv, int64_t now) {
+  int64_t due = iv->next;
+  if (due > now || due == EBB_NEVER) return EBB_NEVER;
+  bool missed = now - due > TOLERANCE;
+  iv->next =
+      missed ? after_missed(iv, now) : ebb_time_add(due, iv->period);
+  return due;
+}
+
+int ebb_interval_tick(ebb_interval *iv, ebb_runtime *rt, int64_t *deadline) {
+  int status = iv->next <= ebb_now(rt) ? ebb_coop(rt) : 0;
+  int64_t due = EBB_NEVER;
+  while (status == 0 &&
+         (due = ebb_interval_take(iv, ebb_now(rt))) == EBB_NEVER) {
+    status = ebb_wait(rt, NULL, iv->next, "an interval's tick");
+    if (status == -ETIMEDOUT) status = 0;
+  }
+  if (status == 0 && deadline != NULL) *deadline = due;
+  return status;
+}
+
+void ebb_interval_reset(ebb_interval *iv, ebb_runtime *rt) {
+  iv->next = ebb_time_add(ebb_now(rt), iv->period);
+}

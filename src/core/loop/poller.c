@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/loop/poller.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "core/loop/scheduler.h"
+
+enum {
+  FIRST_CAPACITY = 16,
+  LOOKS = 4 /* by then they have cost about as much as an epoll does */
+};
+
+/* It is alive while its task is in the list, whatever ends the wait; nobody
+   has to take it out. */
+typedef struct poll_wait {
+  ebb_list link;       /* in the poller's list, in the order of the array */
+  ebb_list waiters;    /* the task */
+  size_t first, count; /* its part of the array */
+  int gathered;        /* the epoll that has its fds, and is its part; or -1 */
+  int looks;
+} poll_wait;
+
+static poll_wait *wait_of(ebb_list *link) {
+  return ebb_container_of(link, poll_wait, link);
+}
+
+void ebb_poller_init(ebb_poller *p, const ebb_alloc *alloc) {
+  *p = (ebb_poller){.len = 1, .alloc = alloc};
+  ebb_list_init(&p->waits);
+  ebb_pool_init(&p->records, sizeof(poll_wait), alloc);
+}
+
+static void drop(ebb_poller *p, poll_wait *w) {
+  ebb_list_remove(&w->link);
+  if (w->gathered >= 0) ebb_reactor_scatter(w->gathered);
+  ebb_pool_give(&p->records, w);
+}
+
+static size_t fds_size(size_t count) { return count * sizeof(struct pollfd); }
+
+void ebb_poller_destroy(ebb_poller *p) {
+  while (!ebb_list_is_empty(&p->waits)) drop(p, wait_of(p->waits.next));
+  ebb_alloc_free(p->alloc, p->fds, fds_size(p->capacity));
+  ebb_pool_destroy(&p->records);
+}
+
+/* ---- the array ---- */
+
+/* Takes away what nobody waits in. */
+static void sweep(ebb_poller *p) {
+  ebb_list *next, *at = p->waits.next;
+  p->len = 1;
+  for (; at != &p->waits; at = next) {
+    poll_wait *w = wait_of(at);
+    next = at->next;
+    if (ebb_list_is_empty(&w->waiters)) {
+      drop(p, w);
+      continue;
+    }
+    if (w->first != p->len)
+      memmove(p->fds + p->len, p->fds + w->first, fds_size(w->count));
+    w->first = p->len;
+    p->len += w->count;
+  }
+}
+
+static int make_room(ebb_poller *p, size_t n) {
+  size_t capacity = p->capacity > 0 ? p->capacity : FIRST_CAPACITY;
+  while (capacity - p->len < n) capacity *= 2;
+  if (capacity == p->capacity) return 0;
+  struct pollfd *fds = ebb_alloc_resize(p->alloc, p->fds, fds_size(p->capacity),
+                                        fds_size(capacity));
+  if (fds == NULL) return -ENOMEM;
+  p->fds = fds;
+  p->capacity = capacity;
+  return 0;
+}
+
+static void append(ebb_poller *p, poll_wait *w, const struct pollfd *fds,
+                   size_t n) {
+  *w = (poll_wait){.first = p->len, .gathered = -1};
+  for (size_t i = 0; i < n; i++)
+    if (fds[i].fd >= 0) p->fds[p->len++] = fds[i];
+  w->count = p->len - w->first;
+  ebb_list_init(&w->waiters);
+  ebb_list_push(&p->waits, &w->link);
+}
+
+static int add(ebb_poller *p, const struct pollfd *fds, size_t n,
+               ebb_list **out) {
+  sweep(p);
+  int err = make_room(p, n);
+  if (err < 0) return err;
+  poll_wait *w = ebb_pool_take(&p->records);
+  if (w == NULL) return -ENOMEM;
+  append(p, w, fds, n);
+  *out = &w->waiters;
+  return 0;
+}
+
+/* ---- one fd alone ---- */
+
+/* Is it one fd that they stand for? *one: it, with all that is asked; -1: none
+   is there. */
+static bool is_one(const struct pollfd *fds, size_t n, struct pollfd *one) {
+  *one = (struct pollfd){.fd = -1};
+  for (size_t i = 0; i < n; i++) {
+    if (fds[i].fd < 0) continue;
+    if (one->fd >= 0 && one->fd != fds[i].fd) return false;
+    one->fd = fds[i].fd;
+    one->events |= fds[i].events;
+  }
+  return true;
+}
+
+/* What the reactor watches for. */
+static int simple_events(const struct pollfd *one) {
+  if ((one->events & ~(POLLIN | POLLOUT)) != 0) return 0;
+  return (one->events & POLLIN ? EBB_READ : 0) |
+         (one->events & POLLOUT ? EBB_WRITE : 0);
+}
+
+int ebb_poller_add(ebb_runtime *rt, const struct pollfd *fds, size_t n,
+                   ebb_list **out) {
+  struct pollfd one;
+  *out = NULL;
+  if (!is_one(fds, n, &one)) return add(&rt->poller, fds, n, out);
+  if (one.fd < 0) return 0;
+  int events = simple_events(&one);
+  if (events == 0) return add(&rt->poller, &one, 1, out);
+  ebb_fd *f;
+  int err = ebb_fd_watch(rt, one.fd, &f);
+  if (err == 0) *out = ebb_fd_waiters(f, events);
+  return err;
+}
+
+bool ebb_poller_is_awaited(ebb_poller *p) {
+  if (ebb_list_is_empty(&p->waits)) return false;
+  sweep(p);
+  return !ebb_list_is_empty(&p->waits);
+}
+
+/* ---- gathering ---- */
+
+static int gather(ebb_poller *p, poll_wait *w) {
+  int gathered = ebb_reactor_gather(p->fds + w->first, w->count);
+  if (gathered < 0) return gathered;
+  p->fds[w->first] = (struct pollfd){gathered, POLLIN, 0};
+  w->count = 1;
+  w->gathered = gathered;
+  return 0;
+}
+
+/* Without an fd to spare it stays as it is for as long again. */
+static void gather_long_waits(ebb_poller *p) {
+  for (ebb_list *at = p->waits.next; at != &p->waits; at = at->next) {
+    poll_wait *w = wait_of(at);
+    if (w->count == 1 || w->looks++ < LOOKS) continue;
+    w->looks = 0;
+    (void)gather(p, w);
+  }
+}
+
+/* For poll(2), which takes no more than the process may have open; an fd may be
+   in several waits. A wait that cannot be gathered ends. */
+static void gather_all(ebb_poller *p) {
+  for (ebb_list *at = p->waits.next; at != &p->waits; at = at->next) {
+    poll_wait *w = wait_of(at);
+    int err = w->gathered < 0 ? gather(p, w) : 0;
+    if (err < 0) ebb_end_waits(&w->waiters, err);
+  }
+  sweep(p);
+}
+
+/* ---- looking ---- */
+
+static bool has_event(const struct pollfd *fds, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (fds[i].revents != 0) return true;
+  return false;
+}
+
+static void wake(ebb_poller *p) {
+  for (ebb_list *at = p->waits.next; at != &p->waits; at = at->next) {
+    poll_wait *w = wait_of(at);
+    if (has_event(p->fds + w->first, w->count)) ebb_end_waits(&w->waiters, 1);
+  }
+}
+
+int ebb_poller_look(ebb_runtime *rt, int64_t ns) {
+  ebb_poller *p = &rt->poller;
+  gather_long_waits(p);
+  sweep(p);
+  int n = ebb_reactor_wait_with(&rt->reactor, ns, p->fds, p->len);
+  if (n == -EINVAL) {
+    gather_all(p);
+    n = ebb_reactor_wait_with(&rt->reactor, 0, p->fds, p->len);
+  }
+  if (n <= 0) return n;
+  wake(p);
+  return p->fds[0].revents != 0;
+}
+
+/* ---- forgetting ---- */
+
+static bool has_fd(const ebb_poller *p, const poll_wait *w, int fd) {
+  if (w->gathered >= 0) return ebb_reactor_take_out(w->gathered, fd);
+  for (size_t i = 0; i < w->count; i++)
+    if (p->fds[w->first + i].fd == fd) return true;
+  return false;
+}
+
+void ebb_poller_forget(ebb_poller *p, int fd) {
+  for (ebb_list *at = p->waits.next; at != &p->waits; at = at->next) {
+    poll_wait *w = wait_of(at);
+    if (has_fd(p, w, fd)) ebb_end_waits(&w->waiters, EBB_GONE);
+  }
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+   Wakers: unparking a task from another thread. */
+#include <errno.h>
+
+#include "core/loop/handle.h"
+
+struct ebb_waker {
+  ebb_mail mail;
+  ebb_task *task;
+};
+
+static void deliver(ebb_mail *mail, ebb_runtime *rt) {
+  if (rt != NULL) ebb_unpark(ebb_container_of(mail, ebb_waker, mail)->task);
+}
+
+int ebb_waker_new(ebb_runtime *rt, ebb_waker **out) {
+  ebb_handle *h;
+  if (ebb_current(rt) == NULL) return -EINVAL;
+  int err = ebb_handle_get(rt, &h);
+  if (err < 0) return err;
+  ebb_waker *w = ebb_alloc_new(&rt->alloc, sizeof *w);
+  if (w == NULL) return -ENOMEM;
+  ebb_mail_init(&w->mail, deliver);
+  w->task = rt->current;
+  ebb_task_retain(w->task);
+  rt->wakers++;
+  *out = w;
+  return 0;
+}
+
+/* The runtime is there: the waker would have been freed before it. */
+void ebb_waker_wake(ebb_waker *w) {
+  (void)ebb_handle_post(w->task->rt->handle, &w->mail);
+}
+
+void ebb_waker_free(ebb_waker *w) {
+  ebb_runtime *rt = w->task->rt;
+  if (ebb_handle_recall(rt->handle, &w->mail)) ebb_unpark(w->task);
+  rt->wakers--;
+  ebb_task_release(w->task);
+  ebb_alloc_free(&rt->alloc, w, sizeof *w);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "core/os/thread.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* Enough for Lua's 200 C levels, whatever the system's default is. */
+enum { STACK_SIZE = 2 * 1024 * 1024 };
+
+/* With a lock of its default kind, used as it should be, nothing fails. */
+static void check(int err) {
+  assert(err == 0);
+  (void)err;
+}
+
+int ebb_mutex_init(ebb_mutex *m) { return -pthread_mutex_init(m, NULL); }
+
+void ebb_mutex_destroy(ebb_mutex *m) { check(pthread_mutex_destroy(m)); }
+
+void ebb_mutex_lock(ebb_mutex *m) { check(pthread_mutex_lock(m)); }
+
+void ebb_mutex_unlock(ebb_mutex *m) { check(pthread_mutex_unlock(m)); }
+
+int ebb_cond_init(ebb_cond *c) {
+  pthread_condattr_t attributes;
+  int err = pthread_condattr_init(&attributes);
+  if (err != 0) return -err;
+  err = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  if (err == 0) err = pthread_cond_init(c, &attributes);
+  pthread_condattr_destroy(&attributes);
+  return -err;
+}
+
+void ebb_cond_destroy(ebb_cond *c) { check(pthread_cond_destroy(c)); }
+
+void ebb_cond_signal(ebb_cond *c) { check(pthread_cond_signal(c)); }
+
+void ebb_cond_broadcast(ebb_cond *c) { check(pthread_cond_broadcast(c)); }
+
+bool ebb_cond_wait(ebb_cond *c, ebb_mutex *m, int64_t deadline) {
+  if (deadline == INT64_MAX) {
+    check(pthread_cond_wait(c, m));
+    return true;
+  }
+  struct timespec ts = {deadline / 1000000000, (long)(deadline % 1000000000)};
+  return pthread_cond_timedwait(c, m, &ts) != ETIMEDOUT;
+}
+
+/* ---- starting threads ---- */
+
+typedef struct start {
+  void (*run)(void *arg);
+  void *arg;
+  sigset_t child_mask;
+} start;
+
+/* Of a thread that was started here. */
+static _Thread_local bool is_ours;
+static _Thread_local sigset_t child_mask;
+
+void ebb_thread_child_mask(sigset_t *mask) {
+  if (is_ours)
+    *mask = child_mask;
+  else
+    check(pthread_sigmask(SIG_SETMASK, NULL, mask));
+}
+
+/* Runs in every child by fork, of whatever thread. */
+static void in_child(void) {
+  if (is_ours) check(pthread_sigmask(SIG_SETMASK, &child_mask, NULL));
+}
+
+/* Once for the process. That two threads do it at once does no harm. */
+static int watch_forks(void) {
+  static atomic_bool watched;
+  if (atomic_load(&watched)) return 0;
+  int err = pthread_atfork(NULL, NULL, in_child);
+  if (err == 0) atomic_store(&watched, true);
+  return -err;
+}
+
+static void *begin(void *arg) {
+  start s = *(start *)arg;
+  free(arg);
+  child_mask = s.child_mask;
+  is_ours = true;
+  s.run(s.arg);
+  return NULL;
+}
+
+static int create(const pthread_attr_t *attributes, start *s) {
+  sigset_t all, before;
+  pthread_t thread;
+  ebb_thread_child_mask(&s->child_mask);
+  sigfillset(&all);
+  check(pthread_sigmask(SIG_SETMASK, &all, &before));
+  int err = pthread_create(&thread, attributes, begin, s);
+  check(pthread_sigmask(SIG_SETMASK, &before, NULL));
+  return -err;
+}
+
+int ebb_thread_start(void (*run)(void *arg), void *arg) {
+  pthread_attr_t attributes;
+  start *s = malloc(sizeof *s);
+  if (s == NULL) return -ENOMEM;
+  *s = (start){.run = run, .arg = arg};
+  int err = watch_forks();
+  if (err == 0) err = -pthread_attr_init(&attributes);
+  if (err == 0) {
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    err = create(&attributes, s);
+    pthread_attr_destroy(&attributes);
+  }
+  if (err < 0) free(s);
+  return err;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/os/thread_pool.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#define A_MOMENT INT64_C(200000000) /* ns */
+
+int ebb_blocking_init(ebb_blocking *b) {
+  *b = (ebb_blocking){.limit = EBB_BLOCKING_LIMIT,
+                      .patience = EBB_BLOCKING_PATIENCE};
+  ebb_list_init(&b->queue);
+  ebb_list_init(&b->running);
+  int err = ebb_mutex_init(&b->lock);
+  if (err < 0) return err;
+  err = ebb_cond_init(&b->wanted);
+  if (err < 0) goto no_wanted;
+  err = ebb_cond_init(&b->gone);
+  if (err < 0) goto no_gone;
+  return 0;
+no_gone:
+  ebb_cond_destroy(&b->wanted);
+no_wanted:
+  ebb_mutex_destroy(&b->lock);
+  return err;
+}
+
+void ebb_blocking_destroy(ebb_blocking *b) {
+  assert(b->threads == 0);
+  ebb_cond_destroy(&b->gone);
+  ebb_cond_destroy(&b->wanted);
+  ebb_mutex_destroy(&b->lock);
+}
+
+/* ---- a thread ---- */
+
+static ebb_work *first(const ebb_list *list) {
+  return ebb_container_of(list->next, ebb_work, link);
+}
+
+static void unqueue(ebb_blocking *b, ebb_work *w) {
+  ebb_list_remove(&w->link);
+  w->queued = false;
+  b->queued--;
+}
+
+/* The lock is held. NULL: nothing came for long, or the pool is closed. */
+static ebb_work *take(ebb_blocking *b) {
+  int64_t deadline = ebb_clock_system() + b->patience;
+  bool in_time = true;
+  b->idle++;
+  while (b->queued == 0 && !b->closed && in_time)
+    in_time = ebb_cond_wait(&b->wanted, &b->lock, deadline);
+  b->idle--;
+  if (b->queued == 0) return NULL;
+  ebb_work *w = first(&b->queue);
+  unqueue(b, w);
+  return w;
+}
+
+/* The lock is held before and after. */
+static void work(ebb_blocking *b, ebb_work *w, ebb_worker *worker) {
+  ebb_list_push(&b->running, &w->link);
+  ebb_mutex_unlock(&b->lock);
+  w->run(w, worker);
+  ebb_mutex_lock(&b->lock);
+  ebb_list_remove(&w->link);
+  ebb_mutex_unlock(&b->lock);
+  w->done(w);
+  ebb_mutex_lock(&b->lock);
+}
+
+/* The lock is held. From here on the thread takes no work, and must not be
+   counted among those that do, or work would wait for it in vain. */
+static void leave(ebb_blocking *b, ebb_worker *worker, bool alone) {
+  if (!alone) b->alone++;
+  ebb_mutex_unlock(&b->lock);
+  if (worker->local != NULL) worker->drop_local(worker->local);
+  ebb_mutex_lock(&b->lock);
+  b->threads--;
+  b->alone--;
+  ebb_cond_broadcast(&b->gone);
+  ebb_mutex_unlock(&b->lock);
+  b->release(b->owner);
+}
+
+static void pool_thread(void *arg) {
+  ebb_blocking *b = arg;
+  ebb_worker worker = {0};
+  ebb_work *w;
+  ebb_mutex_lock(&b->lock);
+  while ((w = take(b)) != NULL) work(b, w, &worker);
+  leave(b, &worker, false);
+}
+
+static void lone_thread(void *arg) {
+  ebb_work *w = arg;
+  ebb_blocking *b = w->pool;
+  ebb_worker worker = {0};
+  ebb_mutex_lock(&b->lock);
+  work(b, w, &worker);
+  leave(b, &worker, true);
+}
+
+/* The lock is held; the new thread will wait for it. */
+static int start(ebb_blocking *b, ebb_work *alone) {
+  b->threads++;
+  b->alone += alone != NULL;
+  b->retain(b->owner);
+  int err = alone != NULL ? ebb_thread_start(lone_thread, alone)
+                          : ebb_thread_start(pool_thread, b);
+  if (err == 0) return 0;
+  b->threads--;
+  b->alone -= alone != NULL;
+  b->release(b->owner);
+  return err;
+}
+
+/* ---- from outside ---- */
+
+/* The lock is held. Work that finds no idle thread waits for one when no
+   more can be started, but not if there is none at all. */
+static int enqueue(ebb_blocking *b, ebb_work *w) {
+  if (b->idle > b->queued) {
+    ebb_cond_signal(&b->wanted);
+  } else if (b->threads - b->alone < b->limit) {
+    int err = start(b, NULL);
+    if (err < 0 && b->threads == b->alone) return err;
+  }
+  ebb_list_push(&b->queue, &w->link);
+  b->queued++;
+  w->queued = true;
+  return 0;
+}
+
+void ebb_blocking_set_limit(ebb_blocking *b, unsigned limit) {
+  ebb_mutex_lock(&b->lock);
+  b->limit = limit;
+  for (unsigned n = b->idle; n < b->queued; n++)
+    if (b->threads - b->alone >= limit || start(b, NULL) < 0) break;
+  ebb_mutex_unlock(&b->lock);
+}
+
+int ebb_blocking_submit(ebb_blocking *b, ebb_work *w) {
+  ebb_list_init(&w->link);
+  w->pool = b;
+  w->queued = false;
+  ebb_mutex_lock(&b->lock);
+  int err = -ESHUTDOWN;
+  if (!b->closed) err = w->alone ? start(b, w) : enqueue(b, w);
+  ebb_mutex_unlock(&b->lock);
+  return err;
+}
+
+bool ebb_blocking_withdraw(ebb_blocking *b, ebb_work *w) {
+  ebb_mutex_lock(&b->lock);
+  bool queued = w->queued;
+  if (queued) unqueue(b, w);
+  ebb_mutex_unlock(&b->lock);
+  return queued;
+}
+
+/* The lock is held, but not while work is told that it is cancelled. */
+static void cancel_queued(ebb_blocking *b) {
+  while (b->queued > 0) {
+    ebb_work *w = first(&b->queue);
+    unqueue(b, w);
+    ebb_mutex_unlock(&b->lock);
+    w->cancel(w);
+    ebb_mutex_lock(&b->lock);
+  }
+}
+
+unsigned ebb_blocking_close(ebb_blocking *b, int64_t deadline,
+                            void (*stuck)(void *ctx, ebb_work *w),
+                            void *ctx) {
+  ebb_mutex_lock(&b->lock);
+  b->closed = true;
+  cancel_queued(b);
+  ebb_cond_broadcast(&b->wanted);
+  bool in_time = true;
+  while (b->threads > 0 && in_time)
+    in_time = ebb_cond_wait(&b->gone, &b->lock, deadline);
+  /* Who is on its own may have threads that it waits for as long as we do. */
+  for (in_time = true; b->alone > 0 && in_time;)
+    in_time = ebb_cond_wait(&b->gone, &b->lock,
+                            ebb_time_add(deadline, A_MOMENT));
+  unsigned left = 0;
+  for (ebb_list *l = b->running.next; l != &b->running; l = l->next) {
+    if (stuck != NULL) stuck(ctx, ebb_container_of(l, ebb_work, link));
+    left++;
+  }
+  ebb_mutex_unlock(&b->lock);
+  return left;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/spawn/c_task.h"
+
+#include <errno.h>
+
+#include "core/spawn/c_job.h"
+#include "core/spawn/local_set.h"
+
+typedef struct c_task {
+  ebb_task task;
+  ebb_body body; /* when finished, `arg` is what run has returned */
+  struct ebb_scope *scopes;
+} c_task;
+
+/* The last wait's status tells whether an abort was noticed: once it was,
+   every later wait fails with -ECANCELED too, but for those of a clean-up. */
+bool ebb_c_task_was_cut(const ebb_task *t) {
+  return t->aborted && (t->closing || t->status == -ECANCELED);
+}
+
+static ebb_poll poll(ebb_task *t) {
+  c_task *c = (c_task *)t;
+  void *arg = c->body.arg;
+  c->body.arg = NULL;
+  if (t->aborted) {
+    t->outcome = EBB_CANCELLED;
+    if (c->body.drop != NULL) c->body.drop(arg);
+    return EBB_POLL_DONE;
+  }
+  c->body.arg = c->body.run(t->rt, arg);
+  t->outcome = ebb_c_task_was_cut(t) ? EBB_CANCELLED : EBB_COMPLETED;
+  return EBB_POLL_DONE;
+}
+
+static void *value(ebb_task *t) { return ((c_task *)t)->body.arg; }
+
+static const char *name(const ebb_task *t) {
+  return ((const c_task *)t)->body.name;
+}
+
+static struct ebb_scope **scopes(ebb_task *t) { return &((c_task *)t)->scopes; }
+
+static void drop(ebb_task *t) { (void)t; }
+
+static const ebb_task_ops c_task_ops = {
+    .size = sizeof(c_task),
+    .poll = poll,
+    .value = value,
+    .name = name,
+    .scopes = scopes,
+    .drop = drop,
+};
+
+ebb_task *ebb_c_task_create(ebb_runtime *rt, ebb_body body) {
+  c_task *c = (c_task *)ebb_task_create(rt, &c_task_ops);
+  if (c == NULL) return NULL;
+  c->body = body;
+  c->scopes = NULL;
+  return &c->task;
+}
+
+static bool is_elsewhere(const ebb_runtime *rt, const ebb_target *target) {
+  return target->blocking ||
+         (target->handle != NULL && target->handle != rt->handle);
+}
+
+int ebb_c_task_new(ebb_runtime *rt, const ebb_target *target, ebb_body body,
+                   ebb_task **out) {
+  if (target != NULL && is_elsewhere(rt, target))
+    return target->local_set != NULL
+               ? -EINVAL
+               : ebb_c_job_new(rt, target, body, out);
+  ebb_local_set *set = target != NULL ? target->local_set : NULL;
+  if (set != NULL && ebb_local_set_reserve(set) < 0) return -ENOMEM;
+  *out = ebb_c_task_create(rt, body);
+  if (*out == NULL) return -ENOMEM;
+  if (set != NULL) ebb_local_set_put(set, *out);
+  return 0;
+}
+
+int ebb_spawn_on(ebb_runtime *rt, const ebb_target *target, ebb_body body,
+                 ebb_task **out) {
+  ebb_task *t;
+  int err = ebb_c_task_new(rt, target, body, &t);
+  if (err < 0) return err;
+  if (out != NULL) {
+    ebb_task_retain(t);
+    *out = t;
+  }
+  ebb_task_start(t);
+  return 0;
+}
+
+int ebb_spawn(ebb_runtime *rt, ebb_body body, ebb_task **out) {
+  return ebb_spawn_on(rt, NULL, body, out);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/spawn/job.h"
+
+#include <assert.h>
+
+/* ---- life ---- */
+
+ebb_job *ebb_job_retain(ebb_job *job) {
+  atomic_fetch_add(&job->refs, 1);
+  return job;
+}
+
+void ebb_job_release(ebb_job *job) {
+  if (atomic_fetch_sub(&job->refs, 1) > 1) return;
+  ebb_handle *home = job->home, *target = job->target;
+  job->ops->free(job);
+  ebb_handle_release(home);
+  ebb_handle_release(target);
+}
+
+/* ---- there ---- */
+
+void ebb_job_done(ebb_job *job) {
+  if (job->away != NULL) job->away->rt->guests--;
+  job->away = NULL;
+  if (ebb_handle_post(job->home, &job->back) < 0) ebb_job_release(job);
+}
+
+static void cancel(ebb_job *job) {
+  job->outcome = EBB_CANCELLED;
+  if (job->ops->cancel != NULL) job->ops->cancel(job);
+  ebb_job_done(job);
+}
+
+static void deliver_there(ebb_mail *mail, ebb_runtime *rt) {
+  ebb_job *job = ebb_container_of(mail, ebb_job, there);
+  if (rt != NULL) job->away = job->ops->arrive(job, rt);
+  if (job->away == NULL) {
+    cancel(job);
+    return;
+  }
+  rt->guests++;
+  ebb_task_start(job->away);
+}
+
+static void deliver_stop(ebb_mail *mail, ebb_runtime *rt) {
+  ebb_job *job = ebb_container_of(mail, ebb_job, stop);
+  if (rt != NULL && job->away != NULL) ebb_task_abort(job->away);
+  ebb_job_release(job);
+}
+
+static ebb_job *of_work(ebb_work *w) {
+  return ebb_container_of(w, ebb_job, work);
+}
+
+static void run_work(ebb_work *w, ebb_worker *worker) {
+  ebb_job *job = of_work(w);
+  job->ops->run(job, worker);
+}
+
+static void work_done(ebb_work *w) { ebb_job_done(of_work(w)); }
+
+static void cancel_work(ebb_work *w) { cancel(of_work(w)); }
+
+/* ---- here ---- */
+
+static void end(ebb_job *job) {
+  ebb_task *t = job->task;
+  job->is_over = true;
+  job->task = NULL;
+  if (!job->background) t->rt->jobs--;
+  ebb_task_wake(t, 0);
+}
+
+static void deliver_back(ebb_mail *mail, ebb_runtime *rt) {
+  ebb_job *job = ebb_container_of(mail, ebb_job, back);
+  if (rt != NULL && job->task != NULL) end(job);
+  ebb_job_release(job);
+}
+
+void ebb_job_init(ebb_job *job, const ebb_job_ops *ops, ebb_handle *home,
+                  ebb_handle *target, bool blocking) {
+  *job = (ebb_job){.ops = ops,
+                   .home = home,
+                   .target = target,
+                   .blocking = blocking,
+                   .outcome = EBB_CANCELLED};
+  atomic_init(&job->refs, 1);
+  job->work.run = run_work;
+  job->work.done = work_done;
+  job->work.cancel = cancel_work;
+  ebb_mail_init(&job->there, deliver_there);
+  ebb_mail_init(&job->stop, deliver_stop);
+  ebb_mail_init(&job->back, deliver_back);
+  ebb_handle_retain(home);
+  ebb_handle_retain(target);
+}
+
+/* It is not, and will not be, done by anybody else. To be told of that, which
+   may run any code, it waits for the task's turn: an abort runs none. */
+static void take_back(ebb_job *job) {
+  job->taken_back = true;
+  end(job);
+  ebb_job_release(job);
+}
+
+static void cancel_taken_back(ebb_job *job) {
+  if (!job->taken_back) return;
+  job->taken_back = false;
+  if (job->ops->cancel != NULL) job->ops->cancel(job);
+}
+
+static int send(ebb_job *job) {
+  return job->blocking ? ebb_blocking_submit(&job->target->pool, &job->work)
+                       : ebb_handle_post(job->target, &job->there);
+}
+
+void ebb_job_start(ebb_job *job, ebb_task *t) {
+  ebb_runtime *rt = t->rt;
+  assert(t->state == EBB_NEW);
+  job->task = t;
+  job->id = t->id;
+  rt->unfinished++;
+  if (!job->background) rt->jobs++;
+  t->what = job->blocking ? "a thread of the pool" : "another runtime";
+  t->state = EBB_WAITING;
+  t->closing = true;
+  ebb_job_retain(job);
+  if (rt->closing || send(job) < 0) take_back(job);
+}
+
+static void stop(ebb_job *job) {
+  job->stopping = true;
+  if (job->blocking) {
+    if (job->ops->stop != NULL) job->ops->stop(job);
+  } else if (ebb_handle_post(job->target, &ebb_job_retain(job)->stop) < 0) {
+    ebb_job_release(job);
+  }
+}
+
+void ebb_job_abort(ebb_job *job) {
+  if (job->is_over) return;
+  if (job->blocking &&
+      ebb_blocking_withdraw(&job->target->pool, &job->work))
+    take_back(job);
+  else if (!job->stopping)
+    stop(job);
+  if (job->task != NULL && job->task->rt->closing && !job->in_place)
+    ebb_task_wake(job->task, 0);
+}
+
+ebb_poll ebb_job_poll(ebb_job *job, ebb_task *t) {
+  if (job->in_place && !job->is_over) {
+    (void)ebb_wait_begin(t->rt, NULL, EBB_NEVER, t->what);
+    return EBB_POLL_PENDING;
+  }
+  cancel_taken_back(job);
+  t->outcome = job->is_over ? job->outcome : EBB_CANCELLED;
+  return EBB_POLL_DONE;
+}
+
+void ebb_job_let_go(ebb_job *job) {
+  cancel_taken_back(job);
+  if (job->task != NULL && !job->background) job->task->rt->jobs--;
+  job->task = NULL;
+  if (job->is_over && job->ops->over != NULL) job->ops->over(job);
+}

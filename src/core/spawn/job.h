@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+   Work that another thread does for a task here: a thread of a pool, or
+   another runtime, as a task of its own there. The task here waits for the
+   word that it is done, in no list; no abort cuts that wait.
+
+   A job is counted: one reference is held by the task here, until it is
+   dropped; one by whoever does the work, until the word is delivered. Which
+   thread may touch a field is said beside it. */
+#ifndef EBB_CORE_SPAWN_JOB_H
+#define EBB_CORE_SPAWN_JOB_H
+
+#include "core/loop/handle.h"
+
+typedef struct ebb_job ebb_job;
+
+typedef struct ebb_job_ops {
+  /* On a thread of the pool: does it, and sets `outcome`. */
+  void (*run)(ebb_job *job, ebb_worker *worker);
+
+  /* In the other runtime's loop: makes the task that does it, not started;
+     it must call ebb_job_done in its end. NULL: no memory. */
+  ebb_task *(*arrive)(ebb_job *job, ebb_runtime *rt);
+
+  /* Instead of both, on any thread, or in the task's turn; `outcome` is
+     EBB_CANCELLED. May be NULL. */
+  void (*cancel)(ebb_job *job);
+
+  /* Here: the task has finished, with the word of the end: what has only to do
+     with the two runtimes may be let go of, as the task's handles may keep the
+     job for long. May be NULL. */
+  void (*over)(ebb_job *job);
+
+  /* Here: asks started work of a pool to end. NULL: it cannot be asked. */
+  void (*stop)(ebb_job *job);
+
+  /* The last reference is gone; on any thread. */
+  void (*free)(ebb_job *job);
+} ebb_job_ops;
+
+struct ebb_job {
+  const ebb_job_ops *ops;
+  atomic_uint refs;
+  ebb_work work;      /* for a pool */
+  ebb_mail there;     /* to the other runtime: do it */
+  ebb_mail stop;      /* to the other runtime: abort it */
+  ebb_mail back;      /* to the task's runtime: it is done */
+  ebb_handle *home;   /* the task's runtime; a reference */
+  ebb_handle *target; /* that of the pool, or the other runtime; a reference */
+  ebb_id id;          /* of the task, here and there */
+  bool blocking;      /* for the target's pool */
+  bool background;    /* goes on for as long as the runtime: that it is there
+                         is no reason to wait for it */
+  bool stopping;      /* it has been asked to end. here */
+  bool taken_back;    /* nobody does it, but `cancel` is still due. here */
+  bool in_place;      /* uses memory of the task that made it: nothing but
+                         its end ends the wait for it */
+  bool is_over;       /* the word has come: what was done there can be looked
+                         at. here */
+  uint8_t outcome;    /* ebb_outcome. there, then here */
+  ebb_task *task;     /* that waits for the word; NULL once it has come, or
+                         nobody waits. here */
+  ebb_task *away;     /* that does it, in another runtime. there */
+};
+
+/* A job in place, with the one reference of its task. `target` gets one. */
+void ebb_job_init(ebb_job *job, const ebb_job_ops *ops, ebb_handle *home,
+                  ebb_handle *target, bool blocking);
+ebb_job *ebb_job_retain(ebb_job *job);
+void ebb_job_release(ebb_job *job);
+
+/* Starts the task, which waits from now on, and sends the job. If it cannot
+   be sent, because the target is gone or has no thread, it ends at once, as
+   cancelled. */
+void ebb_job_start(ebb_job *job, ebb_task *t);
+
+/* The abort of the task: takes the job back, or asks for its abort. When the
+   runtime here is being freed, nobody waits for what comes of that. */
+void ebb_job_abort(ebb_job *job);
+
+/* The poll of the task. Only the word that it is done wakes it, or the end
+   of the runtime: then it is cancelled here, and goes on there unheeded. */
+ebb_poll ebb_job_poll(ebb_job *job, ebb_task *t);
+
+/* The task has finished, whatever became of the job. */
+void ebb_job_let_go(ebb_job *job);
+
+/* There: it is done, and `outcome` set. Gives up the reference. */
+void ebb_job_done(ebb_job *job);
+
+#endif

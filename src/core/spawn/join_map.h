@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+   A JoinSet whose tasks have keys. Public contracts are in ebb.h; these are
+   for the binding, whose hash may run Lua code and is computed before. */
+#ifndef EBB_CORE_SPAWN_JOIN_MAP_H
+#define EBB_CORE_SPAWN_JOIN_MAP_H
+
+#include "core/spawn/join_set.h"
+
+/* The key of a task, and its hash, are those of its entry in set.members. */
+struct ebb_join_map {
+  ebb_join_set set;
+  ebb_key_ops ops;
+  bool copies; /* byte keys are the map's own copies */
+};
+
+/* A map in place. Destroying aborts and lets go of all tasks, and leaves an
+   empty map. */
+void ebb_join_map_init(ebb_join_map *m, ebb_runtime *rt,
+                       const ebb_key_ops *ops);
+void ebb_join_map_destroy(ebb_join_map *m);
+
+/* The slot of a key, EBB_TABLE_NONE in *slot when it is not there. `equal`
+   is called with `ctx`. 0, or an error of `equal`. */
+int ebb_join_map_find(ebb_join_map *m, uint32_t hash, ebb_key key,
+                      void *ctx, uint32_t *slot);
+
+/* Puts a new task in under a key that is not there. There must be room. */
+void ebb_join_map_put(ebb_join_map *m, uint32_t hash, ebb_key key,
+                      ebb_task *t);
+
+/* Takes a task out; the caller gets the set's reference, and the key. */
+ebb_key ebb_join_map_remove(ebb_join_map *m, ebb_task *t);
+
+/* Puts a new task under an equal key in the place of another; the caller gets
+   the old one's reference, and its key. */
+ebb_key ebb_join_map_replace(ebb_join_map *m, ebb_task *old, ebb_key key,
+                             ebb_task *t);
+
+static inline ebb_key ebb_join_map_key(const ebb_join_map *m,
+                                       const ebb_task *t) {
+  return ebb_table_key(&m->set.members, t->set_slot);
+}
+
+/* Folds a 64-bit hash, best bits above, to what the tables take. */
+static inline uint32_t ebb_hash_fold(uint64_t hash) {
+  return (uint32_t)(hash >> 32 ^ hash);
+}
+
+/* Hashes, with the process's random seed: of bytes, of any 64 bits, and of
+   integers, which may well come in sequence. */
+uint64_t ebb_hash_bytes(const void *data, size_t size);
+uint64_t ebb_hash_bits(uint64_t bits);
+uint64_t ebb_hash_int(uint64_t value);
+
+#endif

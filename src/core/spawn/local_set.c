@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/spawn/local_set.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "core/loop/scheduler.h"
+
+void ebb_local_set_init(ebb_local_set *s, ebb_runtime *rt) {
+  *s = (ebb_local_set){.rt = rt};
+  ebb_list_init(&s->members);
+  ebb_list_init(&s->ready);
+  ebb_list_init(&s->drained);
+}
+
+/* ---- members ---- */
+
+int ebb_local_set_reserve(ebb_local_set *s) {
+  if (s->spare == NULL)
+    s->spare = ebb_alloc_new(&s->rt->alloc, sizeof *s->spare);
+  return s->spare != NULL ? 0 : -ENOMEM;
+}
+
+void ebb_local_set_put(ebb_local_set *s, ebb_task *t) {
+  ebb_member *m = s->spare;
+  assert(t->state == EBB_NEW && t->local == NULL && m != NULL);
+  s->spare = NULL;
+  m->set = s;
+  m->task = t;
+  t->local = m;
+  ebb_list_push(&s->members, &m->link);
+}
+
+static void free_member(ebb_local_set *s, ebb_member *m) {
+  ebb_alloc_free(&s->rt->alloc, m, sizeof *m);
+}
+
+void ebb_local_set_unpark(ebb_task *t) {
+  ebb_list_remove(&t->link);
+  t->parked = false;
+  ebb_task_make_ready(t);
+}
+
+void ebb_local_set_remove(ebb_task *t) {
+  ebb_member *m = t->local;
+  ebb_local_set *s = m->set;
+  ebb_list_remove(&m->link);
+  t->local = NULL;
+  if (s->spare == NULL)
+    s->spare = m;
+  else
+    free_member(s, m);
+  if (t->parked) ebb_local_set_unpark(t);
+  if (ebb_list_is_empty(&s->members)) ebb_wake_all(&s->drained);
+}
+
+void ebb_local_set_destroy(ebb_local_set *s, void (*with)(ebb_task *t)) {
+  while (!ebb_list_is_empty(&s->members)) {
+    ebb_task *t =
+        ebb_container_of(s->members.next, ebb_member, link)->task;
+    ebb_local_set_remove(t);
+    with(t);
+  }
+  free_member(s, s->spare);
+  s->spare = NULL;
+}
+
+/* ---- driving ---- */
+
+void ebb_local_set_begin(ebb_local_set *s) {
+  if (s->drivers++ > 0) return;
+  while (!ebb_list_is_empty(&s->ready))
+    ebb_local_set_unpark(ebb_container_of(s->ready.next, ebb_task, link));
+}
+
+void ebb_local_set_end(ebb_local_set *s) {
+  assert(s->drivers > 0);
+  s->drivers--;
+}
+
+/* ---- the public set ---- */
+
+int ebb_local_set_new(ebb_runtime *rt, ebb_local_set **out) {
+  ebb_local_set *s = ebb_alloc_new(&rt->alloc, sizeof *s);
+  if (s == NULL) return -ENOMEM;
+  ebb_local_set_init(s, rt);
+  *out = s;
+  return 0;
+}
+
+void ebb_local_set_free(ebb_local_set *s) {
+  assert(s->drivers == 0);
+  ebb_local_set_destroy(s, ebb_task_abort);
+  ebb_alloc_free(&s->rt->alloc, s, sizeof *s);
+}
+
+ebb_local_set *ebb_local_set_current(const ebb_runtime *rt) {
+  const ebb_task *t = rt->current;
+  return t == NULL || t->local == NULL ? NULL : t->local->set;
+}
+
+void *ebb_local_set_run_until(ebb_local_set *s,
+                              void *(*run)(ebb_runtime *rt, void *arg),
+                              void *arg) {
+  ebb_local_set_begin(s);
+  void *value = run(s->rt, arg);
+  ebb_local_set_end(s);
+  return value;
+}
+
+int ebb_local_set_await(ebb_local_set *s, int64_t deadline) {
+  int status = 0;
+  ebb_local_set_begin(s);
+  while (status == 0 && !ebb_list_is_empty(&s->members))
+    status = ebb_wait(s->rt, &s->drained, deadline, "the tasks of a LocalSet");
+  ebb_local_set_end(s);
+  return status;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+   Functions that run another in a changed setting: with a task-local value,
+   or without a budget. The setting is restored when the function returns,
+   and since an aborted C task returns too, it always is. */
+#include <errno.h>
+
+#include "core/loop/scheduler.h"
+
+/* In the frame of the call that made it. */
+struct ebb_scope {
+  struct ebb_scope *outer;
+  const void *key;
+  void *value;
+};
+
+static struct ebb_scope **scopes_of(ebb_runtime *rt) {
+  ebb_task *t = rt->current;
+  return t->ops->scopes != NULL ? t->ops->scopes(t) : NULL;
+}
+
+int ebb_task_local_scope(ebb_runtime *rt, const void *key, void *value,
+                         void *(*run)(ebb_runtime *rt, void *arg), void *arg,
+                         void **result) {
+  struct ebb_scope **scopes = scopes_of(rt);
+  if (scopes == NULL) return -ENOTSUP;
+  struct ebb_scope scope = {*scopes, key, value};
+  *scopes = &scope;
+  void *returned = run(rt, arg);
+  *scopes = scope.outer;
+  if (result != NULL) *result = returned;
+  return 0;
+}
+
+int ebb_task_local_get(ebb_runtime *rt, const void *key, void **value) {
+  struct ebb_scope **scopes = scopes_of(rt);
+  if (scopes == NULL) return -ENOTSUP;
+  const struct ebb_scope *s = *scopes;
+  while (s != NULL && s->key != key) s = s->outer;
+  if (s == NULL) return -ENOENT;
+  *value = s->value;
+  return 0;
+}
+
+void *ebb_unconstrained(ebb_runtime *rt,
+                        void *(*run)(ebb_runtime *rt, void *arg), void *arg) {
+  int budget = ebb_budget_suspend(rt->current);
+  void *value = run(rt, arg);
+  ebb_budget_resume(rt->current, budget);
+  return value;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+   The channel of the C API: pointers in a ring. Public contracts are in
+   ebb.h. */
+#include <assert.h>
+#include <errno.h>
+
+#include "core/sync/ring.h"
+#include "core/loop/scheduler.h"
+
+struct ebb_channel {
+  ebb_runtime *rt;
+  size_t senders; /* that have not been dropped */
+  ebb_ring ring;
+  void **places;
+};
+
+int ebb_channel_new(ebb_runtime *rt, size_t limit, ebb_channel **out) {
+  ebb_channel *c = ebb_alloc_new(&rt->alloc, sizeof *c);
+  if (c == NULL) return -ENOMEM;
+  *c = (ebb_channel){.rt = rt, .senders = 1};
+  ebb_ring_init(&c->ring, limit > 0 ? limit : EBB_RING_UNLIMITED);
+  *out = c;
+  return 0;
+}
+
+void ebb_channel_free(ebb_channel *c) {
+  ebb_alloc *alloc = &c->rt->alloc;
+  assert(ebb_list_is_empty(&c->ring.senders.waiting));
+  assert(ebb_list_is_empty(&c->ring.receivers.waiting));
+  ebb_alloc_free(alloc, c->places, c->ring.size * sizeof *c->places);
+  ebb_alloc_free(alloc, c, sizeof *c);
+}
+
+/* Sees to it that there is a place in memory. */
+static int make_room(ebb_channel *c) {
+  ebb_alloc *alloc = &c->rt->alloc;
+  ebb_ring *r = &c->ring;
+  size_t size = ebb_ring_fitting(r), each = sizeof *c->places;
+  if (size == r->size) return 0;
+  if (size > SIZE_MAX / each) return -ENOMEM;
+  void **places = ebb_alloc_new(alloc, size * each);
+  if (places == NULL) return size > r->size ? -ENOMEM : 0;
+  for (size_t i = 0; i < r->len; i++)
+    places[i] = c->places[ebb_ring_place(r, i)];
+  ebb_alloc_free(alloc, c->places, r->size * each);
+  c->places = places;
+  ebb_ring_moved(r, size);
+  return 0;
+}
+
+static int put(ebb_channel *c, void *value) {
+  if (c->ring.closed) return -EPIPE;
+  int err = make_room(c);
+  if (err < 0) return err;
+  size_t place = ebb_ring_put(&c->ring, false);
+  c->places[place] = value;
+  return 0;
+}
+
+/* The place was reserved while the task waited. */
+static int put_granted(ebb_channel *c, void *value) {
+  if (c->ring.closed) {
+    ebb_ring_forgo(&c->ring);
+    return -EPIPE;
+  }
+  size_t place = ebb_ring_put(&c->ring, true);
+  c->places[place] = value;
+  return 0;
+}
+
+int ebb_channel_try_send(ebb_channel *c, void *value) {
+  if (!c->ring.closed && !ebb_ring_has_place(&c->ring)) return -EAGAIN;
+  return put(c, value);
+}
+
+int ebb_channel_send(ebb_channel *c, void *value, int64_t deadline) {
+  ebb_runtime *rt = c->rt;
+  if (c->ring.limit == EBB_RING_UNLIMITED) return put(c, value);
+  for (;;) {
+    if (ebb_wait_is_cut(rt)) return -ECANCELED;
+    bool can = c->ring.closed || ebb_ring_has_place(&c->ring);
+    if (can && ebb_budget_take(rt)) return put(c, value);
+    int err = can ? ebb_yield(rt)
+                  : ebb_line_wait(&c->ring.senders, rt, 1, deadline, "send");
+    if (err < 0) return err;
+    if (ebb_line_take(rt)) return put_granted(c, value);
+  }
+}
+
+static int take(ebb_channel *c, void **value, bool granted) {
+  *value = c->places[ebb_ring_take(&c->ring, granted)];
+  return 1;
+}
+
+int ebb_channel_try_recv(ebb_channel *c, void **value) {
+  if (ebb_ring_has_value(&c->ring)) return take(c, value, false);
+  return c->ring.closed ? 0 : -EAGAIN;
+}
+
+int ebb_channel_recv(ebb_channel *c, int64_t deadline, void **value) {
+  ebb_runtime *rt = c->rt;
+  for (;;) {
+    if (ebb_wait_is_cut(rt)) return -ECANCELED;
+    bool can = c->ring.closed || ebb_ring_has_value(&c->ring);
+    if (can && ebb_budget_take(rt)) return ebb_channel_try_recv(c, value);
+    int err = can ? ebb_yield(rt)
+                  : ebb_line_wait(&c->ring.receivers, rt, 1, deadline,
+                                  "recv");
+    if (err < 0) return err;
+    if (ebb_line_take(rt)) return take(c, value, true);
+  }
+}
+
+void ebb_channel_add_sender(ebb_channel *c) { c->senders++; }
+
+void ebb_channel_drop_sender(ebb_channel *c) {
+  assert(c->senders > 0);
+  if (--c->senders == 0) ebb_channel_close(c);
+}
+
+void ebb_channel_close(ebb_channel *c) { ebb_ring_close(&c->ring); }
+
+bool ebb_channel_is_closed(const ebb_channel *c) { return c->ring.closed; }
+
+size_t ebb_channel_len(const ebb_channel *c) { return c->ring.len; }

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+   Tells one task, or all that wait, that something has happened. Public
+   contracts are in ebb.h; these are for the binding. */
+#ifndef EBB_CORE_SYNC_NOTIFY_H
+#define EBB_CORE_SYNC_NOTIFY_H
+
+#include "core/sync/wait_queue.h"
+
+/* Invariant: with a permit nobody waits. */
+struct ebb_notify {
+  ebb_runtime *rt;
+  ebb_line line;
+  bool permit; /* a notify_one that found nobody */
+};
+
+void ebb_notify_init(ebb_notify *n, ebb_runtime *rt);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+   Permits, given in the order of asking. Public contracts are in ebb.h;
+   these are for the binding, whose Mutex and RwLock are semaphores too. */
+#ifndef EBB_CORE_SYNC_SEMAPHORE_H
+#define EBB_CORE_SYNC_SEMAPHORE_H
+
+#include "core/sync/wait_queue.h"
+
+/* Invariant: who is first in line wants more than there are. */
+struct ebb_semaphore {
+  ebb_runtime *rt;
+  ebb_line line;
+  uint32_t permits; /* that nobody has */
+  bool closed;
+};
+
+void ebb_semaphore_init(ebb_semaphore *s, ebb_runtime *rt, uint32_t permits);
+
+/* Could n be had at once? While others wait, the rest is for them. */
+static inline bool ebb_semaphore_has(const ebb_semaphore *s, uint32_t n) {
+  return n == 0 ||
+         (n <= s->permits && ebb_list_is_empty(&s->line.waiting));
+}
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT
+   ebb.JoinMap (tokio_util: task::JoinMap) over the engine's: what is done by
+   key. collection.c has what it shares with JoinSet, map_key.c the keys,
+   map_look.c what only looks.
+
+   Finalizers may run wherever Lua allocates, and may call any method of the
+   map. So each method gets what it needs first, then looks at the map and
+   changes it without running Lua code in between. */
+#include "lua/join/join_map.h"
+
+#include "lua/spawn/spawn.h"
+
+/* ---- making one ---- */
+
+/* The table at `hasher`, which came in the argument `arg`. */
+static void read_hasher(lua_State *L, lua_map *map, int hasher, int arg) {
+  luaL_argcheck(L, lua_getfield(L, hasher, "hash") == LUA_TFUNCTION, arg,
+                "hasher has no function `hash`");
+  luaL_argcheck(L, lua_getfield(L, hasher, "equal") == LUA_TFUNCTION, arg,
+                "hasher has no function `equal`");
+  lua_setiuservalue(L, -3, UV_EQUAL);
+  lua_setiuservalue(L, -2, UV_HASH);
+  map->hasher = true;
+}
+
+static int new_map(lua_State *L, lua_Integer capacity, int hasher, int arg) {
+  ebb_lua *el = ebb_lua_open(L);
+  if (hasher != 0) luaL_checktype(L, hasher, LUA_TTABLE);
+  lua_map *map = ebb_lua_new_collection(
+      L, el, CLASS_JOIN_MAP, hasher ? ebb_lua_map_equal : ebb_lua_key_equal);
+  if (hasher != 0) read_hasher(L, map, hasher, arg);
+  if (capacity > 0) {
+    int err = ebb_join_map_reserve(&map->engine, (size_t)capacity);
+    if (err < 0) ebb_lua_raise(L, err);
+  }
+  return 1;
+}
+
+/* stack: [options] */
+static int map_new(lua_State *L) {
+  ebb_lua_check_surplus(L, 1);
+  static const char *const names[] = {"max_tasks", "capacity", "hasher", NULL};
+  enum { MOST = INT_MAX };
+  if (lua_isnoneornil(L, 1)) return new_map(L, 0, 0, 0);
+  ebb_lua_check_options(L, 1, names);
+  lua_settop(L, 1);
+  lua_Integer max_tasks = ebb_lua_count_option(L, 1, "max_tasks", 1, MOST);
+  lua_Integer capacity = ebb_lua_count_option(L, 1, "capacity", 0, MOST);
+  bool hasher = ebb_lua_push_option(L, 1, "hasher", LUA_TTABLE);
+  new_map(L, capacity, hasher ? 2 : 0, 1);
+  lua_map *map = *(lua_map **)lua_touserdata(L, -1);
+  ebb_join_map_set_max_tasks(&map->engine, (size_t)max_tasks);
+  return 1;
+}
+
+static int map_with_capacity(lua_State *L) {
+  ebb_lua_check_surplus(L, 1);
+  return new_map(L, ebb_lua_check_count(L, 1), 0, 0);
+}
+
+static int map_with_hasher(lua_State *L) {
+  ebb_lua_check_surplus(L, 1);
+  return new_map(L, 0, 1, 1);
+}
+
+static int map_with_capacity_and_hasher(lua_State *L) {
+  ebb_lua_check_surplus(L, 2);
+  return new_map(L, ebb_lua_check_count(L, 1), 2, 2);
+}
+
+/* ---- spawning ---- */
+
+/* A task in the place of an unfinished one needs no free place. */
+static bool must_wait(const lua_map *map, const ebb_task *old) {
+  return ebb_join_set_is_full(&map->engine.set) &&
+         (old == NULL || old->state == EBB_FINISHED);
+}
+
+static void keep_key(lua_State *L, ebb_lua *el, int place) {
+  ebb_lua_stored(L, el, STORE_KEYS);
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, -2, place);
+  lua_pop(L, 1);
+}
+
+/* stack: map, key, carrier, body, arguments... -> id. Runs no Lua code until
+   the task is in its place. */
+static int spawn_in(lua_State *L, lua_map *map, ebb_lua_place at) {
+  int err = ebb_join_map_reserve(&map->engine, 1);
+  if (err < 0) ebb_lua_raise(L, err);
+  int place = ebb_lua_thread_next(map->el)->place;
+  if (at.anchored) keep_key(L, map->el, place);
+  if (map->hasher) at.key = ebb_lua_key_by_place(place);
+  ebb_lua_task *lt = ebb_lua_task_of(L, map->el, 3, 4);
+  ebb_task *old = at.task;
+  if (old == NULL) {
+    ebb_join_map_put(&map->engine, at.hash, at.key, &lt->task);
+  } else {
+    ebb_task_abort(old);
+    ebb_lua_forget_key(
+        old, ebb_join_map_replace(&map->engine, old, at.key, &lt->task));
+  }
+  lua_pushinteger(L, (lua_Integer)lt->task.id);
+  ebb_lua_task_start(lt);
+  if (old != NULL) {
+    ebb_lua_check_unhandled(lua_task(old));
+    ebb_task_release(old);
+  }
+  return 1;
+}
+
+static int spawn_k(lua_State *L, int status, lua_KContext ctx);
+
+/* The second upvalue says where, or that a task that is there stays. */
+enum { IF_ABSENT = -1 };
+
+static int spawn_on(lua_State *L, ebb_lua *el) {
+  for (;;) {
+    ebb_lua_task_prepare(L, el, 4);
+    lua_map *map = ebb_lua_check_map(L, el);
+    ebb_lua_place at = ebb_lua_map_find(L, map, 2);
+    if (el->idle_count == 0) continue; /* the hasher has spawned */
+    if (at.task != NULL &&
+        lua_tointeger(L, lua_upvalueindex(2)) == IF_ABSENT) {
+      luaL_pushfail(L);
+      return 1;
+    }
+    if (!must_wait(map, at.task)) return spawn_in(L, map, at);
+    ebb_lua_wait(L, el, &map->engine.set.waiters, EBB_NEVER, "a free place",
+                 spawn_k);
+  }
+}
+
+static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, spawn_k);
+  return spawn_on(L, el);
+}
+
+/* stack: map, key, body, [where,] arguments... -> id, or nil when the key is
+   there and its task is to stay */
+int ebb_lua_map_spawn(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  (void)ebb_lua_check_map(L, el);
+  lua_Integer where = lua_tointeger(L, lua_upvalueindex(2));
+  bool anchored;
+  luaL_checkany(L, 2);
+  (void)ebb_lua_key(L, 2, &anchored);
+  ebb_lua_plan(L, el, where == IF_ABSENT ? EBB_LUA_HERE : (ebb_lua_where)where,
+               3);
+  lua_insert(L, 3);
+  return spawn_on(L, el);
+}
+
+/* ---- joining ---- */
+
+static int map_join_next(lua_State *L) {
+  ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
+  return ebb_lua_join_next(L, true);
+}
+
+static int map_try_join_next(lua_State *L) {
+  ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
+  return ebb_lua_try_join_next(L, true);
+}
+
+static int join_k(lua_State *L, int status, lua_KContext ctx);
+
+/* stack: map, id of the task -> ok, values... It may have been joined by
+   someone else or replaced meanwhile: then there is nothing to join. */
+static int join_on(lua_State *L, ebb_lua *el) {
+  ebb_id id = (ebb_id)lua_tointeger(L, 2);
+  for (;;) {
+    lua_map *map = ebb_lua_check_map(L, el);
+    ebb_task *t = ebb_task_find(el->rt, id);
+    if (t == NULL || t->set != &map->engine.set) {
+      lua_pushnil(L);
+      return 1;
+    }
+    bool done = t->state == EBB_FINISHED;
+    if (done && ebb_lua_take_budget(L, el)) {
+      int count = ebb_lua_join_task(L, el, map, t, false);
+      if (count > 0) return count;
+    } else if (done) {
+      ebb_lua_yield(L, el, join_k);
+    } else {
+      ebb_lua_wait(L, el, &t->joiners, EBB_NEVER, "join", join_k);
+    }
+  }
+}
+
+static int join_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, join_k);
+  return join_on(L, el);
+}
+
+static int map_join(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  (void)ebb_lua_check_map(L, el);
+  ebb_lua_check_surplus(L, 2);
+  lua_settop(L, 2);
+  ebb_lua_place at = ebb_lua_map_find(L, ebb_lua_check_map(L, el), 2);
+  if (at.task == NULL) {
+    lua_pushnil(L);
+    return 1;
+  }
+  if (at.task == el->rt->current)
+    return luaL_error(L, "a task cannot join itself");
+  lua_pushinteger(L, (lua_Integer)at.task->id);
+  lua_replace(L, 2);
+  return join_on(L, el);
+}
+
+/* ---- aborting and detaching ---- */
+
+static int map_abort(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  lua_map *map = ebb_lua_check_map(L, el);
+  ebb_lua_check_surplus(L, 3);
+  ebb_lua_place at = ebb_lua_map_find(L, map, 2);
+  if (at.task != NULL) ebb_lua_task_abort(L, lua_task(at.task), 3);
+  lua_pushboolean(L, at.task != NULL);
+  return 1;
+}
+
+/* The predicate may do anything with the map: each task is looked at when its
+   turn has come, and aborted only if it is still there after. */
+static int map_abort_matching(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  (void)ebb_lua_check_map(L, el);
+  ebb_lua_check_surplus(L, 2);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  ebb_table_cursor c = ebb_join_set_begin_walk(
+      &ebb_lua_check_map(L, el)->engine.set);
+  for (;;) {
+    lua_map *map = ebb_lua_check_map(L, el);
+    ebb_task *t = ebb_join_set_walk(&map->engine.set, &c);
+    if (t == NULL) return 0;
+    ebb_id id = t->id;
+    lua_pushvalue(L, 2);
+    ebb_lua_push_key(L, el, t);
+    lua_call(L, 1, 1);
+    map = ebb_lua_check_map(L, el);
+    if (lua_toboolean(L, -1) && ebb_join_map_contains_task(&map->engine, id))
+      ebb_task_abort(t);
+    lua_pop(L, 1);
+  }
+}
+
+static int map_detach(lua_State *L) {
+  lua_map *map = ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 2);
+  ebb_lua_place at = ebb_lua_map_find(L, map, 2);
+  if (at.task != NULL) ebb_lua_let_go(map, at.task);
+  lua_pushboolean(L, at.task != NULL);
+  return 1;
+}
+
+void ebb_lua_define_join_map(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {
+      {"abort", map_abort},
+      {"abort_matching", map_abort_matching},
+      {"detach", map_detach},
+      {"join", map_join},
+      {"join_next", map_join_next},
+      {"try_join_next", map_try_join_next},
+      {NULL, NULL}};
+  ebb_lua_define_collection(L, el, CLASS_JOIN_MAP, methods);
+  ebb_lua_define_map_looks(L, el);
+  ebb_lua_stored(L, el, STORE_META_FIRST + CLASS_JOIN_MAP);
+  lua_getfield(L, -1, "__index");
+  ebb_lua_set_spawns(L, el, ebb_lua_map_spawn);
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushinteger(L, IF_ABSENT);
+  lua_pushcclosure(L, ebb_lua_map_spawn, 2);
+  lua_setfield(L, -2, "spawn_if_absent");
+  lua_pop(L, 2);
+}
+
+void ebb_lua_open_join_map(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg functions[] = {
+      {"new", map_new},
+      {"with_capacity", map_with_capacity},
+      {"with_capacity_and_hasher", map_with_capacity_and_hasher},
+      {"with_hasher", map_with_hasher},
+      {NULL, NULL}};
+  lua_newtable(L);
+  ebb_lua_stored(L, el, STORE_STATE);
+  luaL_setfuncs(L, functions, 1);
+  lua_setfield(L, -2, "JoinMap");
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+   The keys of ebb.JoinMap: which Lua value a task is under, and finding the
+   task of a value, by the rules of Lua's tables (key.c) or by a hasher that
+   the user has written. */
+#include <errno.h>
+
+#include "lua/join/join_map.h"
+
+lua_map *ebb_lua_check_map(lua_State *L, ebb_lua *el) {
+  (void)ebb_lua_check(L, el, 1, CLASS_JOIN_MAP);
+  lua_map *map = ebb_lua_collection_at(L);
+  if (map == NULL) luaL_error(L, "the JoinMap has been finalized");
+  return map;
+}
+
+void ebb_lua_push_key(lua_State *L, ebb_lua *el, ebb_task *t) {
+  const ebb_lua_task *lt = (const ebb_lua_task *)t;
+  luaL_checkstack(L, 4, NULL);
+  if (!ebb_lua_is_task(t) || lt->el != el || ebb_lua_map_of(t) == NULL) {
+    lua_pushnil(L);
+    return;
+  }
+  if (ebb_lua_key_push(L, ebb_join_map_key(&ebb_lua_map_of(t)->engine, t)))
+    return;
+  lua_rawgeti(el->store, STORE_KEYS, lt->place);
+  lua_xmove(el->store, L, 1);
+}
+
+void ebb_lua_push_key_text(lua_State *L, ebb_lua *el, ebb_task *t) {
+  ebb_lua_push_key(L, el, t);
+  if (lua_isnil(L, -1)) return;
+  bool quoted = lua_type(L, -1) == LUA_TSTRING;
+  lua_pushstring(L, quoted ? "\"" : "");
+  luaL_tolstring(L, -2, NULL);
+  lua_pushstring(L, quoted ? "\"" : "");
+  lua_concat(L, 3);
+  lua_replace(L, -2);
+}
+
+/* What a comparison in Lua needs to know. */
+typedef struct probe {
+  lua_State *L;
+  const lua_map *map; /* whose object is at index 1 */
+  int key;            /* index of the key that is looked for */
+} probe;
+
+/* Called by the engine's find, so an error must not pass: it stays on the
+   stack, and -EBADMSG says so. -ESTALE: the map is no more. */
+int ebb_lua_map_equal(void *ctx, ebb_key stored, ebb_key sought) {
+  probe *p = ctx;
+  lua_State *L = p->L;
+  (void)sought;
+  if (!lua_checkstack(L, 4)) return -ENOMEM;
+  lua_getiuservalue(L, 1, UV_EQUAL);
+  lua_rawgeti(p->map->el->store, STORE_KEYS, (lua_Integer)stored.bits);
+  lua_xmove(p->map->el->store, L, 1);
+  lua_pushvalue(L, p->key);
+  if (lua_pcall(L, 2, 1, 0) != LUA_OK) return -EBADMSG;
+  if (ebb_lua_collection_at(L) != p->map) return -ESTALE;
+  int same = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return same;
+}
+
+static uint32_t hash_in_lua(lua_State *L, int key) {
+  int is_integer;
+  lua_getiuservalue(L, 1, UV_HASH);
+  lua_pushvalue(L, key);
+  lua_call(L, 1, 1);
+  lua_Integer hash = lua_tointegerx(L, -1, &is_integer);
+  if (!is_integer) luaL_error(L, "hasher.hash did not return an integer");
+  lua_pop(L, 1);
+  return ebb_hash_fold(ebb_hash_bits((uint64_t)hash));
+}
+
+/* What the user's functions do to the map shows in the object at 1. */
+static void check_again(lua_State *L, const lua_map *map) {
+  if (ebb_lua_collection_at(L) != map)
+    luaL_error(L, "the JoinMap has been finalized");
+}
+
+ebb_lua_place ebb_lua_map_find(lua_State *L, lua_map *map, int arg) {
+  ebb_lua_place at = {.anchored = false};
+  at.key = ebb_lua_key(L, arg, &at.anchored);
+  at.hash = map->hasher ? hash_in_lua(L, arg) : ebb_lua_key_hash(at.key);
+  check_again(L, map);
+  if (map->hasher) at.anchored = true;
+  uint32_t slot;
+  probe p = {L, map, arg};
+  int err = ebb_join_map_find(&map->engine, at.hash, at.key, &p, &slot);
+  if (err == -EBADMSG) lua_error(L);
+  check_again(L, map);
+  if (err < 0) ebb_lua_raise(L, err);
+  if (slot != EBB_TABLE_NONE)
+    at.task = ebb_table_item(&map->engine.set.members, slot);
+  return at;
+}

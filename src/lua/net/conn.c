@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+   Connections (Tokio: net::TcpStream, UnixStream): what is done to them
+   besides reading and writing. */
+#include <errno.h>
+#include <string.h>
+
+#include "lua/net/net.h"
+
+/* Who waits for its turn to write looks, and finds it closed. */
+static void close_conn(lua_State *L, ebb_lua *el, net_conn *c, bool reset) {
+  ebb_alloc alloc = ebb_lua_net_alloc(L);
+  ebb_buffer_drop(&c->in, ebb_buffer_len(&c->in), &alloc);
+  if (el->rt != NULL) ebb_wake_all(&c->turns);
+  ebb_lua_net_close(L, el, &c->s, reset);
+}
+
+/* Also __close and __gc, and after the state has been closed. */
+static int conn_close(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  close_conn(L, el, ebb_lua_net_check_conn(L, el, 2), false);
+  return 0;
+}
+
+static int conn_reset(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  close_conn(L, el, ebb_lua_net_check_conn(L, el, 1), true);
+  return 0;
+}
+
+static int conn_shutdown(lua_State *L) {
+  static const char *const names[] = {"r", "w", "rw", NULL};
+  static const int ways[] = {EBB_READ, EBB_WRITE, EBB_READ | EBB_WRITE};
+  net_conn *c = ebb_lua_net_check_conn(L, ebb_lua_open(L), 2);
+  int err =
+      ebb_socket_shutdown(c->s.fd, ways[luaL_checkoption(L, 2, "w", names)]);
+  if (err < 0) return ebb_lua_net_fail(L, err);
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+static int conn_set_nodelay(lua_State *L) {
+  net_conn *c = ebb_lua_net_check_conn(L, ebb_lua_open(L), 2);
+  luaL_checktype(L, 2, LUA_TBOOLEAN);
+  int err = ebb_socket_set_nodelay(c->s.fd, lua_toboolean(L, 2));
+  if (err < 0) return ebb_lua_net_fail(L, err);
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+static int conn_peer_name(lua_State *L) {
+  ebb_address a;
+  net_conn *c = ebb_lua_net_check_conn(L, ebb_lua_open(L), 1);
+  int err = ebb_socket_peer(c->s.fd, &a);
+  return err < 0 ? ebb_lua_net_fail(L, err) : ebb_lua_net_push_address(L, &a);
+}
+
+/* Has it read ahead? ebb.io.wait asks, as LuaSocket's select does. */
+static int conn_dirty(lua_State *L) {
+  net_conn *c = ebb_lua_net_check_conn(L, ebb_lua_open(L), 1);
+  lua_pushboolean(L, ebb_buffer_len(&c->in) > 0);
+  return 1;
+}
+
+void ebb_lua_define_net_conn(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"dirty", conn_dirty},
+                                     {"lines", ebb_lua_net_conn_lines},
+                                     {"peer_name", conn_peer_name},
+                                     {"read", ebb_lua_net_conn_read},
+                                     {"read_some", ebb_lua_net_conn_read_some},
+                                     {"reset", conn_reset},
+                                     {"set_nodelay", conn_set_nodelay},
+                                     {"shutdown", conn_shutdown},
+                                     {"write", ebb_lua_net_conn_write},
+                                     {NULL, NULL}};
+  ebb_lua_net_define_class(L, el, CLASS_NET_CONN, methods, conn_close);
+}

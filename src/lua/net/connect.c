@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+   ebb.net.connect and connect_unix: the addresses of the host are tried in
+   turn. The attempt is a connection object that is to be closed: an abort
+   closes the socket at once. What the caller gets is another one, which the
+   socket moves to. */
+#include <errno.h>
+
+#include "lua/net/net.h"
+
+/* The call's places on the Lua stack. The port is nil for a path. */
+enum {
+  AT_HOST = 1,
+  AT_PORT,
+  AT_DEADLINE,
+  AT_QUERY,
+  AT_CONN,    /* the result */
+  AT_NEXT,    /* the index of the address to try next */
+  AT_ERROR,   /* of the last attempt */
+  AT_ATTEMPT, /* to be closed */
+  CALL_TOP = AT_ATTEMPT
+};
+
+static void set(lua_State *L, int place, lua_Integer value) {
+  lua_pushinteger(L, value);
+  lua_replace(L, place);
+}
+
+static int finish(lua_State *L) {
+  net_conn *from = lua_touserdata(L, AT_ATTEMPT);
+  net_conn *to = lua_touserdata(L, AT_CONN);
+  to->s = from->s;
+  to->tcp = !lua_isnil(L, AT_PORT);
+  from->s.fd = -1;
+  from->s.io = NULL;
+  lua_pushvalue(L, AT_CONN);
+  return 1;
+}
+
+/* Begins with the next address. -EINPROGRESS, 0 when it is connected, or the
+   last error when there is none left. */
+static int begin_next(lua_State *L, net_conn *attempt) {
+  const ebb_resolve_query *q = lua_touserdata(L, AT_QUERY);
+  int next = (int)lua_tointeger(L, AT_NEXT);
+  int err = (int)lua_tointeger(L, AT_ERROR);
+  while (next < q->count) {
+    err = ebb_socket_connect(&q->addresses[next++], &attempt->s.fd);
+    if (err == 0 || err == -EINPROGRESS) break;
+  }
+  set(L, AT_NEXT, next);
+  set(L, AT_ERROR, err);
+  return err;
+}
+
+/* The socket can be written to: how has the attempt ended? */
+static int end_attempt(lua_State *L, ebb_lua *el, net_conn *attempt) {
+  int err = ebb_socket_error(attempt->s.fd);
+  ebb_address peer;
+  /* Woken too early, it is still under way. */
+  if (err == 0 && ebb_socket_peer(attempt->s.fd, &peer) == -ENOTCONN)
+    return -EINPROGRESS;
+  if (err == 0) return 0;
+  set(L, AT_ERROR, err);
+  ebb_lua_net_close(L, el, &attempt->s, false);
+  return begin_next(L, attempt);
+}
+
+static int connect_k(lua_State *L, int status, lua_KContext ctx);
+
+static int connect_on(lua_State *L, ebb_lua *el, int status) {
+  net_conn *attempt = lua_touserdata(L, AT_ATTEMPT);
+  while (status != 0) {
+    if (ebb_lua_net_is_over(status) && status != -EINPROGRESS)
+      return ebb_lua_net_fail(L, status);
+    if (status != -EINPROGRESS) status = end_attempt(L, el, attempt);
+    if (status == -EINPROGRESS)
+      status =
+          ebb_lua_net_wait(L, el, &attempt->s, EBB_WRITE,
+                           lua_tointeger(L, AT_DEADLINE), "connect", connect_k);
+  }
+  return finish(L);
+}
+
+/* An interrupted wait looks, as one that was woken. */
+static int connect_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  status = ebb_lua_wait_over(L, el, connect_k);
+  return connect_on(L, el, status == 0 ? EBB_WRITE : status);
+}
+
+/* stack: host, port, deadline, query */
+static int connect_start(lua_State *L, ebb_lua *el) {
+  const ebb_resolve_query *q = lua_touserdata(L, AT_QUERY);
+  if (q->count < 0) return ebb_lua_net_fail(L, q->count);
+  ebb_lua_net_new_conn(L, el);
+  lua_pushinteger(L, 0);
+  lua_pushinteger(L, -EHOSTUNREACH);
+  net_conn *attempt = ebb_lua_net_new_conn(L, el);
+  lua_toclose(L, AT_ATTEMPT);
+  return connect_on(L, el, begin_next(L, attempt));
+}
+
+/* The seconds at index 3 become a deadline. */
+static void set_deadline(lua_State *L, ebb_lua *el) {
+  int64_t deadline = EBB_NEVER;
+  if (!lua_isnoneornil(L, AT_DEADLINE))
+    deadline =
+        ebb_time_add(ebb_now(el->rt), ebb_lua_check_duration(L, AT_DEADLINE));
+  lua_settop(L, AT_DEADLINE);
+  set(L, AT_DEADLINE, deadline);
+}
+
+int ebb_lua_net_connect(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 3);
+  set_deadline(L, el);
+  ebb_lua_net_push_query(L, AT_HOST, false, false);
+  while (ebb_lua_net_resolve(L, el, AT_QUERY) == -EINTR) continue;
+  return connect_start(L, el);
+}
+
+int ebb_lua_net_connect_unix(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 2);
+  lua_settop(L, 2);
+  luaL_checkstring(L, 1);
+  if (!lua_isnil(L, 2)) (void)ebb_lua_check_duration(L, 2);
+  lua_pushnil(L);
+  lua_insert(L, AT_PORT);
+  set_deadline(L, el);
+  (void)ebb_lua_net_push_path(L, AT_HOST);
+  return connect_start(L, el);
+}

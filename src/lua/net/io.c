@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+   ebb.io: waiting for file descriptors that others own (Tokio: io::unix::
+   AsyncFd). They may close them at any time, so nothing is remembered of an
+   fd from one call to the next. */
+#include <errno.h>
+#include <string.h>
+
+#include "lua/net/pollable.h"
+
+/* ---- r and w ---- */
+
+static const char *const event_names[] = {"", "r", "w", "rw"};
+
+/* 0 when the text is none of them. */
+static int events_of(const char *text) {
+  if (text == NULL) return 0;
+  if (strcmp(text, "wr") == 0) return EBB_READ | EBB_WRITE;
+  for (int events = EBB_READ; events <= (EBB_READ | EBB_WRITE); events++)
+    if (strcmp(text, event_names[events]) == 0) return events;
+  return 0;
+}
+
+static int check_events(lua_State *L, int arg) {
+  int events = events_of(luaL_checkstring(L, arg));
+  luaL_argcheck(L, events != 0, arg, "expected \"r\", \"w\" or \"rw\"");
+  return events;
+}
+
+/* ---- what an object says of its wait; it is at index 1 ---- */
+
+static int check_fd(lua_State *L, bool *pollable) {
+  int fd = ebb_lua_find_fd(L, 1, pollable);
+  if (fd == FD_UNKNOWN)
+    luaL_typeerror(L, 1, "fd, file, or object with getfd or pollfd");
+  return fd;
+}
+
+/* The time that an object of cqueues has left, which is negative when it has
+   run out long ago. */
+static int64_t own_timeout(lua_State *L) {
+  if (lua_isnil(L, -1)) return EBB_NEVER;
+  return lua_tonumber(L, -1) < 0 ? 0 : ebb_lua_check_duration(L, -1);
+}
+
+/* What a pollable object waits for, and until when at the latest. */
+static void ask_pollable(lua_State *L, int *events, int64_t *ns) {
+  if (*events == 0 && ebb_lua_call_method(L, 1, "events")) {
+    *events = events_of(lua_tostring(L, -1));
+    lua_pop(L, 1);
+  }
+  if (ebb_lua_call_method(L, 1, "timeout")) {
+    int64_t own = own_timeout(L);
+    if (own < *ns) *ns = own;
+    lua_pop(L, 1);
+  }
+}
+
+/* ---- waiting ---- */
+
+/* What can be told at once: events, EBB_GONE or -ETIMEDOUT; 0: nothing. */
+static int look(ebb_lua *el, int fd, int events, int64_t deadline) {
+  if (fd == FD_DIRTY) return EBB_READ;
+  int ready = fd == FD_NONE ? 0 : ebb_reactor_look(fd, events);
+  if (ready < 0) return EBB_GONE;
+  if (ready > 0) return ready;
+  return deadline <= ebb_now(el->rt) ? -ETIMEDOUT : 0;
+}
+
+static int wait_once(lua_State *L, ebb_lua *el, int fd, int events,
+                     lua_KFunction k) {
+  int64_t deadline = lua_tointeger(L, 3);
+  if (fd == FD_NONE) return ebb_lua_wait(L, el, NULL, deadline, "an fd", k);
+  ebb_fd *f;
+  int err = ebb_fd_watch(el->rt, fd, &f);
+  if (err == -EBADF) return EBB_GONE;
+  if (err < 0) ebb_lua_raise(L, err);
+  return ebb_lua_wait(L, el, ebb_fd_waiters(f, events), deadline, "an fd", k);
+}
+
+static int push_status(lua_State *L, int status) {
+  if (status != -ETIMEDOUT && status != EBB_GONE) {
+    lua_pushstring(L, event_names[status]);
+    return 1;
+  }
+  luaL_pushfail(L);
+  lua_pushstring(L, status == EBB_GONE ? "closed" : "timeout");
+  return 2;
+}
+
+static int wait_k(lua_State *L, int status, lua_KContext ctx);
+
+/* stack: object, events, deadline, fd */
+static int wait_on(lua_State *L, ebb_lua *el, int status) {
+  int events = (int)lua_tointeger(L, 2), fd = (int)lua_tointeger(L, 4);
+  while (status <= 0 && status != -ETIMEDOUT) {
+    status = look(el, fd, events, lua_tointeger(L, 3));
+    if (status == 0) {
+      status = wait_once(L, el, fd, events, wait_k);
+    } else if (!ebb_lua_take_budget(L, el)) {
+      ebb_lua_yield(L, el, wait_k);
+      status = 0;
+    }
+  }
+  return push_status(L, status);
+}
+
+static int wait_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  return wait_on(L, el, ebb_lua_wait_over(L, el, wait_k));
+}
+
+/* stack: object, events, seconds */
+static int io_wait(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 3);
+  bool pollable;
+  luaL_checkany(L, 1);
+  lua_settop(L, 3);
+  int64_t ns = EBB_NEVER;
+  if (!lua_isnil(L, 3)) ns = ebb_lua_check_duration(L, 3);
+  int events = lua_isnil(L, 2) ? 0 : check_events(L, 2);
+  int fd = check_fd(L, &pollable);
+  if (pollable) ask_pollable(L, &events, &ns);
+  if (!pollable && events == 0) check_events(L, 2);
+  if (events == 0) fd = FD_NONE;
+  if ((events & EBB_READ) && ebb_lua_is_dirty(L, 1)) fd = FD_DIRTY;
+  lua_settop(L, 1);
+  lua_pushinteger(L, events);
+  lua_pushinteger(L, ns == EBB_NEVER ? ns : ebb_time_add(ebb_now(el->rt), ns));
+  lua_pushinteger(L, fd);
+  return wait_on(L, el, 0);
+}
+
+static int io_forget(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 1);
+  bool pollable;
+  luaL_checkany(L, 1);
+  lua_settop(L, 1);
+  int fd = check_fd(L, &pollable);
+  if (fd >= 0) ebb_forget_fd(el->rt, fd);
+  return 0;
+}
+
+void ebb_lua_open_io(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg functions[] = {
+      {"forget", io_forget}, {"wait", io_wait}, {NULL, NULL}};
+  lua_newtable(L);
+  ebb_lua_stored(L, el, STORE_STATE);
+  luaL_setfuncs(L, functions, 1);
+  ebb_lua_open_io_select(L, el);
+  lua_setfield(L, -2, "io");
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+   ebb.io.select: one wait for any number of objects. */
+#include <errno.h>
+#include <poll.h>
+
+#include "lua/net/pollable.h"
+
+/* ---- stack: readers, writers, deadline, entries. The lists are our own
+   copies, whatever becomes of the caller's while the task waits ---- */
+
+enum { READERS = 1, WRITERS = 2, DEADLINE = 3, ENTRIES = 4 };
+
+static struct pollfd *entries(lua_State *L) {
+  return lua_touserdata(L, ENTRIES);
+}
+
+/* Those of the readers come first. */
+static size_t count(lua_State *L, int list) { return lua_rawlen(L, list); }
+
+static size_t count_all(lua_State *L) {
+  return count(L, READERS) + count(L, WRITERS);
+}
+
+static void copy_list(lua_State *L, int list) {
+  if (!lua_isnil(L, list)) luaL_checktype(L, list, LUA_TTABLE);
+  lua_newtable(L);
+  for (int i = 1; !lua_isnil(L, list); i++) {
+    if (lua_geti(L, list, i) == LUA_TNIL) break;
+    lua_rawseti(L, -2, i);
+  }
+  lua_settop(L, ENTRIES + 1);
+  lua_replace(L, list);
+}
+
+/* Asks the object on the top, item `i` of its list. */
+static struct pollfd ask(lua_State *L, int list, int i) {
+  bool pollable;
+  int object = lua_gettop(L);
+  short events = list == READERS ? POLLIN : POLLOUT;
+  int fd = ebb_lua_find_fd(L, object, &pollable);
+  if (fd == FD_UNKNOWN)
+    luaL_argerror(L, list, lua_pushfstring(L, "no fd is at %d", i));
+  if (fd < 0) return (struct pollfd){FD_CLOSED, events, 0};
+  if (list == READERS && ebb_lua_is_dirty(L, object)) fd = FD_DIRTY;
+  return (struct pollfd){fd, events, 0};
+}
+
+static void ask_list(lua_State *L, int list, struct pollfd *fds) {
+  size_t n = count(L, list);
+  for (size_t i = 0; i < n; i++) {
+    lua_rawgeti(L, list, (lua_Integer)i + 1);
+    fds[i] = ask(L, list, (int)i + 1);
+    lua_pop(L, 1);
+  }
+}
+
+/* An object may be closed, and read ahead, while the task waits. */
+static void ask_all(lua_State *L) {
+  ask_list(L, READERS, entries(L));
+  ask_list(L, WRITERS, entries(L) + count(L, READERS));
+}
+
+/* ---- what is ready ---- */
+
+static bool is_ready(const struct pollfd *e) {
+  return e->fd == FD_DIRTY || (e->fd >= 0 && e->revents != 0);
+}
+
+/* How many are. What is closed is passed over from then on. */
+static size_t look(lua_State *L) {
+  struct pollfd *fds = entries(L);
+  size_t ready = 0, n = count_all(L);
+  int err = ebb_reactor_look_at(fds, n);
+  if (err < 0) ebb_lua_raise(L, err);
+  for (size_t i = 0; i < n; i++) {
+    if (fds[i].fd >= 0 && (fds[i].revents & POLLNVAL)) fds[i].fd = FD_CLOSED;
+    if (is_ready(&fds[i])) ready++;
+  }
+  return ready;
+}
+
+/* Appends those that are dirty, or the others, to the table at the top. */
+static int append_ready(lua_State *L, int list, const struct pollfd *fds,
+                        bool dirty, int place) {
+  size_t n = count(L, list);
+  for (size_t i = 0; i < n; i++) {
+    if (!is_ready(&fds[i]) || (fds[i].fd == FD_DIRTY) != dirty) continue;
+    lua_rawgeti(L, list, (lua_Integer)i + 1);
+    lua_rawseti(L, -2, ++place);
+  }
+  return place;
+}
+
+static void push_ready(lua_State *L, int list, const struct pollfd *fds) {
+  lua_newtable(L);
+  int place = append_ready(L, list, fds, true, 0);
+  append_ready(L, list, fds, false, place);
+}
+
+static int push_results(lua_State *L, size_t ready) {
+  if (ready > 0) {
+    push_ready(L, READERS, entries(L));
+    push_ready(L, WRITERS, entries(L) + count(L, READERS));
+  } else {
+    luaL_pushfail(L);
+    lua_pushliteral(L, "timeout");
+  }
+  return 2;
+}
+
+/* ---- waiting ---- */
+
+static int wait_once(lua_State *L, ebb_lua *el, lua_KFunction k) {
+  ebb_list *list;
+  int err = ebb_poller_add(el->rt, entries(L), count_all(L), &list);
+  if (err == -EBADF) return EBB_GONE;
+  if (err < 0) ebb_lua_raise(L, err);
+  return ebb_lua_wait(L, el, list, lua_tointeger(L, DEADLINE), "fds", k);
+}
+
+static bool is_over(lua_State *L, const ebb_lua *el) {
+  return lua_tointeger(L, DEADLINE) <= ebb_now(el->rt);
+}
+
+static int select_k(lua_State *L, int status, lua_KContext ctx);
+
+/* When a wait was ended by an event but nothing is ready, another task has
+   taken what there was, and may have read ahead. */
+static int select_on(lua_State *L, ebb_lua *el, int status) {
+  for (;;) {
+    bool has_event = status > 0 && status != EBB_GONE;
+    if (!has_event && status != -ETIMEDOUT) ask_all(L);
+    size_t ready = look(L);
+    if (ready > 0 || is_over(L, el)) {
+      if (ebb_lua_take_budget(L, el)) return push_results(L, ready);
+      status = ebb_lua_yield(L, el, select_k);
+    } else {
+      status = has_event ? 0 : wait_once(L, el, select_k);
+    }
+  }
+}
+
+static int select_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  return select_on(L, el, ebb_lua_wait_over(L, el, select_k));
+}
+
+/* stack: readers, writers, seconds */
+static int io_select(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 3);
+  lua_settop(L, ENTRIES);
+  int64_t ns = EBB_NEVER;
+  if (!lua_isnil(L, 3)) ns = ebb_lua_check_duration(L, 3);
+  copy_list(L, READERS);
+  copy_list(L, WRITERS);
+  lua_pushinteger(L, ns == EBB_NEVER ? ns : ebb_time_add(ebb_now(el->rt), ns));
+  lua_replace(L, DEADLINE);
+  lua_newuserdatauv(L, count_all(L) * sizeof(struct pollfd), 0);
+  lua_replace(L, ENTRIES);
+  return select_on(L, el, 0);
+}
+
+void ebb_lua_open_io_select(lua_State *L, ebb_lua *el) {
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushcclosure(L, io_select, 1);
+  lua_setfield(L, -2, "select");
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+   Listeners (Tokio: net::TcpListener, UnixListener). */
+#include <errno.h>
+
+#include "lua/net/net.h"
+
+enum {
+  BACKLOG = 1024,
+  /* How long it is before another try when there is no fd or no memory for
+     a connection, which stays in the backlog meanwhile. */
+  BACK_OFF = 50 * 1000 * 1000
+};
+
+/* The call's places on the Lua stack; the result is made before the system
+   is asked for a connection, so that none is lost for want of memory. */
+enum { AT_LISTENER = 1, AT_DEADLINE, AT_CONN };
+
+static net_socket *check_listener(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_self(L, el, CLASS_NET_LISTENER, most);
+}
+
+static int listener_close(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua_net_close(L, el, check_listener(L, el, 2), false);
+  return 0;
+}
+
+static int accept_k(lua_State *L, int status, lua_KContext ctx);
+
+/* Anything that makes the listener ready, or ends it, also ends this. */
+static int back_off(lua_State *L, ebb_lua *el, net_socket *s) {
+  int64_t deadline = lua_tointeger(L, AT_DEADLINE);
+  int64_t then = ebb_time_add(ebb_now(el->rt), BACK_OFF);
+  if (deadline < then) then = deadline;
+  return ebb_lua_net_wait(L, el, s, EBB_READ, then, "room for a connection",
+                          accept_k);
+}
+
+static int try_accept(lua_State *L, net_socket *s) {
+  net_conn *c = lua_touserdata(L, AT_CONN);
+  if (!ebb_lua_net_may_try(s, EBB_READ)) return -EAGAIN;
+  int fd = ebb_socket_accept(s->fd, &c->tcp);
+  if (fd >= 0) c->s.fd = fd;
+  if (fd == -EAGAIN) ebb_lua_net_clear(s, EBB_READ);
+  return fd;
+}
+
+static bool is_late(lua_State *L, ebb_lua *el, int status) {
+  return status == -ETIMEDOUT &&
+         lua_tointeger(L, AT_DEADLINE) <= ebb_now(el->rt);
+}
+
+static int accept_on(lua_State *L, ebb_lua *el, int status) {
+  net_socket *s = lua_touserdata(L, AT_LISTENER);
+  for (;;) {
+    if (s->fd < 0) return ebb_lua_net_fail(L, -EBADF);
+    if (status == -ETIMEDOUT && !is_late(L, el, status)) status = 0;
+    if (ebb_lua_net_is_over(status)) return ebb_lua_net_fail(L, status);
+    status = try_accept(L, s);
+    if (status >= 0) return 1;
+    if (status == -EAGAIN)
+      status =
+          ebb_lua_net_wait(L, el, s, EBB_READ, lua_tointeger(L, AT_DEADLINE),
+                           "accept", accept_k);
+    else if (ebb_socket_is_exhausted(status))
+      status = back_off(L, el, s);
+    else if (ebb_socket_is_passing(status))
+      status = ebb_lua_take_budget(L, el) ? 0 : ebb_lua_yield(L, el, accept_k);
+  }
+}
+
+static int accept_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  return accept_on(L, el, ebb_lua_wait_over(L, el, accept_k));
+}
+
+static int listener_accept(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  net_socket *s = check_listener(L, el, 2);
+  lua_settop(L, AT_LISTENER);
+  lua_pushinteger(L, ebb_lua_net_deadline(el, s));
+  ebb_lua_net_new_conn(L, el);
+  int status = 0;
+  if (!ebb_lua_take_budget(L, el)) status = ebb_lua_yield(L, el, accept_k);
+  return accept_on(L, el, status);
+}
+
+/* ---- making one ---- */
+
+/* The first address that can be listened on. */
+static int listen_on(lua_State *L, ebb_lua *el, const ebb_resolve_query *q,
+                     int backlog) {
+  net_socket *s = ebb_lua_net_new(L, el, CLASS_NET_LISTENER, sizeof *s);
+  int err = q->count;
+  for (int i = 0; i < q->count; i++) {
+    err = ebb_socket_listen(&q->addresses[i], backlog, &s->fd);
+    if (err == 0) return 1;
+  }
+  return ebb_lua_net_fail(L, err);
+}
+
+static int check_backlog(lua_State *L, int arg) {
+  lua_Integer backlog = luaL_optinteger(L, arg, BACKLOG);
+  luaL_argcheck(L, backlog > 0 && backlog <= 65535, arg,
+                "backlog is out of range");
+  return (int)backlog;
+}
+
+int ebb_lua_net_listen(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 3);
+  int backlog = check_backlog(L, 3);
+  lua_settop(L, 2);
+  const ebb_resolve_query *q = ebb_lua_net_push_query(L, 1, true, false);
+  while (ebb_lua_net_resolve(L, el, 3) == -EINTR) continue;
+  return listen_on(L, el, q, backlog);
+}
+
+int ebb_lua_net_listen_unix(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 2);
+  int backlog = check_backlog(L, 2);
+  return listen_on(L, el, ebb_lua_net_push_path(L, 1), backlog);
+}
+
+void ebb_lua_define_net_listener(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"accept", listener_accept}, {NULL, NULL}};
+  ebb_lua_net_define_class(L, el, CLASS_NET_LISTENER, methods, listener_close);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+   What the classes of ebb.net share. Everything that a call must not lose
+   when its task is aborted in the middle is in the object, not in the call:
+   so bytes that were received are there for the next who reads. */
+#ifndef EBB_LUA_NET_NET_H
+#define EBB_LUA_NET_NET_H
+
+#include "core/base/buffer.h"
+#include "core/os/resolve.h"
+#include "lua/state/binding.h"
+
+/* The head of each object. */
+typedef struct net_socket {
+  int fd;          /* -1: closed, or not open yet */
+  ebb_fd *io;      /* NULL until it first had to wait */
+  int64_t timeout; /* of each call, in ns; EBB_NEVER: none */
+} net_socket;
+
+/* A stream. User value 1 is the guard of whoever is writing, made when it is
+   first needed. */
+typedef struct net_conn {
+  net_socket s;
+  ebb_buffer in;  /* received, and not read yet */
+  ebb_list turns; /* tasks that wait to write until another has done so */
+  uint32_t taken; /* counts what was taken out of `in` */
+  bool writing;   /* a task is in the middle of a write that had to wait */
+  bool ended;     /* the peer sends no more */
+  bool lost;      /* bytes, for want of memory: the stream is cut */
+  bool tcp;
+} net_conn;
+
+/* ---- open.c ---- */
+
+/* An object of a class that begins with a net_socket, pushed. */
+void *ebb_lua_net_new(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                      size_t size);
+
+/* A connection without a socket, pushed. */
+net_conn *ebb_lua_net_new_conn(lua_State *L, ebb_lua *el);
+
+/* When a call that begins now must end. */
+int64_t ebb_lua_net_deadline(ebb_lua *el, const net_socket *s);
+
+/* Would a try to do it not be sure to end with EAGAIN? */
+static inline bool ebb_lua_net_may_try(const net_socket *s, int events) {
+  return s->io == NULL || (s->io->ready & events) != 0;
+}
+
+/* A try has ended with EAGAIN, or shown that the next one would. */
+static inline void ebb_lua_net_clear(net_socket *s, int events) {
+  if (s->io != NULL) ebb_fd_clear(s->io, events);
+}
+
+/* Waits as ebb_lua_wait until it is worth a try. Gives also -EBADF when the
+   socket was closed, or another error that ebb_lua_net_fail can tell. */
+int ebb_lua_net_wait(lua_State *L, ebb_lua *el, net_socket *s, int events,
+                     int64_t deadline, const char *what, lua_KFunction k);
+
+/* Is this status of a wait the end of the call? */
+static inline bool ebb_lua_net_is_over(int status) {
+  return status < 0 && status != -EINTR;
+}
+
+/* Pushes nil, message, code for a negative errno; -ETIMEDOUT is "timeout",
+   -EBADF "closed". */
+int ebb_lua_net_fail(lua_State *L, int err);
+
+/* The same for the end of a stream. */
+int ebb_lua_net_fail_end(lua_State *L);
+
+/* Pushes the text of an address and, unless it is a path, the port. */
+int ebb_lua_net_push_address(lua_State *L, const ebb_address *a);
+
+/* Answers the query in a userdata at `arg`, off the loop's thread when it is
+   about a name. 0 or -EINTR: ask again. */
+int ebb_lua_net_resolve(lua_State *L, ebb_lua *el, int arg);
+
+/* Pushes a query about the host and the port at index `arg` and arg + 1;
+   nil or "*" as host is NULL, where `passive`. */
+ebb_resolve_query *ebb_lua_net_push_query(lua_State *L, int arg, bool passive,
+                                          bool datagram);
+
+/* The text at `arg`, a host or a path, which the system takes as far as its
+   first NUL: one with a NUL inside is refused. */
+const char *ebb_lua_net_check_text(lua_State *L, int arg, size_t *len);
+
+/* Pushes a query that is answered already, by the path at index `arg`. */
+ebb_resolve_query *ebb_lua_net_push_path(lua_State *L, int arg);
+
+/* Closes a socket of any class, waking who waits for it. */
+void ebb_lua_net_close(lua_State *L, ebb_lua *el, net_socket *s, bool reset);
+
+/* Adds what all classes have to the one just defined: close, getfd,
+   local_name, set_timeout, and the metamethods. `close` closes the object at
+   index 1. */
+void ebb_lua_net_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                              const luaL_Reg *methods, lua_CFunction close);
+
+/* ---- methods and functions in files of their own ---- */
+
+/* Methods. */
+int ebb_lua_net_conn_lines(lua_State *L);
+int ebb_lua_net_conn_read(lua_State *L);
+int ebb_lua_net_conn_read_some(lua_State *L);
+int ebb_lua_net_conn_write(lua_State *L);
+
+/* Functions of the module. */
+int ebb_lua_net_connect(lua_State *L);
+int ebb_lua_net_connect_unix(lua_State *L);
+int ebb_lua_net_listen(lua_State *L);
+int ebb_lua_net_listen_unix(lua_State *L);
+int ebb_lua_net_udp(lua_State *L);
+
+/* The connection at index 1, in a method of at most so many arguments. */
+static inline net_conn *ebb_lua_net_check_conn(lua_State *L, ebb_lua *el,
+                                               int most) {
+  return ebb_lua_check_self(L, el, CLASS_NET_CONN, most);
+}
+
+/* The allocator of the state, for buffers. */
+static inline ebb_alloc ebb_lua_net_alloc(lua_State *L) {
+  ebb_alloc alloc;
+  alloc.fn = lua_getallocf(L, &alloc.ctx);
+  return alloc;
+}
+
+#endif

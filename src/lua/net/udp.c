@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT
+   Datagrams (Tokio: net::UdpSocket). */
+#include <errno.h>
+
+#include "lua/net/net.h"
+
+/* The places on the Lua stack of a call that sends; of one that receives,
+   the first two. The query is nil when it goes to the connected peer. */
+enum { AT_UDP = 1, AT_DEADLINE, AT_DATA, AT_QUERY };
+
+static net_socket *check_udp(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_self(L, el, CLASS_NET_UDP, most);
+}
+
+static int udp_close(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua_net_close(L, el, check_udp(L, el, 2), false);
+  return 0;
+}
+
+/* ---- receiving ---- */
+
+static int receive_k(lua_State *L, int status, lua_KContext ctx);
+
+/* Takes the next datagram, whose size is known; results pushed, or an
+   error: -EAGAIN also when a finalizer has taken it meanwhile. */
+static int take(lua_State *L, net_socket *s, size_t size) {
+  luaL_Buffer b;
+  ebb_address from;
+  char *room = luaL_buffinitsize(L, &b, size > 0 ? size : 1);
+  ptrdiff_t n = ebb_socket_receive(s->fd, room, size, &from);
+  if (n < 0 || (size_t)n > size) {
+    luaL_pushresultsize(&b, 0);
+    lua_pop(L, 1);
+    return n < 0 ? (int)n : -EAGAIN;
+  }
+  luaL_pushresultsize(&b, (size_t)n);
+  return 1 + ebb_lua_net_push_address(L, &from);
+}
+
+static int try_receive(lua_State *L, net_socket *s) {
+  if (!ebb_lua_net_may_try(s, EBB_READ)) return -EAGAIN;
+  ptrdiff_t size = ebb_socket_next_size(s->fd);
+  int count = size < 0 ? (int)size : take(L, s, (size_t)size);
+  if (count == -EAGAIN) ebb_lua_net_clear(s, EBB_READ);
+  return count;
+}
+
+static int receive_on(lua_State *L, ebb_lua *el, int status) {
+  net_socket *s = lua_touserdata(L, AT_UDP);
+  for (;;) {
+    if (s->fd < 0) return ebb_lua_net_fail(L, -EBADF);
+    if (ebb_lua_net_is_over(status)) return ebb_lua_net_fail(L, status);
+    status = try_receive(L, s);
+    if (status > 0) return status;
+    if (status == -EAGAIN)
+      status =
+          ebb_lua_net_wait(L, el, s, EBB_READ, lua_tointeger(L, AT_DEADLINE),
+                           "a datagram", receive_k);
+  }
+}
+
+static int receive_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  return receive_on(L, el, ebb_lua_wait_over(L, el, receive_k));
+}
+
+static int udp_receive(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  net_socket *s = check_udp(L, el, 2);
+  lua_settop(L, AT_UDP);
+  lua_pushinteger(L, ebb_lua_net_deadline(el, s));
+  int status = 0;
+  if (!ebb_lua_take_budget(L, el)) status = ebb_lua_yield(L, el, receive_k);
+  return receive_on(L, el, status);
+}
+
+/* ---- sending ---- */
+
+static int send_k(lua_State *L, int status, lua_KContext ctx);
+
+static int try_send(lua_State *L, net_socket *s) {
+  const ebb_resolve_query *q = lua_touserdata(L, AT_QUERY);
+  size_t size;
+  const char *data = lua_tolstring(L, AT_DATA, &size);
+  if (!ebb_lua_net_may_try(s, EBB_WRITE)) return -EAGAIN;
+  ptrdiff_t n =
+      ebb_socket_send(s->fd, data, size, q == NULL ? NULL : &q->addresses[0]);
+  if (n == -EAGAIN) ebb_lua_net_clear(s, EBB_WRITE);
+  return n < 0 ? (int)n : 0;
+}
+
+static int send_on(lua_State *L, ebb_lua *el, int status) {
+  net_socket *s = lua_touserdata(L, AT_UDP);
+  for (;;) {
+    if (s->fd < 0) return ebb_lua_net_fail(L, -EBADF);
+    if (ebb_lua_net_is_over(status)) return ebb_lua_net_fail(L, status);
+    status = try_send(L, s);
+    if (status == 0) {
+      lua_pushboolean(L, true);
+      return 1;
+    }
+    if (status == -EAGAIN)
+      status = ebb_lua_net_wait(L, el, s, EBB_WRITE,
+                                lua_tointeger(L, AT_DEADLINE), "send", send_k);
+  }
+}
+
+static int send_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  return send_on(L, el, ebb_lua_wait_over(L, el, send_k));
+}
+
+/* stack: udp, data, query or nil */
+static int send_start(lua_State *L, ebb_lua *el, const net_socket *s) {
+  lua_pushinteger(L, ebb_lua_net_deadline(el, s));
+  lua_insert(L, AT_DEADLINE);
+  int status = 0;
+  if (!ebb_lua_take_budget(L, el)) status = ebb_lua_yield(L, el, send_k);
+  return send_on(L, el, status);
+}
+
+static int udp_send(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  net_socket *s = check_udp(L, el, 2);
+  luaL_checkstring(L, 2);
+  lua_settop(L, 2);
+  lua_pushnil(L);
+  return send_start(L, el, s);
+}
+
+/* Pushes the answered query about the host at index `arg`, of the kind of
+   address that the socket has; or the results of a failure. */
+static bool push_peer(lua_State *L, ebb_lua *el, int arg, int *results) {
+  ebb_resolve_query *q = ebb_lua_net_push_query(L, arg, false, true);
+  int at = lua_gettop(L);
+  ebb_address own;
+  const net_socket *s = lua_touserdata(L, AT_UDP);
+  if (ebb_socket_local(s->fd, &own) == 0) q->family = own.as.any.sa_family;
+  while (ebb_lua_net_resolve(L, el, at) == -EINTR) continue;
+  if (q->count > 0) return true;
+  *results = ebb_lua_net_fail(L, q->count);
+  return false;
+}
+
+static int udp_send_to(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  net_socket *s = check_udp(L, el, 4);
+  int results;
+  luaL_checkstring(L, 2);
+  lua_settop(L, 4);
+  if (!push_peer(L, el, 3, &results)) return results;
+  lua_replace(L, 3);
+  lua_settop(L, 3);
+  return send_start(L, el, s);
+}
+
+static int udp_connect(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  net_socket *s = check_udp(L, el, 3);
+  int results;
+  lua_settop(L, 3);
+  if (!push_peer(L, el, 2, &results)) return results;
+  const ebb_resolve_query *q = lua_touserdata(L, -1);
+  int err = ebb_socket_set_peer(s->fd, &q->addresses[0]);
+  if (err < 0) return ebb_lua_net_fail(L, err);
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+/* ---- making one ---- */
+
+int ebb_lua_net_udp(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 2);
+  lua_settop(L, 2);
+  if (lua_isnil(L, 2)) {
+    lua_pushinteger(L, 0);
+    lua_replace(L, 2);
+  }
+  const ebb_resolve_query *q = ebb_lua_net_push_query(L, 1, true, true);
+  while (ebb_lua_net_resolve(L, el, 3) == -EINTR) continue;
+  net_socket *s = ebb_lua_net_new(L, el, CLASS_NET_UDP, sizeof *s);
+  int err = q->count;
+  for (int i = 0; i < q->count; i++) {
+    err = ebb_socket_bind_udp(&q->addresses[i], &s->fd);
+    if (err == 0) return 1;
+  }
+  return ebb_lua_net_fail(L, err);
+}
+
+void ebb_lua_define_net_udp(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"connect", udp_connect},
+                                     {"receive", udp_receive},
+                                     {"send", udp_send},
+                                     {"send_to", udp_send_to},
+                                     {NULL, NULL}};
+  ebb_lua_net_define_class(L, el, CLASS_NET_UDP, methods, udp_close);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+   What a state lets code have that it sends to another thread: a state there
+   is made to this measure, so that no script gets by way of a thread what its
+   own state does not have. */
+#ifndef EBB_LUA_REMOTE_GRANT_H
+#define EBB_LUA_REMOTE_GRANT_H
+
+#include "lua/state/binding.h"
+
+typedef struct ebb_lua_grant {
+  unsigned parts;     /* of `ebb` */
+  unsigned libraries; /* of Lua, a bit each */
+  ebb_alloc alloc;    /* for the state; its function NULL: malloc's */
+} ebb_lua_grant;
+
+/* Notes the tables of the libraries that the state has, once: scripts may put
+   others in package.loaded later. Raises errors. */
+void ebb_lua_note_libraries(lua_State *L, ebb_lua *el);
+
+/* Raises an error when the state may have no work done on other threads. */
+ebb_lua_grant ebb_lua_get_grant(lua_State *L, ebb_lua *el);
+
+/* What was granted to a state that ebb_lua_grant_state has made. */
+bool ebb_lua_is_granted(ebb_lua *el, const ebb_lua_grant *g);
+
+/* Makes a state, with `ebb` opened and a runtime of its own. NULL: no memory.
+   */
+lua_State *ebb_lua_grant_state(const ebb_lua_grant *g);
+
+/* Puts functions of ours in the place of os.execute and io.popen, where they
+   are. Raises errors. shell.c. */
+void ebb_lua_replace_shell(lua_State *L);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+   A Lua function on its way to another thread, and what comes of it. Here it
+   is a Lua task whose thread only holds the results (job.c). There it is done
+   as a task of the state that runs there, by a courier (executor.c): the task
+   of the engine that unpacks the function, waits for its task, and packs the
+   results. A pool's thread has a state of its own for that (worker.c). */
+#ifndef EBB_LUA_REMOTE_JOB_H
+#define EBB_LUA_REMOTE_JOB_H
+
+#include "core/spawn/job.h"
+#include "lua/remote/grant.h"
+#include "lua/remote/handle.h"
+#include "lua/remote/pack.h"
+
+typedef struct lua_job {
+  ebb_job job;
+  ebb_parcel call;   /* function and arguments; for a pool after the paths
+                        for `require` */
+  ebb_parcel result; /* results, or error and traceback. there, then here */
+  ebb_lua_port_ref to; /* whose runtime does it, or asks for it to be done on
+                          a pool; none when its task is done */
+  ebb_lua_grant grant; /* for the state of a pool's thread that does it */
+  const char *kind; /* what it is, for people */
+  char *name; /* Builder's, or NULL */
+} lua_job;
+
+/* ---- job.c ---- */
+
+extern const ebb_task_ops ebb_lua_proxy_ops;
+
+/* Pushes a carrier with a job that does the function at `body` with the
+   arguments above it, which are popped. Raises errors. */
+void ebb_lua_push_job(lua_State *L, ebb_lua *el, ebb_lua_port *port,
+                      bool blocking, int body);
+
+/* Takes the job out of the carrier at `arg`; NULL when it is no such one. */
+lua_job *ebb_lua_carried_job(lua_State *L, ebb_lua *el, int arg);
+
+/* A job in place, for a task of `el`, which has a port. */
+void ebb_lua_job_init(lua_job *j, const ebb_job_ops *ops, ebb_lua *el,
+                      ebb_lua_port *port, bool blocking);
+
+/* Pushes an empty carrier, and puts a job with its reference into it. Raises
+   errors. */
+void ebb_lua_push_carrier(lua_State *L, ebb_lua *el);
+void ebb_lua_carry(lua_State *L, int carrier, lua_job *j);
+
+/* Gives a job a copy of a name; NULL: it has none. Raises errors. */
+void ebb_lua_job_set_name(lua_State *L, lua_job *j, const char *name);
+
+/* Frees a job, which is in a block from malloc. */
+void ebb_lua_job_free(ebb_job *job);
+
+/* Tells people which work of a pool still runs. */
+void ebb_lua_describe_work(ebb_work *w, char *text, size_t size);
+
+/* ---- executor.c ---- */
+
+/* Makes the task that does the job in the state `el`. NULL: no memory. */
+ebb_task *ebb_lua_courier_new(ebb_lua *el, lua_job *j);
+
+/* ---- worker.c ---- */
+
+/* Does the job on the thread of a pool. */
+void ebb_lua_worker_run(ebb_job *job, ebb_worker *worker);
+
+/* Pushes package.path and package.cpath; nils where there is no `package`.
+   Raises errors. */
+void ebb_lua_push_paths(lua_State *L);
+
+/* Pops both, and sets them. */
+void ebb_lua_set_paths(lua_State *L);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT
+   Unpacking parcels; pack_format.h says what is in one. */
+#include "lua/remote/pack.h"
+
+#include <lauxlib.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "lua/remote/handle.h"
+#include "lua/remote/pack_format.h"
+
+typedef struct unpacker {
+  const ebb_parcel *p;
+  size_t at;
+  int objects; /* index of a table: number -> object */
+  lua_Integer count;
+} unpacker;
+
+static const char *take(unpacker *u, size_t size) {
+  const char *data = u->p->data + u->at;
+  u->at += size;
+  return data;
+}
+
+static lua_Integer take_integer(unpacker *u) {
+  int64_t word;
+  memcpy(&word, take(u, sizeof word), sizeof word);
+  return word;
+}
+
+static lua_Number take_float(unpacker *u) {
+  lua_Number n;
+  memcpy(&n, take(u, sizeof n), sizeof n);
+  return n;
+}
+
+/* The object at the top gets the next number. */
+static void number_object(lua_State *L, unpacker *u) {
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, u->objects, ++u->count);
+}
+
+typedef struct code {
+  const char *data;
+  size_t size;
+} code;
+
+static const char *read_code(lua_State *L, void *data, size_t *size) {
+  code *c = data;
+  (void)L;
+  *size = c->size;
+  c->size = 0;
+  return c->data;
+}
+
+static void unpack_function(lua_State *L, unpacker *u) {
+  code c;
+  c.size = (size_t)take_integer(u);
+  c.data = take(u, c.size);
+  if (lua_load(L, read_code, &c, "=?", "b") != LUA_OK) lua_error(L);
+  number_object(L, u);
+}
+
+/* `name` is that of a module, or of a table in ebb. */
+static void push_module(lua_State *L, const char *bytes, size_t size) {
+  const char *name = lua_pushlstring(L, bytes, size);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (strncmp(name, "ebb", 3) == 0) {
+    luaL_requiref(L, "ebb", luaopen_ebb, 0);
+    if (name[3] == '.') {
+      lua_getfield(L, -1, name + 4);
+      lua_remove(L, -2);
+    }
+  } else {
+    lua_getfield(L, -1, name);
+  }
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+/* A table's border may be far beyond its elements, each of which takes two
+   bytes at least. */
+static int length_hint(const unpacker *u, lua_Integer border) {
+  size_t most = (u->p->size - u->at) / 2;
+  if (most > INT_MAX / 2) most = INT_MAX / 2;
+  return border < (lua_Integer)most ? (int)border : (int)most;
+}
+
+static void unpack_value(lua_State *L, unpacker *u, ebb_parcel_tag tag) {
+  size_t size;
+  switch (tag) {
+    case TAG_FALSE: lua_pushboolean(L, 0); break;
+    case TAG_TRUE: lua_pushboolean(L, 1); break;
+    case TAG_INTEGER: lua_pushinteger(L, take_integer(u)); break;
+    case TAG_FLOAT: lua_pushnumber(L, take_float(u)); break;
+    case TAG_STRING:
+      size = (size_t)take_integer(u);
+      lua_pushlstring(L, take(u, size), size);
+      break;
+    case TAG_LIGHT:
+      lua_pushlightuserdata(L, (void *)(intptr_t)take_integer(u));
+      break;
+    case TAG_HANDLE:
+      ebb_lua_push_handle(L, u->p->ports[take_integer(u)].port);
+      break;
+    case TAG_GLOBALS: lua_pushglobaltable(L); break;
+    case TAG_MODULE:
+      size = (size_t)take_integer(u);
+      push_module(L, take(u, size), size);
+      break;
+    case TAG_OBJECT: lua_rawgeti(L, u->objects, take_integer(u)); break;
+    case TAG_TABLE:
+      lua_createtable(L, length_hint(u, take_integer(u)), 0);
+      number_object(L, u);
+      break;
+    case TAG_FUNCTION: unpack_function(L, u); break;
+    default: lua_pushnil(L);
+  }
+}
+
+static ebb_parcel_tag take_tag(unpacker *u) { return (ebb_parcel_tag)*take(u, 1); }
+
+/* The table is at the top. */
+static void unpack_table(lua_State *L, unpacker *u) {
+  lua_Integer next = 1;
+  for (ebb_parcel_tag tag; (tag = take_tag(u)) != TAG_END;) {
+    if (tag == TAG_NEXT) {
+      unpack_value(L, u, take_tag(u));
+      lua_rawseti(L, -2, next++);
+    } else {
+      unpack_value(L, u, tag);
+      unpack_value(L, u, take_tag(u));
+      lua_rawset(L, -3);
+    }
+  }
+}
+
+/* Upvalue n of the function at the top is one of an earlier function. */
+static void share_upvalue(lua_State *L, unpacker *u, int n) {
+  lua_Integer place = take_integer(u);
+  lua_rawgeti(L, u->objects, place / EBB_PARCEL_UPVALUES);
+  lua_upvaluejoin(L, -2, n, -1, (int)(place % EBB_PARCEL_UPVALUES));
+  lua_pop(L, 1);
+}
+
+/* The function is at the top. */
+static void unpack_upvalues(lua_State *L, unpacker *u) {
+  for (int n = 1; lua_getupvalue(L, -1, n) != NULL; n++) {
+    lua_pop(L, 1);
+    ebb_parcel_tag tag = take_tag(u);
+    if (tag == TAG_SHARED) {
+      share_upvalue(L, u, n);
+    } else {
+      unpack_value(L, u, tag);
+      lua_setupvalue(L, -2, n);
+    }
+  }
+}
+
+int ebb_parcel_unpack(lua_State *L, const ebb_parcel *p) {
+  unpacker u = {.p = p};
+  u.at = 1;
+  int count = (int)take_integer(&u);
+  luaL_checkstack(L, count + 8, "too many values");
+  lua_newtable(L);
+  u.objects = lua_gettop(L);
+  for (int i = 0; i < count; i++) unpack_value(L, &u, take_tag(&u));
+  for (lua_Integer i = 1; i <= u.count; i++) {
+    if (lua_rawgeti(L, u.objects, i) == LUA_TTABLE)
+      unpack_table(L, &u);
+    else
+      unpack_upvalues(L, &u);
+    lua_pop(L, 1);
+  }
+  lua_remove(L, u.objects);
+  return count;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+   Lua states for other threads. A thread of a pool makes one when it first
+   has Lua code to run, and keeps it for what comes after. */
+#include <errno.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lua/remote/job.h"
+
+/* ---- the paths of `require` ---- */
+
+static bool push_package(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, LUA_LOADLIBNAME);
+  lua_remove(L, -2);
+  return lua_istable(L, -1);
+}
+
+void ebb_lua_push_paths(lua_State *L) {
+  bool found = push_package(L);
+  for (int i = 0; i < 2; i++) {
+    if (found)
+      lua_getfield(L, -1 - i, i == 0 ? "path" : "cpath");
+    else
+      lua_pushnil(L);
+  }
+  lua_remove(L, -3);
+}
+
+void ebb_lua_set_paths(lua_State *L) {
+  int path = lua_gettop(L) - 1;
+  if (push_package(L)) {
+    lua_pushvalue(L, path);
+    lua_setfield(L, -2, "path");
+    lua_pushvalue(L, path + 1);
+    lua_setfield(L, -2, "cpath");
+  }
+  lua_settop(L, path - 1);
+}
+
+/* ---- states ---- */
+
+static void drop_local(void *local) { lua_close(local); }
+
+/* The thread's state may be to another measure than the job's sender's. */
+static lua_State *state_for(ebb_worker *worker, const ebb_lua_grant *g) {
+  lua_State *L = worker->local;
+  if (L != NULL && ebb_lua_is_granted(ebb_lua_of(L), g)) return L;
+  if (L != NULL) lua_close(L);
+  worker->local = ebb_lua_grant_state(g);
+  worker->drop_local = drop_local;
+  return worker->local;
+}
+
+/* ---- a job ---- */
+
+/* What the job leaves behind it is aborted, as at the end of a main chunk;
+   the next job finds neither its paused clock nor what it has set. A state
+   that has grown does not keep the garbage, nor Handles, which keep others
+   waiting. False: a task that did not end is still in the state. */
+static bool tidy_up(lua_State *L, ebb_lua *el) {
+  enum { KEEP_KB = 1024 };
+  if (!ebb_lua_end_tasks(el)) return false;
+  (void)ebb_clock_resume(el->rt);
+  el->shutdown_timeout = EBB_LUA_SHUTDOWN_TIMEOUT;
+  el->end_by = 0;
+  lua_pushnil(L);
+  ebb_lua_store(L, el, STORE_UNHANDLED);
+  if (el->has_foreign || lua_gc(L, LUA_GCCOUNT) > KEEP_KB)
+    lua_gc(L, LUA_GCCOLLECT);
+  el->has_foreign = false;
+  return true;
+}
+
+/* The loop of this thread's runtime runs until the job's task and those it has
+   made are done. When nothing can end their waits, the job is told, as a main
+   chunk would be. */
+static void drive(ebb_lua *el, ebb_task *t) {
+  while (!ebb_task_is_finished(t)) {
+    int err = ebb_task_join(t, EBB_NEVER, NULL);
+    if (err == -EDEADLK) ebb_break_waits(el->rt);
+    if (err == -ENOMEM) ebb_sit_out(el->rt);
+  }
+}
+
+void ebb_lua_worker_run(ebb_job *job, ebb_worker *worker) {
+  lua_job *j = (lua_job *)job;
+  lua_State *L = state_for(worker, &j->grant);
+  job->outcome = EBB_PANICKED; /* for want of memory */
+  if (L == NULL) return;
+  ebb_lua *el = ebb_lua_of(L);
+  ebb_task *t = ebb_lua_courier_new(el, j);
+  if (t == NULL) return;
+  job->outcome = EBB_CANCELLED;
+  el->employer = j->to.port;
+  ebb_task_retain(t);
+  ebb_task_start(t);
+  drive(el, t);
+  ebb_task_release(t);
+  bool tidy = tidy_up(L, el);
+  el->employer = NULL;
+  if (tidy) return;
+  lua_close(L);
+  worker->local = NULL;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT
+   ebb.Runtime (Tokio: runtime::Runtime): a scheduler with a Lua state of its
+   own, on a thread of its own. To the state that has made it, it is a job
+   that goes on until it is asked to stop. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lua/remote/job.h"
+#include "lua/spawn/spawn.h"
+
+typedef struct runtime_job {
+  lua_job base;
+  ebb_mail stop;   /* to the runtime */
+  lua_State *L;    /* its state; there. `base.to` leads to it */
+  ebb_lua *el;     /* the same */
+  bool stopped;    /* there */
+  bool asked;      /* somebody waits for its end, and will be told what is
+                      stuck; here, before `stop` is sent */
+  int64_t timeout; /* of its end, ns; written here, before `stop` is sent */
+  char stuck[256]; /* what outlasted that; there, then here */
+} runtime_job;
+
+/* ---- there ---- */
+
+static void deliver_stop(ebb_mail *mail, ebb_runtime *rt) {
+  runtime_job *r = ebb_container_of(mail, runtime_job, stop);
+  if (rt != NULL) {
+    r->stopped = true;
+    ebb_task_wake(&rt->root, 0);
+  }
+  ebb_job_release(&r->base.job);
+}
+
+static void note_stuck(void *ctx, const char *text) {
+  runtime_job *r = ctx;
+  if (r->stuck[0] == '\0') snprintf(r->stuck, sizeof r->stuck, "%s", text);
+}
+
+/* Word from elsewhere can always come, so it never waits in vain. */
+static void run(ebb_job *job, ebb_worker *worker) {
+  runtime_job *r = (runtime_job *)job;
+  ebb_runtime *rt = r->el->rt;
+  (void)worker;
+  rt->wakers++;
+  while (!r->stopped) {
+    int err = ebb_wait(rt, NULL, EBB_NEVER, "its shutdown");
+    if (err == -ENOMEM) ebb_sit_out(rt);
+  }
+  rt->wakers--;
+  r->el->shutdown_timeout = r->timeout;
+  if (r->asked) {
+    r->el->stuck = note_stuck;
+    r->el->stuck_ctx = r;
+  }
+  /* First, while all that their clean-ups need still works. */
+  ebb_lua_end_tasks(r->el);
+  lua_close(r->L);
+  job->outcome = EBB_COMPLETED;
+}
+
+/* ---- here ---- */
+
+static void stop(ebb_job *job) {
+  runtime_job *r = (runtime_job *)job;
+  const ebb_lua_task *lt = (ebb_lua_task *)job->task;
+  if (!r->asked) r->timeout = lt->el->shutdown_timeout;
+  ebb_job_retain(job);
+  if (ebb_handle_post(r->base.to.port->handle, &r->stop) < 0)
+    ebb_job_release(job);
+}
+
+/* No thread could be had. */
+static void cancel(ebb_job *job) { lua_close(((runtime_job *)job)->L); }
+
+static const ebb_job_ops runtime_ops = {
+    .run = run,
+    .cancel = cancel,
+    .stop = stop,
+    .free = ebb_lua_job_free,
+};
+
+/* The userdata. */
+typedef struct runtime {
+  lua_State *L; /* until the job has it */
+  ebb_lua_task *lt; /* the job's task; a reference; NULL once collected */
+} runtime;
+
+typedef struct settings {
+  const char *path, *cpath;
+} settings;
+
+/* In the new state. */
+static int configure(lua_State *L) {
+  const settings *s = lua_touserdata(L, 1);
+  lua_pushstring(L, s->path);
+  lua_pushstring(L, s->cpath);
+  ebb_lua_set_paths(L);
+  (void)ebb_lua_get(L);
+  return 1;
+}
+
+/* Makes the other state; returns its ebb_lua. */
+static ebb_lua *new_state(lua_State *L, ebb_lua *el, runtime *r) {
+  ebb_lua_grant grant = ebb_lua_get_grant(L, el);
+  ebb_lua_push_paths(L);
+  settings s = {lua_tostring(L, -2), lua_tostring(L, -1)};
+  r->L = ebb_lua_grant_state(&grant);
+  if (r->L == NULL) ebb_lua_raise(L, -ENOMEM);
+  lua_pushcfunction(r->L, configure);
+  lua_pushlightuserdata(r->L, &s);
+  if (lua_pcall(r->L, 1, 1, 0) != LUA_OK) ebb_lua_raise(L, -ENOMEM);
+  ebb_lua *there = lua_touserdata(r->L, -1);
+  lua_settop(r->L, 0);
+  lua_pop(L, 2);
+  return there;
+}
+
+/* The job is in the carrier at the top. */
+static runtime_job *new_job(lua_State *L, ebb_lua *el, ebb_lua *there) {
+  int err = 0;
+  ebb_lua_port *home = ebb_lua_port_get(el, &err);
+  if (home == NULL) ebb_lua_raise(L, err);
+  ebb_lua_port *port = ebb_lua_port_get(there, &err);
+  if (port == NULL) ebb_lua_raise(L, err);
+  runtime_job *job = calloc(1, sizeof *job);
+  if (job == NULL) ebb_lua_raise(L, -ENOMEM);
+  ebb_lua_job_init(&job->base, &runtime_ops, el, home, true);
+  ebb_lua_carry(L, -1, &job->base);
+  ebb_mail_init(&job->stop, deliver_stop);
+  job->base.kind = "runtime";
+  job->base.job.background = true;
+  job->base.job.work.alone = true;
+  job->el = there;
+  ebb_lua_port_forget(&job->base.to);
+  job->base.to = ebb_lua_port_refer(el, port);
+  return job;
+}
+
+/* stack: options, the name, Runtime */
+static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
+                  unsigned threads) {
+  ebb_lua *there = new_state(L, el, r);
+  there->rt->max_blocking_threads = threads;
+  ebb_lua_push_carrier(L, el);
+  runtime_job *job = new_job(L, el, there);
+  ebb_lua_job_set_name(L, &job->base, name);
+  ebb_lua_thread_reserve(L, el);
+  ebb_lua_task *lt = ebb_lua_task_of(L, el, 4, 0);
+  ebb_task_retain(&lt->task);
+  r->lt = lt;
+  job->L = r->L;
+  r->L = NULL;
+  lt->seen = true;
+  ebb_lua_task_start(lt);
+  if (job->base.job.is_over)
+    luaL_error(L, "cannot start a thread for a runtime");
+}
+
+/* stack: [options] -> Runtime */
+static int runtime_new(lua_State *L) {
+  static const char *const names[] = {"name", "max_blocking_threads", NULL};
+  ebb_lua *el = ebb_lua_enter(L, 1);
+  if (lua_isnoneornil(L, 1)) {
+    lua_settop(L, 0);
+    lua_newtable(L);
+  }
+  ebb_lua_check_options(L, 1, names);
+  lua_settop(L, 1);
+  unsigned threads = (unsigned)ebb_lua_count_option(
+      L, 1, "max_blocking_threads", 1, INT_MAX);
+  (void)ebb_lua_push_option(L, 1, "name", LUA_TSTRING);
+  const char *name = lua_tostring(L, 2);
+  runtime *r = ebb_lua_new_object(L, el, CLASS_RUNTIME, sizeof *r, 0);
+  start(L, el, r, name, threads);
+  lua_settop(L, 3);
+  return 1;
+}
+
+static runtime *check_runtime(lua_State *L, ebb_lua *el) {
+  runtime *r = ebb_lua_check(L, el, 1, CLASS_RUNTIME);
+  if (r->lt == NULL) luaL_error(L, "the Runtime has been finalized");
+  return r;
+}
+
+static runtime_job *job_of(runtime *r) { return (runtime_job *)r->lt->job; }
+
+static int runtime_handle(lua_State *L) {
+  runtime *r = check_runtime(L, ebb_lua_open(L));
+  ebb_lua_check_surplus(L, 1);
+  ebb_lua_push_handle(L, job_of(r)->base.to.port);
+  return 1;
+}
+
+/* ---- the end ---- */
+
+/* From here on somebody waits for it. */
+static void ask_to_stop(runtime *r, int64_t timeout) {
+  runtime_job *job = job_of(r);
+  ebb_job *base = &job->base.job;
+  if (base->is_over || base->stopping) return;
+  job->timeout = timeout;
+  job->asked = true;
+  base->background = false;
+  r->lt->task.rt->jobs++;
+  ebb_task_abort(&r->lt->task);
+}
+
+static int shutdown_k(lua_State *L, int status, lua_KContext ctx);
+
+/* stack: Runtime, deadline -> true, or nil and what is stuck */
+static int shutdown_on(lua_State *L, ebb_lua *el, int status) {
+  ebb_task *t = &check_runtime(L, el)->lt->task;
+  while (!ebb_task_is_finished(t) && status != -ETIMEDOUT) {
+    status = ebb_lua_wait(L, el, &t->joiners, lua_tointeger(L, 2),
+                          "the end of a runtime", shutdown_k);
+    t = &check_runtime(L, el)->lt->task;
+  }
+  /* Our own end cuts the wait off; the other thread may be writing then. */
+  const runtime_job *job = job_of(check_runtime(L, el));
+  const char *stuck = job->base.job.is_over ? job->stuck : NULL;
+  if (stuck != NULL && stuck[0] == '\0') {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  luaL_pushfail(L);
+  if (stuck != NULL)
+    lua_pushstring(L, stuck);
+  else if (ebb_task_is_finished(t))
+    lua_pushliteral(L, "the state that has made the runtime is being closed");
+  else
+    lua_pushliteral(L, "the runtime has not ended: a task of it runs on "
+                       "without waiting");
+  return 2;
+}
+
+static int shutdown_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  return shutdown_on(L, el, ebb_lua_wait_over(L, el, shutdown_k));
+}
+
+/* stack: Runtime [, seconds]. The runtime gives its blocking work that time;
+   if it does not come to that, it gets a second more. */
+static int runtime_shutdown(lua_State *L) {
+  enum { GRACE = 1000000000 };
+  ebb_lua *el = ebb_lua_open(L);
+  runtime *r = check_runtime(L, el);
+  ebb_lua_check_surplus(L, 2);
+  int64_t timeout = el->shutdown_timeout;
+  if (!lua_isnoneornil(L, 2)) timeout = ebb_lua_check_duration(L, 2);
+  int64_t until = ebb_time_add(ebb_now(el->rt), ebb_time_add(timeout, GRACE));
+  lua_settop(L, 1);
+  lua_pushinteger(L, until);
+  ask_to_stop(r, timeout);
+  return shutdown_on(L, el, 0);
+}
+
+static int runtime_close(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  runtime *r = ebb_lua_check(L, el, 1, CLASS_RUNTIME);
+  if (el->rt == NULL || r->lt == NULL) return 0;
+  lua_settop(L, 1);
+  return runtime_shutdown(L);
+}
+
+static int runtime_gc(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  runtime *r = ebb_lua_check(L, el, 1, CLASS_RUNTIME);
+  if (r->L != NULL) lua_close(r->L);
+  r->L = NULL;
+  if (r->lt != NULL && el->rt != NULL) {
+    ebb_task_abort(&r->lt->task);
+    ebb_task_release(&r->lt->task);
+  }
+  r->lt = NULL;
+  return 0;
+}
+
+/* ---- the module's functions about the state's own runtime ---- */
+
+static int set_max_blocking_threads(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 1);
+  lua_Integer n = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, n >= 1 && n <= INT_MAX, 1,
+                "number of threads must be positive");
+  el->rt->max_blocking_threads = (unsigned)n;
+  if (el->rt->handle != NULL)
+    ebb_blocking_set_limit(&el->rt->handle->pool, (unsigned)n);
+  return 0;
+}
+
+static int set_shutdown_timeout(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 1);
+  el->shutdown_timeout = ebb_lua_check_duration(L, 1);
+  return 0;
+}
+
+void ebb_lua_define_runtime(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"handle", runtime_handle},
+                                     {"shutdown", runtime_shutdown},
+                                     {NULL, NULL}};
+  static const luaL_Reg meta[] = {
+      {"__close", runtime_close}, {"__gc", runtime_gc}, {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_RUNTIME, methods, meta);
+}
+
+void ebb_lua_open_runtime(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg functions[] = {
+      {"set_max_blocking_threads", set_max_blocking_threads},
+      {"set_shutdown_timeout", set_shutdown_timeout},
+      {NULL, NULL}};
+  ebb_lua_stored(L, el, STORE_STATE);
+  luaL_setfuncs(L, functions, 1);
+  lua_newtable(L);
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushcclosure(L, runtime_new, 1);
+  lua_setfield(L, -2, "new");
+  lua_setfield(L, -2, "Runtime");
+}

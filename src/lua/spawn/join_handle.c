@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT
+   JoinHandle and AbortHandle (Tokio: task::JoinHandle, task::AbortHandle),
+   and the functions of the module that make tasks and run them. */
+#include "lua/spawn/spawn.h"
+
+typedef struct handle {
+  ebb_lua_task *lt; /* NULL once collected; the handle has a reference */
+} handle;
+
+void ebb_lua_new_abort_handle(lua_State *L, ebb_lua *el) {
+  ebb_lua_new_object(L, el, CLASS_ABORT_HANDLE, sizeof(handle), 0);
+}
+
+void ebb_lua_fill_handle(lua_State *L, int arg, ebb_lua_task *lt) {
+  handle *h = lua_touserdata(L, arg);
+  ebb_task_retain(&lt->task);
+  h->lt = lt;
+}
+
+ebb_lua_task *ebb_lua_handle_task(lua_State *L, int arg) {
+  return ((handle *)lua_touserdata(L, arg))->lt;
+}
+
+void ebb_lua_new_join_handle(lua_State *L, ebb_lua *el) {
+  ebb_lua_new_object(L, el, CLASS_JOIN_HANDLE, sizeof(handle), 0);
+}
+
+/* ---- methods of both ---- */
+
+static handle *check_handle(lua_State *L, ebb_lua_class class) {
+  handle *h = ebb_lua_check(L, ebb_lua_open(L), 1, class);
+  if (h->lt == NULL) luaL_error(L, "the handle has been finalized");
+  return h;
+}
+
+static ebb_lua_task *check_either(lua_State *L, int most) {
+  ebb_lua_task *lt = check_handle(L, ebb_lua_class_of(L))->lt;
+  ebb_lua_check_surplus(L, most);
+  return lt;
+}
+
+static int handle_abort(lua_State *L) {
+  ebb_lua_task_abort(L, check_either(L, 2), 2);
+  return 0;
+}
+
+/* Aborts, so that a variable's scope can bound a task's life. The end of
+   the state may finalize the handle before the clean-up that closes it. */
+static int handle_close(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  const handle *h = ebb_lua_check_self(L, el, ebb_lua_class_of(L), 2);
+  if (h->lt != NULL && el->rt != NULL) ebb_task_abort(&h->lt->task);
+  return 0;
+}
+
+static int handle_is_finished(lua_State *L) {
+  lua_pushboolean(L, ebb_task_is_finished(&check_either(L, 1)->task));
+  return 1;
+}
+
+static int handle_id(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)check_either(L, 1)->task.id);
+  return 1;
+}
+
+static int handle_tostring(lua_State *L) {
+  lua_Integer id = (lua_Integer)check_either(L, 1)->task.id;
+  lua_pushfstring(L, "%s(%I)", ebb_lua_class_name(ebb_lua_class_of(L)), id);
+  return 1;
+}
+
+static int handle_gc(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  handle *h = ebb_lua_check(L, el, 1, ebb_lua_class_of(L));
+  ebb_lua_task *lt = h->lt;
+  if (lt == NULL || el->rt == NULL) return 0;
+  h->lt = NULL;
+  if (ebb_lua_class_of(L) == CLASS_JOIN_HANDLE) {
+    lt->handles--;
+    ebb_lua_check_unhandled(lt);
+  }
+  ebb_task_release(&lt->task);
+  return 0;
+}
+
+/* ---- JoinHandle ---- */
+
+/* stack: handle -> ok, values... */
+static int join_on(lua_State *L, ebb_lua *el, lua_KFunction k) {
+  for (;;) {
+    ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
+    bool done = ebb_task_is_finished(&lt->task);
+    if (done && ebb_lua_take_budget(L, el))
+      return ebb_lua_push_result(L, el, lt);
+    if (done)
+      ebb_lua_yield(L, el, k);
+    else
+      ebb_lua_wait(L, el, &lt->task.joiners, EBB_NEVER, "join", k);
+  }
+}
+
+static void check_not_self(lua_State *L, ebb_lua *el) {
+  ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
+  if (&lt->task == el->rt->current)
+    luaL_error(L, "a task cannot join itself");
+  ebb_lua_check_surplus(L, 1);
+  lua_settop(L, 1);
+}
+
+static int join_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, join_k);
+  return join_on(L, el, join_k);
+}
+
+static int handle_join(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  check_not_self(L, el);
+  return join_on(L, el, join_k);
+}
+
+static int await_k(lua_State *L, int status, lua_KContext ctx);
+
+/* stack: handle -> values... */
+static int await_on(lua_State *L, ebb_lua *el) {
+  int count = join_on(L, el, await_k);
+  if (lua_toboolean(L, -count)) return count - 1;
+  ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
+  return ebb_lua_unwrap_result(L, el, lt, count);
+}
+
+static int await_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, await_k);
+  return await_on(L, el);
+}
+
+static int handle_await(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  check_not_self(L, el);
+  return await_on(L, el);
+}
+
+static int handle_abort_handle(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
+  ebb_lua_check_surplus(L, 1);
+  ebb_lua_new_abort_handle(L, el);
+  ebb_lua_fill_handle(L, -1, lt);
+  return 1;
+}
+
+static void define_handle(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                          const luaL_Reg *methods) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg both[] = {{"abort", handle_abort},
+                                  {"id", handle_id},
+                                  {"is_finished", handle_is_finished},
+                                  {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", handle_close},
+                                  {"__gc", handle_gc},
+                                  {"__tostring", handle_tostring},
+                                  {NULL, NULL}};
+  ebb_lua_define_class(L, el, class, methods, none);
+  ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushinteger(L, class);
+  luaL_setfuncs(L, meta, 2);
+  lua_getfield(L, -1, "__index");
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushinteger(L, class);
+  luaL_setfuncs(L, both, 2);
+  lua_pop(L, 2);
+}
+
+void ebb_lua_define_join_handle(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"abort_handle", handle_abort_handle},
+                                     {"await", handle_await},
+                                     {"join", handle_join},
+                                     {NULL, NULL}};
+  define_handle(L, el, CLASS_JOIN_HANDLE, methods);
+}
+
+void ebb_lua_define_abort_handle(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  define_handle(L, el, CLASS_ABORT_HANDLE, none);
+}
+
+/* ---- functions of the module ---- */
+
+static int in_place_k(lua_State *L, int status, lua_KContext ctx);
+
+/* stack: handle -> values... */
+static int in_place_on(lua_State *L, ebb_lua *el) {
+  int count = join_on(L, el, in_place_k);
+  ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
+  return ebb_lua_unwrap_result(L, el, lt, count);
+}
+
+static int in_place_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, in_place_k);
+  return in_place_on(L, el);
+}
+
+/* The handle is to be closed, and that aborts: so the task, if it has not
+   begun, goes with whoever waits for it here. */
+static int block_in_place(lua_State *L) {
+  ebb_lua_spawn_at(L, EBB_LUA_BLOCKING);
+  lua_replace(L, 1);
+  lua_settop(L, 1);
+  lua_toclose(L, 1);
+  return in_place_on(L, ebb_lua_open(L));
+}
+
+static int yield_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua_wait_over(L, (ebb_lua *)ctx, yield_k);
+  return 0;
+}
+
+static int yield_now(lua_State *L) {
+  ebb_lua_yield(L, ebb_lua_open(L), yield_k);
+  return 0;
+}
+
+static int consume_k(lua_State *L, int status, lua_KContext ctx);
+
+static int consume_on(lua_State *L, ebb_lua *el) {
+  while (!ebb_lua_take_budget(L, el)) ebb_lua_yield(L, el, consume_k);
+  return 0;
+}
+
+static int consume_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, consume_k);
+  return consume_on(L, el);
+}
+
+static int consume_budget(lua_State *L) {
+  return consume_on(L, ebb_lua_open(L));
+}
+
+static int has_budget_remaining(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 0);
+  bool free = el->unconstrained > 0 && ebb_lua_is_unconstrained(L, el);
+  lua_pushboolean(L, free || ebb_has_budget_remaining(el->rt));
+  return 1;
+}
+
+static int try_id(lua_State *L) {
+  ebb_task *t = ebb_current(ebb_lua_enter(L, 0)->rt);
+  if (t != NULL)
+    lua_pushinteger(L, (lua_Integer)t->id);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+static int id(lua_State *L) {
+  try_id(L);
+  if (lua_isnil(L, -1))
+    return luaL_error(L, "`id` called from outside of a task");
+  return 1;
+}
+
+void ebb_lua_open_task(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg functions[] = {
+      {"block_in_place", block_in_place},
+      {"block_on", ebb_lua_block_on},
+      {"consume_budget", consume_budget},
+      {"has_budget_remaining", has_budget_remaining},
+      {"id", id},
+      {"try_id", try_id},
+      {"yield_now", yield_now},
+      {NULL, NULL}};
+  ebb_lua_stored(L, el, STORE_STATE);
+  luaL_setfuncs(L, functions, 1);
+  ebb_lua_set_spawns(L, el, ebb_lua_spawn);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT
+   Tasks that end with the call that made them: ebb.block_on here, ebb.select
+   and ebb.time.timeout elsewhere. Tokio polls such futures inside the task
+   that waits for them, and drops them with it. Here they are tasks, and the
+   scope sees to it that the rest is the same: they run only when their owner
+   may, see its task-local values, and have no budget if it has none. */
+#include <errno.h>
+
+#include "core/spawn/local_set.h"
+#include "lua/state/binding.h"
+
+/* The object at index 1 points to the scope; to nothing once it is closed. */
+static ebb_lua_scope **slot(lua_State *L) { return lua_touserdata(L, 1); }
+
+/* ---- making one ---- */
+
+static ebb_lua_scope *new_scope(lua_State *L, ebb_lua *el) {
+  ebb_lua_scope *s = ebb_alloc_new(&el->rt->alloc, sizeof *s);
+  if (s == NULL) ebb_lua_raise(L, -ENOMEM);
+  *s = (ebb_lua_scope){.el = el};
+  ebb_join_set_init(&s->set, el->rt);
+  ebb_join_set_race(&s->set, el->rt->current);
+  ebb_task_retain(s->set.owner);
+  ebb_list_push(&el->scopes, &s->link);
+  return s;
+}
+
+void ebb_lua_scope_new(lua_State *L, ebb_lua *el, size_t size) {
+  ebb_lua_check_may_wait(L, el);
+  luaL_checkstack(L, 8, NULL);
+  ebb_lua_new_object(L, el, CLASS_SCOPE, sizeof(ebb_lua_scope *), 0);
+  lua_replace(L, 1);
+  ebb_lua_scope *s = *slot(L) = new_scope(L, el);
+  lua_toclose(L, 1);
+  if (ebb_table_reserve(&s->set.members, size) < 0)
+    ebb_lua_raise(L, -ENOMEM);
+}
+
+ebb_lua_scope *ebb_lua_scope_here(lua_State *L) {
+  ebb_lua_scope *s = *slot(L);
+  if (s == NULL) luaL_error(L, "what this waits for has been finalized");
+  return s;
+}
+
+/* stack: scope, ..., body, arguments... -> scope, ... */
+void ebb_lua_scope_spawn(lua_State *L, ebb_lua *el, int body, uint32_t key) {
+  ebb_lua_task_prepare(L, el, body);
+  ebb_lua_scope *s = ebb_lua_scope_here(L);
+  const ebb_member *in = s->set.owner->local;
+  if (in != NULL && ebb_local_set_reserve(in->set) < 0)
+    ebb_lua_raise(L, -ENOMEM);
+  ebb_lua_task *lt = ebb_lua_task_new(L, el, body);
+  lt->task.unconstrained = s->set.owner->unconstrained;
+  if (in != NULL) ebb_local_set_put(in->set, &lt->task);
+  ebb_join_set_put(&s->set, key, EBB_KEY_INT(key), &lt->task);
+  ebb_lua_task_start(lt);
+}
+
+/* ---- what became of its tasks ---- */
+
+void ebb_lua_scope_let_go(ebb_lua_scope *s, ebb_task *t) {
+  ebb_join_set_remove(&s->set, t);
+  ebb_lua_check_unhandled((ebb_lua_task *)t);
+  ebb_task_release(t);
+}
+
+int ebb_lua_scope_results(lua_State *L, ebb_lua_scope *s, ebb_task *t) {
+  ebb_lua_task *lt = (ebb_lua_task *)t;
+  int count = ebb_lua_push_result(L, s->el, lt);
+  return ebb_lua_unwrap_result(L, s->el, lt, count);
+}
+
+void ebb_lua_scope_shield(ebb_lua_scope *s) {
+  s->shielded = !s->set.owner->closing;
+  s->set.owner->closing = true;
+}
+
+/* ---- its end ---- */
+
+/* The scope at index 1, whose set is empty. */
+static void close_scope(lua_State *L) {
+  ebb_lua_scope *s = *slot(L);
+  ebb_task *owner = s->set.owner;
+  *slot(L) = NULL;
+  owner->racing = false;
+  if (s->shielded) owner->closing = false;
+  ebb_task_release(owner);
+  ebb_lua_scope_free(s);
+}
+
+/* Its call does not come to its end: its tasks go on alone to theirs. Letting
+   go of one may run Lua code. */
+static void abandon(lua_State *L) {
+  ebb_lua_scope *s = *slot(L);
+  ebb_table *members = &s->set.members;
+  ebb_join_set_abort_all(&s->set);
+  uint32_t at = ebb_table_scan(members, 0);
+  for (; at != EBB_TABLE_NONE; at = ebb_table_scan(members, at + 1))
+    ebb_lua_scope_let_go(s, ebb_table_item(members, at));
+  close_scope(L);
+}
+
+static int close_k(lua_State *L, int status, lua_KContext ctx);
+
+/* stack: scope. A wait that cannot go on ends the call, but not the scope's
+   tasks: nobody would come for them. */
+static int close_on(lua_State *L, ebb_lua *el, int status) {
+  ebb_lua_scope *s;
+  while (!ebb_lua_wait_failed(status) && (s = *slot(L)) != NULL) {
+    ebb_task *t = ebb_join_set_peek(&s->set);
+    if (t != NULL)
+      ebb_lua_scope_let_go(s, t);
+    else if (s->set.members.len == 0)
+      close_scope(L);
+    else
+      status = ebb_lua_try_wait(L, el, &s->set.waiters, EBB_NEVER,
+                                "a clean-up", close_k);
+  }
+  if (!ebb_lua_wait_failed(status)) return 0;
+  if (*slot(L) != NULL) abandon(L);
+  ebb_lua_raise_wait(L, el, status);
+}
+
+static int close_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  return close_on(L, el, ebb_lua_try_wait_over(L, el, close_k));
+}
+
+/* In the end of the state, after its finalizer perhaps. */
+static int scope_close(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua_check(L, el, 1, CLASS_SCOPE);
+  lua_settop(L, 1);
+  if (el->rt == NULL || *slot(L) == NULL) return 0;
+  ebb_join_set_call_off(&(*slot(L))->set);
+  return close_on(L, el, 0);
+}
+
+/* The state is being closed, and its call will not come to its end. */
+static int scope_gc(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua_check(L, el, 1, CLASS_SCOPE);
+  if (el->rt != NULL && *slot(L) != NULL) abandon(L);
+  return 0;
+}
+
+void ebb_lua_scope_free(ebb_lua_scope *s) {
+  ebb_list_remove(&s->link);
+  ebb_join_set_destroy(&s->set);
+  ebb_alloc_free(&s->el->rt->alloc, s, sizeof *s);
+}
+
+/* Their tasks are gone already. */
+void ebb_lua_free_scopes(ebb_lua *el) {
+  while (!ebb_list_is_empty(&el->scopes))
+    ebb_lua_scope_free(
+        ebb_container_of(el->scopes.next, ebb_lua_scope, link));
+}
+
+void ebb_lua_define_scope(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg meta[] = {
+      {"__close", scope_close}, {"__gc", scope_gc}, {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_SCOPE, none, meta);
+}
+
+/* ---- ebb.block_on ---- */
+
+static int block_on_k(lua_State *L, int status, lua_KContext ctx);
+
+/* stack: scope -> values... */
+static int block_on_on(lua_State *L, ebb_lua *el) {
+  for (;;) {
+    ebb_lua_scope *s = ebb_lua_scope_here(L);
+    ebb_task *t = ebb_join_set_peek(&s->set);
+    if (t != NULL) return ebb_lua_scope_results(L, s, t);
+    ebb_lua_wait(L, el, &s->set.waiters, EBB_NEVER, "block_on", block_on_k);
+  }
+}
+
+static int block_on_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, block_on_k);
+  return block_on_on(L, el);
+}
+
+int ebb_lua_block_on(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua_check_body(L, el, 1);
+  lua_pushnil(L); /* a place for the scope */
+  lua_insert(L, 1);
+  ebb_lua_scope_new(L, el, 1);
+  ebb_lua_scope_spawn(L, el, 2, 1);
+  return block_on_on(L, el);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+   ebb.select (Tokio: select!). Its branches are tasks of a scope, each under
+   its number; the branches' keys stay on the stack of the caller. */
+#include "lua/state/binding.h"
+
+static int key_index(uint32_t number) { return 2 * (int)number; }
+
+/* A branch's key is below its body, at the top of the stack. */
+static void check_branch(lua_State *L) {
+  int type = lua_type(L, -1);
+  if (type == LUA_TFUNCTION || type == LUA_TTHREAD) return;
+  if (luaL_getmetafield(L, -1, "__call") != LUA_TNIL) {
+    lua_pop(L, 1);
+    return;
+  }
+  const char *got = luaL_typename(L, -1);
+  const char *key = luaL_tolstring(L, -2, NULL);
+  luaL_argerror(L, 1, lua_pushfstring(L, "branch '%s' is a %s, not a function",
+                                      key, got));
+}
+
+/* stack: branches -> branches, key, body, key, body... How many there are. */
+static uint32_t push_branches(lua_State *L) {
+  uint32_t n = 0;
+  lua_pushnil(L);
+  while (lua_next(L, 1)) {
+    check_branch(L);
+    luaL_checkstack(L, LUA_MINSTACK, "too many branches");
+    lua_pushvalue(L, -2);
+    n++;
+  }
+  return n;
+}
+
+static void swap_branches(lua_State *L, uint32_t a, uint32_t b) {
+  for (int half = 0; half < 2; half++) {
+    lua_pushvalue(L, key_index(a) + half);
+    lua_copy(L, key_index(b) + half, key_index(a) + half);
+    lua_replace(L, key_index(b) + half);
+  }
+}
+
+/* In random order, since the first that is ready at once wins: a branch that
+   always is must not keep the others from ever winning. */
+static void spawn_branches(lua_State *L, ebb_lua *el, uint32_t n) {
+  for (uint32_t i = n; i > 0; i--) {
+    uint64_t random = ebb_hash_bits(el->rt->last_id);
+    swap_branches(L, i, 1 + (uint32_t)(random % i));
+    lua_pushvalue(L, key_index(i) + 1);
+    ebb_lua_scope_spawn(L, el, lua_gettop(L), i);
+  }
+}
+
+/* Pushes the result. The clean-ups of the others may take a while, in which
+   it must not be lost. */
+static void take_winner(lua_State *L, ebb_lua *el, ebb_lua_scope *s,
+                        ebb_task *t) {
+  ebb_key number = ebb_table_key(&s->set.members, t->set_slot);
+  lua_pushvalue(L, key_index((uint32_t)number.bits));
+  s->count = 1 + ebb_lua_push_result(L, el, (ebb_lua_task *)t);
+  if (t->outcome == EBB_PANICKED) {
+    lua_pop(L, 1);
+    ebb_lua_push_handed(L, el, (ebb_lua_task *)t);
+  }
+  ebb_lua_scope_let_go(s, t);
+  ebb_lua_scope_shield(s);
+}
+
+static int select_k(lua_State *L, int status, lua_KContext ctx);
+
+/* stack: scope, key, body, key, body... -> key, ok, values... */
+static int select_on(lua_State *L, ebb_lua *el) {
+  for (;;) {
+    ebb_lua_scope *s = ebb_lua_scope_here(L);
+    ebb_task *t = ebb_join_set_peek(&s->set);
+    if (t != NULL && s->count == 0)
+      take_winner(L, el, s, t);
+    else if (t != NULL)
+      ebb_lua_scope_let_go(s, t);
+    else if (s->set.members.len == 0)
+      return s->count;
+    else
+      ebb_lua_wait(L, el, &s->set.waiters, EBB_NEVER, "select", select_k);
+  }
+}
+
+static int select_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, select_k);
+  return select_on(L, el);
+}
+
+static int ebb_select(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 1);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  uint32_t n = push_branches(L);
+  luaL_argcheck(L, n > 0, 1, "no branches");
+  ebb_lua_scope_new(L, el, n);
+  spawn_branches(L, el, n);
+  return select_on(L, el);
+}
+
+void ebb_lua_open_select(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg functions[] = {{"select", ebb_select}, {NULL, NULL}};
+  ebb_lua_stored(L, el, STORE_STATE);
+  luaL_setfuncs(L, functions, 1);
+}

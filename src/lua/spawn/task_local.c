@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT
+   ebb.task_local (Tokio: task_local!, task::LocalKey). */
+#include "lua/task/task_vars.h"
+#include "lua/spawn/unconstrained.h"
+
+/* User values of a LocalKey. */
+enum { UV_NAME = 1 };
+
+static int new_key(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 1);
+  luaL_checktype(L, 1, LUA_TSTRING);
+  ebb_lua_new_object(L, el, CLASS_LOCAL_KEY, 0, 1);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, UV_NAME);
+  return 1;
+}
+
+/* ---- scopes ---- */
+
+static int scope_close(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  const ebb_lua_guard *g = ebb_lua_check(L, el, 1, CLASS_LOCAL_SCOPE);
+  if (!g->open || el->rt == NULL) return 0;
+  lua_settop(L, 1);
+  ebb_lua_guard_close(L);
+  return 0;
+}
+
+/* stack: key, value, ... -> guard, value, ... */
+static void enter(lua_State *L, ebb_lua *el) {
+  ebb_lua_new_object(L, el, CLASS_LOCAL_SCOPE, sizeof(ebb_lua_guard),
+                     UV_LOCAL_COUNT);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, UV_LOCAL_KEY);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, -2, UV_LOCAL_VALUE);
+  ebb_lua_guard_open(L, el);
+  lua_replace(L, 1);
+  lua_toclose(L, 1);
+}
+
+/* stack: key, value, function, arguments... -> the function's results */
+static int key_scope(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua_check(L, el, 1, CLASS_LOCAL_KEY);
+  luaL_checkany(L, 2);
+  ebb_lua_check_callable(L, 3);
+  enter(L, el);
+  lua_remove(L, 2);
+  return ebb_lua_call_within(L);
+}
+
+/* ---- looking ---- */
+
+/* Pushes the value of the key at 1; false, with nil pushed, outside of any
+   scope. */
+static bool push_value(lua_State *L, ebb_lua *el) {
+  lua_pushvalue(L, 1);
+  return ebb_lua_push_local(L, el);
+}
+
+/* Pushes a text with the name of the object at 1 in the middle. */
+static void push_named(lua_State *L, const char *before, const char *after) {
+  lua_pushstring(L, before);
+  lua_getiuservalue(L, 1, UV_NAME);
+  lua_pushstring(L, after);
+  lua_concat(L, 3);
+}
+
+/* Pushes nil and an AccessError. */
+static int fail(lua_State *L, ebb_lua *el) {
+  luaL_pushfail(L);
+  ebb_lua_new_object(L, el, CLASS_ACCESS_ERROR, 0, 1);
+  lua_getiuservalue(L, 1, UV_NAME);
+  lua_setiuservalue(L, -2, UV_NAME);
+  return 2;
+}
+
+static void check_value(lua_State *L, ebb_lua *el) {
+  if (push_value(L, el)) return;
+  luaL_where(L, 1);
+  push_named(L, "task-local '", "' is not set: call this inside its scope");
+  lua_concat(L, 2);
+  lua_error(L);
+}
+
+static ebb_lua *check_key(lua_State *L, int most) {
+  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua_check_self(L, el, CLASS_LOCAL_KEY, most);
+  return el;
+}
+
+static int key_get(lua_State *L) {
+  check_value(L, check_key(L, 1));
+  return 1;
+}
+
+static int key_try_get(lua_State *L) {
+  ebb_lua *el = check_key(L, 1);
+  return push_value(L, el) ? 1 : fail(L, el);
+}
+
+static int with_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return lua_gettop(L) - 1;
+}
+
+/* stack: key, function, ..., value -> the function's results */
+static int call_with(lua_State *L) {
+  lua_replace(L, 3);
+  lua_settop(L, 3);
+  lua_callk(L, 1, LUA_MULTRET, 0, with_k);
+  return with_k(L, LUA_OK, 0);
+}
+
+static int key_with(lua_State *L) {
+  ebb_lua *el = check_key(L, 2);
+  ebb_lua_check_callable(L, 2);
+  lua_settop(L, 3);
+  check_value(L, el);
+  return call_with(L);
+}
+
+static int key_try_with(lua_State *L) {
+  ebb_lua *el = check_key(L, 2);
+  ebb_lua_check_callable(L, 2);
+  lua_settop(L, 3);
+  return push_value(L, el) ? call_with(L) : fail(L, el);
+}
+
+static int key_tostring(lua_State *L) {
+  check_key(L, 1);
+  push_named(L, "LocalKey(", ")");
+  return 1;
+}
+
+static int error_tostring(lua_State *L) {
+  ebb_lua_check(L, ebb_lua_self(L), 1, CLASS_ACCESS_ERROR);
+  push_named(L, "task-local '", "' is not set");
+  return 1;
+}
+
+void ebb_lua_define_local_key(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {
+      {"get", key_get},           {"scope", key_scope},
+      {"sync_scope", key_scope},  {"try_get", key_try_get},
+      {"try_with", key_try_with}, {"with", key_with},
+      {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__tostring", key_tostring}, {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_LOCAL_KEY, methods, meta);
+}
+
+void ebb_lua_define_local_scope(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", scope_close}, {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_LOCAL_SCOPE, none, meta);
+}
+
+void ebb_lua_define_access_error(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__tostring", error_tostring}, {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_ACCESS_ERROR, none, meta);
+}
+
+void ebb_lua_open_task_local(lua_State *L, ebb_lua *el) {
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushcclosure(L, new_key, 1);
+  lua_setfield(L, -2, "task_local");
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "lua/spawn/unconstrained.h"
+
+#include "lua/task/task_vars.h"
+
+/* ---- calling within ---- */
+
+static int call_within_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return lua_gettop(L) - 1;
+}
+
+int ebb_lua_call_within(lua_State *L) {
+  lua_callk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, call_within_k);
+  return call_within_k(L, LUA_OK, 0);
+}
+
+void ebb_lua_check_callable(lua_State *L, int arg) {
+  if (lua_isfunction(L, arg)) return;
+  if (luaL_getmetafield(L, arg, "__call") == LUA_TNIL)
+    luaL_typeerror(L, arg, "function");
+  lua_pop(L, 1);
+}
+
+/* ---- the budget ----
+
+   Called in the task itself, it takes the budget away from the task. A
+   generator may be suspended inside, and then its consumer has a budget: so
+   each time that some is to be taken, it is asked if such a call is in
+   force. */
+static const char unconstrained_key;
+
+typedef struct unconstrained {
+  ebb_lua_guard base; /* open: it is called in a generator */
+  bool suspended;     /* the budget of the task */
+  ebb_id task;
+  int budget; /* to give back */
+} unconstrained;
+
+static void open_in_generator(lua_State *L, ebb_lua *el) {
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&unconstrained_key);
+  lua_setiuservalue(L, -2, UV_LOCAL_KEY);
+  lua_pushboolean(L, true);
+  lua_setiuservalue(L, -2, UV_LOCAL_VALUE);
+  ebb_lua_guard_open(L, el);
+  el->unconstrained++;
+}
+
+static void close_in_generator(lua_State *L, ebb_lua *el) {
+  el->unconstrained--;
+  lua_settop(L, 1);
+  ebb_lua_guard_close(L);
+}
+
+static void suspend_budget(unconstrained *u, ebb_task *t) {
+  u->task = t->id;
+  u->budget = ebb_budget_suspend(t);
+  u->suspended = true;
+}
+
+/* Another task may have closed the coroutine that the task is. */
+static void resume_budget(unconstrained *u, ebb_runtime *rt) {
+  ebb_task *t = u->task == 0 ? &rt->root : ebb_task_find(rt, u->task);
+  u->suspended = false;
+  if (t != NULL) ebb_budget_resume(t, u->budget);
+}
+
+/* Also when a generator is collected. */
+static int unconstrained_close(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  unconstrained *u = ebb_lua_check(L, el, 1, CLASS_UNCONSTRAINED);
+  if (el->rt == NULL) return 0;
+  if (u->suspended) resume_budget(u, el->rt);
+  if (u->base.open) close_in_generator(L, el);
+  return 0;
+}
+
+/* stack: function, arguments... */
+static int run_unconstrained(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua_check_callable(L, 1);
+  unconstrained *u = ebb_lua_new_object(L, el, CLASS_UNCONSTRAINED, sizeof *u,
+                                        UV_LOCAL_COUNT);
+  if (ebb_lua_is_own(L, el))
+    suspend_budget(u, el->rt->current);
+  else
+    open_in_generator(L, el);
+  lua_insert(L, 1);
+  lua_toclose(L, 1);
+  return ebb_lua_call_within(L);
+}
+
+bool ebb_lua_is_unconstrained(lua_State *L, ebb_lua *el) {
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&unconstrained_key);
+  bool is = ebb_lua_push_local(L, el);
+  lua_pop(L, 1);
+  return is;
+}
+
+void ebb_lua_define_unconstrained(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", unconstrained_close},
+                                  {"__gc", unconstrained_close},
+                                  {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_UNCONSTRAINED, none, meta);
+}
+
+void ebb_lua_open_within(lua_State *L, ebb_lua *el) {
+  ebb_lua_stored(L, el, STORE_STATE);
+  lua_pushcclosure(L, run_unconstrained, 1);
+  lua_setfield(L, -2, "unconstrained");
+}

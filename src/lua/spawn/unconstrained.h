@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+   Calling a function within something that ends with it. */
+#ifndef EBB_LUA_SPAWN_UNCONSTRAINED_H
+#define EBB_LUA_SPAWN_UNCONSTRAINED_H
+
+#include "lua/state/binding.h"
+
+/* Raises an argument error unless the value can be called. */
+void ebb_lua_check_callable(lua_State *L, int arg);
+
+/* stack: guard, function, arguments... -> the function's results. The guard
+   is to be closed (lua_toclose), and is, whichever way the function ends. */
+int ebb_lua_call_within(lua_State *L);
+
+#endif

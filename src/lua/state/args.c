@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+   Tables of named options, as JoinMap.new and Runtime.new take them. A name
+   that is misspelt is an error. */
+#include <string.h>
+
+#include "lua/state/binding.h"
+
+static bool is_among(const char *name, const char *const *names) {
+  while (*names != NULL && strcmp(*names, name) != 0) names++;
+  return *names != NULL;
+}
+
+/* The name is at the top. */
+static void refuse(lua_State *L, int arg, const char *const *names) {
+  const char *name = luaL_tolstring(L, -1, NULL);
+  lua_pushfstring(L, "unknown option '%s'; there are: %s", name, *names);
+  while (*++names != NULL) {
+    lua_pushfstring(L, ", %s", *names);
+    lua_concat(L, 2);
+  }
+  luaL_argerror(L, arg, lua_tostring(L, -1));
+}
+
+void ebb_lua_check_options(lua_State *L, int arg, const char *const *names) {
+  luaL_checktype(L, arg, LUA_TTABLE);
+  for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
+    lua_pushvalue(L, -2);
+    if (lua_type(L, -1) != LUA_TSTRING ||
+        !is_among(lua_tostring(L, -1), names))
+      refuse(L, arg, names);
+    lua_pop(L, 1);
+  }
+}
+
+lua_Integer ebb_lua_count_option(lua_State *L, int arg, const char *name,
+                                 lua_Integer least, lua_Integer most) {
+  int is_integer = 1;
+  lua_Integer n = 0;
+  if (lua_getfield(L, arg, name) != LUA_TNIL) {
+    n = lua_tointegerx(L, -1, &is_integer);
+    if (!is_integer || n < least || n > most)
+      luaL_argerror(L, arg,
+                    lua_pushfstring(L, "%s must be an integer from %I on",
+                                    name, least));
+  }
+  lua_pop(L, 1);
+  return n;
+}
+
+bool ebb_lua_push_option(lua_State *L, int arg, const char *name, int type) {
+  if (lua_getfield(L, arg, name) == LUA_TNIL) return false;
+  if (lua_type(L, -1) != type)
+    luaL_argerror(L, arg, lua_pushfstring(L, "%s must be a %s", name,
+                                          lua_typename(L, type)));
+  return true;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+   ebb.sync.Barrier (Tokio: sync::Barrier). Other than there, a task that is
+   aborted while it waits does not count any more. */
+#include "lua/sync/sync.h"
+
+typedef struct barrier {
+  ebb_line line;
+  lua_Integer size;
+  lua_Integer arrived; /* wait in line */
+} barrier;
+
+static barrier *check(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_self(L, el, CLASS_BARRIER, most);
+}
+
+static void left(ebb_line *line, uint32_t want, bool granted) {
+  (void)want;
+  if (!granted) ebb_container_of(line, barrier, line)->arrived--;
+}
+
+static int barrier_new(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 1);
+  lua_Integer n = ebb_lua_check_count(L, 1);
+  barrier *b = ebb_lua_new_object(L, el, CLASS_BARRIER, sizeof *b, 0);
+  b->size = n;
+  ebb_line_init(&b->line, left);
+  return 1;
+}
+
+static void let_all_go(barrier *b) {
+  ebb_task *t;
+  b->arrived = 0;
+  while ((t = ebb_line_first(&b->line)) != NULL) ebb_line_grant(t);
+}
+
+static int wait_k(lua_State *L, int status, lua_KContext ctx);
+
+/* stack: barrier -> was this the last one? */
+static int wait_on(lua_State *L, ebb_lua *el) {
+  barrier *b = lua_touserdata(L, 1);
+  bool last = false;
+  while (!ebb_line_take(el->rt)) {
+    if (b->arrived + 1 < b->size) {
+      ebb_lua_check_may_wait(L, el);
+      b->arrived++;
+      ebb_lua_wait_in(L, el, &b->line, 0, "barrier", wait_k);
+    } else if (!ebb_lua_take_budget(L, el)) {
+      ebb_lua_yield(L, el, wait_k);
+    } else {
+      let_all_go(b);
+      last = true;
+      break;
+    }
+  }
+  lua_pushboolean(L, last);
+  return 1;
+}
+
+static int wait_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, wait_k);
+  return wait_on(L, el);
+}
+
+static int barrier_wait(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  check(L, el, 1);
+  return wait_on(L, el);
+}
+
+void ebb_lua_define_barrier(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"wait", barrier_wait}, {NULL, NULL}};
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_BARRIER, methods, none);
+}
+
+void ebb_lua_open_barrier(lua_State *L, ebb_lua *el) {
+  ebb_lua_add_class(L, el, "Barrier", barrier_new);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+   ebb.sync.Notify (Tokio: sync::Notify). */
+#include "core/sync/notify.h"
+
+#include "lua/sync/sync.h"
+
+static ebb_notify *check(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_self(L, el, CLASS_NOTIFY, most);
+}
+
+static int notify_new(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 0);
+  ebb_notify *n = ebb_lua_new_object(L, el, CLASS_NOTIFY, sizeof *n, 0);
+  ebb_notify_init(n, el->rt);
+  return 1;
+}
+
+static int notified_k(lua_State *L, int status, lua_KContext ctx);
+
+static int notified_on(lua_State *L, ebb_lua *el) {
+  ebb_notify *n = lua_touserdata(L, 1);
+  while (!ebb_line_take(el->rt)) {
+    if (!n->permit) {
+      ebb_lua_wait_in(L, el, &n->line, 0, "notified", notified_k);
+    } else if (!ebb_lua_take_budget(L, el)) {
+      ebb_lua_yield(L, el, notified_k);
+    } else {
+      n->permit = false;
+      break;
+    }
+  }
+  return 0;
+}
+
+static int notified_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, notified_k);
+  return notified_on(L, el);
+}
+
+static int notified(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  check(L, el, 2);
+  return notified_on(L, el);
+}
+
+static int notify_one(lua_State *L) {
+  ebb_notify_one(check(L, ebb_lua_open(L), 1));
+  return 0;
+}
+
+static int notify_waiters(lua_State *L) {
+  ebb_notify_waiters(check(L, ebb_lua_open(L), 1));
+  return 0;
+}
+
+void ebb_lua_define_notify(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"notified", notified},
+                                     {"notify_one", notify_one},
+                                     {"notify_waiters", notify_waiters},
+                                     {NULL, NULL}};
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_NOTIFY, methods, none);
+}
+
+void ebb_lua_open_notify(lua_State *L, ebb_lua *el) {
+  ebb_lua_add_class(L, el, "Notify", notify_new);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+   What Semaphore, Mutex and RwLock give out (Tokio: SemaphorePermit,
+   MutexGuard, RwLockReadGuard, RwLockWriteGuard): all of them are a number
+   of permits of a semaphore, which go back when the Permit is released,
+   closed or collected. */
+#include "lua/sync/sync.h"
+
+#include <errno.h>
+
+enum { UV_OWNER = 1 }; /* the userdata that the semaphore is in */
+
+typedef struct permit {
+  ebb_semaphore *s;
+  uint32_t count;
+  bool held;        /* the permits are ours */
+  const char *what; /* what its task waits for until then: static text */
+} permit;
+
+/* Made before it is waited for, so that nothing can fail afterwards. */
+static permit *new_permit(lua_State *L, ebb_lua *el, ebb_semaphore *s,
+                          uint32_t n, const char *what) {
+  permit *p = ebb_lua_new_object(L, el, CLASS_PERMIT, sizeof *p, UV_OWNER);
+  *p = (permit){.s = s, .count = n, .what = what};
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, UV_OWNER);
+  return p;
+}
+
+/* stack: owner, permit -> permit */
+static int got(lua_State *L, permit *p) {
+  p->held = true;
+  lua_settop(L, 2);
+  return 1;
+}
+
+static int acquire_k(lua_State *L, int status, lua_KContext ctx);
+
+static int acquire_on(lua_State *L, ebb_lua *el) {
+  permit *p = lua_touserdata(L, 2);
+  ebb_semaphore *s = p->s;
+  for (;;) {
+    if (ebb_line_take(el->rt)) return got(L, p);
+    bool can = s->closed || ebb_semaphore_has(s, p->count);
+    if (!can)
+      ebb_lua_wait_in(L, el, &s->line, p->count, p->what, acquire_k);
+    else if (!ebb_lua_take_budget(L, el))
+      ebb_lua_yield(L, el, acquire_k);
+    else if (ebb_semaphore_try_acquire(s, p->count) < 0)
+      return ebb_lua_push_fail(L, "closed");
+    else
+      return got(L, p);
+  }
+}
+
+static int acquire_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, acquire_k);
+  return acquire_on(L, el);
+}
+
+int ebb_lua_acquire(lua_State *L, ebb_lua *el, ebb_semaphore *s, uint32_t n,
+                    const char *what) {
+  lua_settop(L, 1);
+  new_permit(L, el, s, n, what);
+  return acquire_on(L, el);
+}
+
+int ebb_lua_try_acquire(lua_State *L, ebb_lua *el, ebb_semaphore *s,
+                        uint32_t n, const char *message) {
+  lua_settop(L, 1);
+  permit *p = new_permit(L, el, s, n, NULL);
+  int err = ebb_semaphore_try_acquire(s, n);
+  if (err == 0) return got(L, p);
+  return ebb_lua_push_fail(L, err == -EPIPE ? "closed" : message);
+}
+
+uint32_t ebb_lua_check_permits(lua_State *L, int arg) {
+  lua_Integer n = ebb_lua_check_count(L, arg);
+  luaL_argcheck(L, n <= (lua_Integer)EBB_PERMITS_MAX, arg,
+                "too many permits");
+  return (uint32_t)n;
+}
+
+ebb_semaphore *ebb_lua_new_semaphore(lua_State *L, ebb_lua *el,
+                                     ebb_lua_class class, uint32_t permits) {
+  ebb_semaphore *s = ebb_lua_new_object(L, el, class, sizeof *s, 0);
+  ebb_semaphore_init(s, el->rt, permits);
+  return s;
+}
+
+/* ---- the class ---- */
+
+/* Also called by the clean-up of a task that was collected, and when the
+   state is closed. */
+static int release(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  permit *p = ebb_lua_check_self(L, el, CLASS_PERMIT, 2);
+  if (!p->held || el->rt == NULL) return 0;
+  p->held = false;
+  if (ebb_semaphore_add_permits(p->s, p->count) < 0)
+    return luaL_error(L, "permits were added while these were given out, and "
+                         "there would be too many now");
+  return 0;
+}
+
+void ebb_lua_define_permit(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"release", release}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", release},
+                                  {"__gc", release},
+                                  {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_PERMIT, methods, meta);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+   ebb.sync.RwLock (Tokio: sync::RwLock): a semaphore of which a reader takes
+   one permit and a writer all. So a writer that waits holds up the readers
+   that come after it, and cannot be starved. */
+#include "lua/sync/sync.h"
+
+#define ALL EBB_PERMITS_MAX
+
+static ebb_semaphore *check(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_self(L, el, CLASS_RW_LOCK, most);
+}
+
+static int rw_lock_new(lua_State *L) {
+  ebb_lua_new_semaphore(L, ebb_lua_enter(L, 0), CLASS_RW_LOCK, ALL);
+  return 1;
+}
+
+static int read(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  return ebb_lua_acquire(L, el, check(L, el, 1), 1, "read");
+}
+
+static int write(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  return ebb_lua_acquire(L, el, check(L, el, 1), ALL, "write");
+}
+
+static int try_read(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  return ebb_lua_try_acquire(L, el, check(L, el, 1), 1, "locked");
+}
+
+static int try_write(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  return ebb_lua_try_acquire(L, el, check(L, el, 1), ALL, "locked");
+}
+
+void ebb_lua_define_rw_lock(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"read", read},
+                                     {"try_read", try_read},
+                                     {"try_write", try_write},
+                                     {"write", write},
+                                     {NULL, NULL}};
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_RW_LOCK, methods, none);
+}
+
+void ebb_lua_open_rw_lock(lua_State *L, ebb_lua *el) {
+  ebb_lua_add_class(L, el, "RwLock", rw_lock_new);
+}

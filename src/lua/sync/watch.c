@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+   ebb.sync.watch (Tokio: sync::watch): one value, and receivers that learn
+   that it has changed. What was before the last change nobody sees, so a
+   waiter that is aborted loses nothing: each receiver keeps the version that
+   it has seen. */
+#include "lua/sync/sync.h"
+
+enum { UV_WATCH = 1 }; /* of both ends */
+enum { UV_VALUE = 1 }; /* of the userdata that both have */
+
+typedef struct watch {
+  ebb_list waiters; /* in changed(); all are woken, and look again */
+  uint64_t version;
+  lua_Integer senders, receivers; /* that are not closed */
+} watch;
+
+typedef struct end {
+  watch *w;
+  uint64_t seen; /* meaningful in a receiver */
+  bool closed;
+} end;
+
+static end *check(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_kin(L, el, most);
+}
+
+static lua_Integer *ends_of(watch *w, ebb_lua_class class) {
+  return class == CLASS_WATCH_SENDER ? &w->senders : &w->receivers;
+}
+
+/* Pushes one; the watch is at `arg`. */
+static end *new_end(lua_State *L, ebb_lua *el, ebb_lua_class class, int arg) {
+  end *e = ebb_lua_new_object(L, el, class, sizeof *e, UV_WATCH);
+  lua_pushvalue(L, arg);
+  lua_setiuservalue(L, -2, UV_WATCH);
+  e->w = lua_touserdata(L, arg);
+  e->seen = e->w->version;
+  ++*ends_of(e->w, class);
+  return e;
+}
+
+static int new_watch(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 1);
+  luaL_checkany(L, 1);
+  lua_settop(L, 1);
+  watch *w = lua_newuserdatauv(L, sizeof *w, UV_VALUE);
+  *w = (watch){0};
+  ebb_list_init(&w->waiters);
+  lua_insert(L, 1);
+  lua_setiuservalue(L, 1, UV_VALUE);
+  new_end(L, el, CLASS_WATCH_SENDER, 1);
+  new_end(L, el, CLASS_WATCH_RECEIVER, 1);
+  return 2;
+}
+
+/* ---- both ends ---- */
+
+static int borrow(lua_State *L) {
+  check(L, ebb_lua_open(L), 1);
+  lua_getiuservalue(L, 1, UV_WATCH);
+  lua_getiuservalue(L, -1, UV_VALUE);
+  return 1;
+}
+
+static void close_end(end *e, ebb_lua_class class) {
+  e->closed = true;
+  --*ends_of(e->w, class);
+  ebb_wake_all(&e->w->waiters);
+}
+
+/* Also called by the clean-up of a task that was collected, and when the
+   state is closed. */
+static int close(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  end *e = check(L, el, 2);
+  if (e->w == NULL || e->closed || el->rt == NULL) return 0;
+  close_end(e, ebb_lua_class_of(L));
+  return 0;
+}
+
+/* It has seen what the other has seen, and is closed if that is. */
+static int clone(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua_class class = ebb_lua_class_of(L);
+  const end *e = check(L, el, 1);
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, UV_WATCH);
+  end *copy = new_end(L, el, class, 2);
+  copy->seen = e->seen;
+  if (e->closed) close_end(copy, class);
+  return 1;
+}
+
+/* ---- sender ---- */
+
+/* Puts the value at index 2 in, and leaves the old one on the stack. */
+static void replace(lua_State *L, watch *w) {
+  lua_getiuservalue(L, 1, UV_WATCH);
+  lua_getiuservalue(L, -1, UV_VALUE);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, -3, UV_VALUE);
+  w->version++;
+  ebb_wake_all(&w->waiters);
+}
+
+static int send(lua_State *L) {
+  end *e = check(L, ebb_lua_open(L), 2);
+  luaL_checkany(L, 2);
+  if (e->closed || e->w->receivers == 0)
+    return ebb_lua_push_fail(L, "closed");
+  replace(L, e->w);
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+static int send_replace(lua_State *L) {
+  end *e = check(L, ebb_lua_open(L), 2);
+  luaL_checkany(L, 2);
+  if (e->closed) return luaL_error(L, "the sender is closed");
+  replace(L, e->w);
+  return 1;
+}
+
+static int subscribe(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  check(L, el, 1);
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, UV_WATCH);
+  new_end(L, el, CLASS_WATCH_RECEIVER, 2);
+  return 1;
+}
+
+static int receiver_count(lua_State *L) {
+  lua_pushinteger(L, check(L, ebb_lua_open(L), 1)->w->receivers);
+  return 1;
+}
+
+static int is_closed(lua_State *L) {
+  end *e = check(L, ebb_lua_open(L), 1);
+  lua_pushboolean(L, e->closed || e->w->receivers == 0);
+  return 1;
+}
+
+/* ---- receiver ---- */
+
+static int changed_k(lua_State *L, int status, lua_KContext ctx);
+
+/* stack: receiver -> true, or nil, "closed" */
+static int changed_on(lua_State *L, ebb_lua *el) {
+  end *e = lua_touserdata(L, 1);
+  watch *w = e->w;
+  for (;;) {
+    bool changed = !e->closed && e->seen != w->version;
+    if (!changed && !e->closed && w->senders > 0) {
+      ebb_lua_wait(L, el, &w->waiters, EBB_NEVER, "changed", changed_k);
+    } else if (!ebb_lua_take_budget(L, el)) {
+      ebb_lua_yield(L, el, changed_k);
+    } else if (!changed) {
+      return ebb_lua_push_fail(L, "closed");
+    } else {
+      e->seen = w->version;
+      lua_pushboolean(L, true);
+      return 1;
+    }
+  }
+}
+
+static int changed_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, changed_k);
+  return changed_on(L, el);
+}
+
+static int changed(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  check(L, el, 2);
+  return changed_on(L, el);
+}
+
+static int has_changed(lua_State *L) {
+  end *e = check(L, ebb_lua_open(L), 1);
+  if (e->closed || e->w->senders == 0) return ebb_lua_push_fail(L, "closed");
+  lua_pushboolean(L, e->seen != e->w->version);
+  return 1;
+}
+
+static int borrow_and_update(lua_State *L) {
+  end *e = check(L, ebb_lua_open(L), 1);
+  e->seen = e->w->version;
+  return borrow(L);
+}
+
+static const luaL_Reg meta[] = {
+    {"__close", close}, {"__gc", close}, {NULL, NULL}};
+
+void ebb_lua_define_watch_sender(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {{"borrow", borrow},
+                                     {"clone", clone},
+                                     {"close", close},
+                                     {"is_closed", is_closed},
+                                     {"receiver_count", receiver_count},
+                                     {"send", send},
+                                     {"send_replace", send_replace},
+                                     {"subscribe", subscribe},
+                                     {NULL, NULL}};
+  ebb_lua_define_kin(L, el, CLASS_WATCH_SENDER, methods, meta);
+}
+
+void ebb_lua_define_watch_receiver(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {
+      {"borrow", borrow},   {"borrow_and_update", borrow_and_update},
+      {"changed", changed}, {"clone", clone},
+      {"close", close},     {"has_changed", has_changed},
+      {NULL, NULL}};
+  ebb_lua_define_kin(L, el, CLASS_WATCH_RECEIVER, methods, meta);
+}
+
+void ebb_lua_open_watch(lua_State *L, ebb_lua *el) {
+  ebb_lua_add_function(L, el, "watch", new_watch);
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT
+   What a task came to: its results, or a JoinError (Tokio: JoinError). */
+#include <errno.h>
+
+#include "lua/state/binding.h"
+
+typedef struct join_error {
+  lua_Integer id;
+  ebb_outcome outcome;
+} join_error;
+
+/* User values of a JoinError. */
+enum { UV_VALUE = 1 /* raised value, or reason */, UV_TRACE };
+
+/* ---- from the task ---- */
+
+void ebb_lua_push_panic(lua_State *L, ebb_lua_task *lt) {
+  lua_pushvalue(lt->L, 1);
+  lua_xmove(lt->L, L, 1);
+}
+
+/* A cancelled task without a reason needs no user values. */
+static int uservalues_for(const ebb_lua_task *lt) {
+  return lt->task.outcome == EBB_PANICKED ? 2 : lt->detailed;
+}
+
+/* Fills the new JoinError at the top of the stack. Cannot fail. */
+static void fill_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  join_error *e = lua_touserdata(L, -1);
+  bool panicked = lt->task.outcome == EBB_PANICKED;
+  e->id = (lua_Integer)lt->task.id;
+  e->outcome = (ebb_outcome)lt->task.outcome;
+  if (panicked) {
+    ebb_lua_push_panic(L, lt);
+    lua_setiuservalue(L, -2, UV_VALUE);
+  }
+  if (lt->detailed) {
+    ebb_lua_push_detail(L, el, lt);
+    lua_setiuservalue(L, -2, panicked ? UV_TRACE : UV_VALUE);
+  }
+}
+
+/* Pushes it, unless it has to be made. */
+static bool push_made_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  if (lt->has_error) {
+    lua_pushvalue(lt->L, -1);
+    lua_xmove(lt->L, L, 1);
+  } else if (lt->foretold) {
+    ebb_lua_push_detail(L, el, lt);
+  }
+  return lt->has_error || lt->foretold;
+}
+
+void ebb_lua_push_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  luaL_checkstack(L, 4, NULL);
+  if (push_made_error(L, el, lt)) return;
+  ebb_lua_new_object(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
+                     uservalues_for(lt));
+  fill_error(L, el, lt);
+  lua_pushvalue(L, -1);
+  lua_xmove(L, lt->L, 1);
+  lt->has_error = true;
+}
+
+/* Making the object may run a finalizer, which may take the task away. When
+   anything has changed the caller looks again. */
+bool ebb_lua_push_last_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  const ebb_table *members = &lt->task.set->members;
+  uint32_t version = members->version;
+  if (push_made_error(L, el, lt)) return true;
+  ebb_lua_new_object(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
+                     uservalues_for(lt));
+  if (members->version == version) {
+    fill_error(L, el, lt);
+    return true;
+  }
+  lua_pop(L, 1);
+  return false;
+}
+
+int ebb_lua_push_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  bool completed = lt->task.outcome == EBB_COMPLETED;
+  luaL_checkstack(L, lt->count + 2, "too many results");
+  lua_pushboolean(L, completed);
+  if (!completed) {
+    ebb_lua_push_error(L, el, lt);
+  } else {
+    if (!lua_checkstack(lt->L, lt->count)) ebb_lua_raise(L, -ENOMEM);
+    for (int i = 1; i <= lt->count; i++) lua_pushvalue(lt->L, i);
+    lua_xmove(lt->L, L, lt->count);
+  }
+  lt->seen = true;
+  return completed ? 1 + lt->count : 2;
+}
+
+int ebb_lua_unwrap_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt,
+                          int count) {
+  if (lt->task.outcome == EBB_COMPLETED) return count - 1;
+  if (lt->task.outcome == EBB_PANICKED) ebb_lua_push_handed(L, el, lt);
+  ebb_lua_throw(L, el);
+}
+
+/* A task that is being cancelled will end with this one, unless a variable
+   raises an error. */
+static void foretell_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  if (push_made_error(L, el, lt)) return;
+  lt->task.outcome = EBB_CANCELLED;
+  ebb_lua_new_object(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
+                     uservalues_for(lt));
+  fill_error(L, el, lt);
+  lua_pushvalue(L, -1);
+  ebb_lua_keep_foretold(L, el, lt);
+}
+
+/* stack: -> JoinError or nil. A C function whose wait was cut off may raise an
+   error, which closes variables before the task gets to its end. */
+static int cancelled(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 0);
+  ebb_lua_task *lt = ebb_lua_current(el);
+  if (lt != NULL && lt->el == el && (lt->cancelling || lt->cut))
+    foretell_error(L, el, lt);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+/* ---- the class ---- */
+
+static join_error *check_error(lua_State *L) {
+  return ebb_lua_check_self(L, ebb_lua_self(L), CLASS_JOIN_ERROR, 1);
+}
+
+static int is_cancelled(lua_State *L) {
+  lua_pushboolean(L, check_error(L)->outcome == EBB_CANCELLED);
+  return 1;
+}
+
+static int is_panic(lua_State *L) {
+  lua_pushboolean(L, check_error(L)->outcome == EBB_PANICKED);
+  return 1;
+}
+
+/* The caller may raise it again. */
+static void push_value(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  lua_getiuservalue(L, 1, UV_VALUE);
+  lua_getiuservalue(L, 1, UV_TRACE);
+  if (el->rt != NULL)
+    ebb_lua_hand_over(L, el);
+  else
+    lua_pop(L, 1);
+}
+
+static int into_panic(lua_State *L) {
+  join_error *e = check_error(L);
+  if (e->outcome != EBB_PANICKED)
+    return luaL_error(L, "task %I was cancelled, it did not panic", e->id);
+  push_value(L);
+  return 1;
+}
+
+static int try_into_panic(lua_State *L) {
+  bool panicked = check_error(L)->outcome == EBB_PANICKED;
+  lua_pushboolean(L, panicked);
+  if (panicked)
+    push_value(L);
+  else
+    lua_pushvalue(L, 1);
+  return 2;
+}
+
+static int error_id(lua_State *L) {
+  lua_pushinteger(L, check_error(L)->id);
+  return 1;
+}
+
+static int reason(lua_State *L) {
+  if (check_error(L)->outcome == EBB_CANCELLED)
+    lua_getiuservalue(L, 1, UV_VALUE);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+static int traceback(lua_State *L) {
+  check_error(L);
+  lua_getiuservalue(L, 1, UV_TRACE);
+  ebb_lua_trace_to_text(L);
+  return 1;
+}
+
+static bool is_panicked(lua_State *L, ebb_lua *el, int arg) {
+  const join_error *e = ebb_lua_is(L, el, arg, CLASS_JOIN_ERROR);
+  return e != NULL && e->outcome == EBB_PANICKED;
+}
+
+bool ebb_lua_push_error_trace(lua_State *L, ebb_lua *el, int arg) {
+  if (!is_panicked(L, el, arg)) return false;
+  lua_getiuservalue(L, arg, UV_TRACE);
+  return true;
+}
+
+/* As Tokio: the message is shown when it is text. A table that says how it
+   is shown as text counts as such in Lua. Of a task that has raised another's
+   JoinError it is that other's. */
+static int error_tostring(lua_State *L) {
+  const join_error *e = check_error(L);
+  lua_settop(L, 1);
+  if (e->outcome == EBB_CANCELLED) {
+    lua_pushfstring(L, "task %I was cancelled", e->id);
+    return 1;
+  }
+  lua_pushfstring(L, "task %I panicked", e->id);
+  lua_pushliteral(L, " with message \"");
+  lua_getiuservalue(L, 1, UV_VALUE);
+  while (is_panicked(L, ebb_lua_self(L), 4)) {
+    lua_getiuservalue(L, 4, UV_VALUE);
+    lua_replace(L, 4);
+  }
+  if (!ebb_lua_push_text(L, 4)) {
+    lua_settop(L, 2);
+    return 1;
+  }
+  lua_replace(L, 4);
+  lua_pushliteral(L, "\"");
+  lua_concat(L, 4);
+  return 1;
+}
+
+void ebb_lua_define_join_error(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {
+      {"id", error_id},
+      {"into_panic", into_panic},
+      {"is_cancelled", is_cancelled},
+      {"is_panic", is_panic},
+      {"reason", reason},
+      {"traceback", traceback},
+      {"try_into_panic", try_into_panic},
+      {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__tostring", error_tostring},
+                                  {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_JOIN_ERROR, methods, meta);
+}
+
+/* ---- panics that nobody can see any more ---- */
+
+/* Writes the text at `arg`, zeros and all. */
+static void write_text(lua_State *L, const char *before, int arg) {
+  size_t size;
+  const char *text = lua_tolstring(L, arg, &size);
+  fputs(before, stderr);
+  fwrite(text, 1, size, stderr);
+  fputc('\n', stderr);
+  fflush(stderr);
+}
+
+/* stack: task -> */
+static int report(lua_State *L) {
+  ebb_lua_task *lt = lua_touserdata(L, 1);
+  ebb_lua *el = lt->el;
+  ebb_lua_push_name(L, el, &lt->task);
+  ebb_lua_push_error(L, el, lt);
+  lua_getiuservalue(L, 3, UV_TRACE);
+  ebb_lua_trace_to_text(L);
+  luaL_tolstring(L, 3, NULL);
+  write_text(L, "ebb: ", 5);
+  if (lua_isstring(L, 2)) write_text(L, "  name: ", 2);
+  if (lua_isstring(L, 4)) write_text(L, "", 4);
+  return 0;
+}
+
+/* stack: task -> */
+static int call_handler(lua_State *L) {
+  ebb_lua_task *lt = lua_touserdata(L, 1);
+  ebb_lua *el = lt->el;
+  ebb_lua_stored(L, el, STORE_UNHANDLED);
+  ebb_lua_push_error(L, el, lt);
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+/* False when it failed, which is told. */
+static bool call_with(ebb_lua_task *lt, lua_CFunction f) {
+  lua_State *aux = lt->el->aux;
+  lua_pushcfunction(aux, f);
+  lua_pushlightuserdata(aux, lt);
+  if (lua_pcall(aux, 1, 0, 0) == LUA_OK) return true;
+  if (!lua_isstring(aux, -1)) {
+    lua_pop(aux, 1);
+    lua_pushliteral(aux, "(no message)");
+  }
+  write_text(aux, "ebb: cannot report a panic: ", -1);
+  lua_pop(aux, 1);
+  return false;
+}
+
+static bool is_unhandled(const ebb_lua_task *lt) {
+  const ebb_task *t = &lt->task;
+  return t->state == EBB_FINISHED && t->outcome == EBB_PANICKED &&
+         !lt->seen && lt->handles == 0 && t->set == NULL;
+}
+
+void ebb_lua_check_unhandled(ebb_lua_task *lt) {
+  if (!is_unhandled(lt)) return;
+  lt->seen = true;
+  ebb_lua *el = lt->el;
+  const char *outer = el->no_wait;
+  el->no_wait = "the function of set_unhandled";
+  bool own = !lua_isnil(el->store, STORE_UNHANDLED);
+  if (!own || !call_with(lt, call_handler)) (void)call_with(lt, report);
+  el->no_wait = outer;
+}
+
+static int set_unhandled(lua_State *L) {
+  ebb_lua *el = ebb_lua_enter(L, 1);
+  if (!lua_isnoneornil(L, 1)) luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  ebb_lua_stored(L, el, STORE_UNHANDLED);
+  lua_insert(L, 1);
+  ebb_lua_store(L, el, STORE_UNHANDLED);
+  return 1;
+}
+
+void ebb_lua_open_result(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg functions[] = {{"cancelled", cancelled},
+                                       {"set_unhandled", set_unhandled},
+                                       {NULL, NULL}};
+  ebb_lua_stored(L, el, STORE_STATE);
+  luaL_setfuncs(L, functions, 1);
+}

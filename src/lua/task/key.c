@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+   Lua values as keys of the engine's map, by the rules of Lua's tables: 1
+   and 1.0 are one key, strings go by content, objects by identity. A string
+   is its bytes; any other kind is a mark, an address that no string has,
+   and 64 bits of value. */
+#include "lua/state/binding.h"
+
+#include <string.h>
+
+enum { FLOAT, BOOLEAN, LIGHT, OBJECT, PLACE, MARKS };
+
+static const char marks[MARKS];
+
+static ebb_key marked(int mark, uint64_t bits) {
+  return (ebb_key){&marks[mark], bits};
+}
+
+static bool is_marked(ebb_key key) {
+  const char *p = key.data;
+  return p == NULL || (p >= marks && p < marks + MARKS);
+}
+
+static ebb_key number_key(lua_State *L, int arg) {
+  int is_integer;
+  lua_Integer i = lua_tointegerx(L, arg, &is_integer);
+  if (is_integer) return EBB_KEY_INT(i);
+  lua_Number n = lua_tonumber(L, arg);
+  luaL_argcheck(L, n == n, arg, "key is NaN");
+  uint64_t bits = 0;
+  memcpy(&bits, &n, sizeof n);
+  return marked(FLOAT, bits);
+}
+
+ebb_key ebb_lua_key(lua_State *L, int arg, bool *anchored) {
+  *anchored = false;
+  switch (lua_type(L, arg)) {
+    case LUA_TNUMBER:
+      return number_key(L, arg);
+    case LUA_TBOOLEAN:
+      return marked(BOOLEAN, (uint64_t)lua_toboolean(L, arg));
+    case LUA_TLIGHTUSERDATA:
+      return marked(LIGHT, (uint64_t)(uintptr_t)lua_touserdata(L, arg));
+    case LUA_TSTRING: {
+      *anchored = true;
+      size_t size;
+      const char *bytes = lua_tolstring(L, arg, &size);
+      return EBB_KEY_BYTES(bytes, size);
+    }
+    case LUA_TNIL:
+    case LUA_TNONE:
+      luaL_argerror(L, arg, "key is nil");
+      break;
+    default:
+      break;
+  }
+  *anchored = true;
+  return marked(OBJECT, (uint64_t)(uintptr_t)lua_topointer(L, arg));
+}
+
+ebb_key ebb_lua_key_by_place(int place) {
+  return marked(PLACE, (uint64_t)place);
+}
+
+uint32_t ebb_lua_key_hash(ebb_key key) {
+  if (key.data == NULL) return ebb_hash_fold(ebb_hash_int(key.bits));
+  if (is_marked(key)) return ebb_hash_fold(ebb_hash_bits(key.bits));
+  return ebb_hash_fold(ebb_hash_bytes(key.data, key.bits));
+}
+
+int ebb_lua_key_equal(void *ctx, ebb_key a, ebb_key b) {
+  (void)ctx;
+  if (a.bits != b.bits) return 0;
+  if (a.data == b.data) return 1;
+  return !is_marked(a) && !is_marked(b) &&
+         memcmp(a.data, b.data, a.bits) == 0;
+}
+
+bool ebb_lua_key_is_anchored(ebb_key key) {
+  const char *p = key.data;
+  return p != NULL && (p < marks || p > &marks[LIGHT]);
+}
+
+bool ebb_lua_key_push(lua_State *L, ebb_key key) {
+  const char *p = key.data;
+  lua_Number n = 0;
+  if (p == NULL) {
+    lua_pushinteger(L, (lua_Integer)key.bits);
+  } else if (p == &marks[FLOAT]) {
+    memcpy(&n, &key.bits, sizeof n);
+    lua_pushnumber(L, n);
+  } else if (p == &marks[BOOLEAN]) {
+    lua_pushboolean(L, (int)key.bits);
+  } else if (p == &marks[LIGHT]) {
+    lua_pushlightuserdata(L, (void *)(uintptr_t)key.bits);
+  } else {
+    return false;
+  }
+  return true;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT
+
+   In STORE_LOCALS, whose values are weak, there is by the address of a
+   coroutine its line: a table with weak values, in which its guards are, oldest
+   first, from 1 to the number that is at 0. The guards keep the line, and the
+   coroutine, so that no other comes to be at its address while they last. */
+#include "lua/task/task_vars.h"
+
+#include "core/spawn/join_set.h"
+
+/* Lua has no more coroutines that have resumed each other (LUAI_MAXCCALLS). */
+enum { DEPTH_MAX = 200 };
+
+/* ---- opening ---- */
+
+/* Pushes the line of a coroutine; false, with nothing pushed: it has none. */
+static bool push_line(lua_State *L, ebb_lua *el, const lua_State *coroutine) {
+  int type = lua_rawgetp(el->store, STORE_LOCALS, coroutine);
+  lua_xmove(el->store, L, 1);
+  if (type == LUA_TNIL) lua_pop(L, 1);
+  return type != LUA_TNIL;
+}
+
+static void push_new_line(lua_State *L, ebb_lua *el) {
+  lua_newtable(L);
+  lua_getmetatable(el->store, STORE_LOCALS);
+  lua_xmove(el->store, L, 1);
+  lua_setmetatable(L, -2);
+  lua_pushinteger(L, 0);
+  lua_rawseti(L, -2, 0);
+}
+
+/* Pushes the line of the running coroutine. While a new one is made,
+   finalizers may run, and have made one. */
+static void push_own_line(lua_State *L, ebb_lua *el) {
+  if (push_line(L, el, L)) return;
+  push_new_line(L, el);
+  if (push_line(L, el, L)) {
+    lua_remove(L, -2);
+    return;
+  }
+  ebb_lua_stored(L, el, STORE_LOCALS);
+  lua_pushvalue(L, -2);
+  lua_rawsetp(L, -2, L);
+  lua_pop(L, 1);
+}
+
+/* The line is at `line`. */
+static lua_Integer length(lua_State *L, int line) {
+  lua_rawgeti(L, line, 0);
+  lua_Integer n = lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  return n;
+}
+
+static void set_length(lua_State *L, int line, lua_Integer n) {
+  lua_pushinteger(L, n);
+  lua_rawseti(L, line, 0);
+}
+
+/* The next task on the thread must not find the line. */
+static void note_line(const lua_State *L, const ebb_lua *el) {
+  ebb_lua_task *lt = ebb_lua_current(el);
+  if (lt != NULL && lt->L == L) lt->localized = true;
+}
+
+void ebb_lua_guard_open(lua_State *L, ebb_lua *el) {
+  luaL_checkstack(L, 8, NULL);
+  ebb_lua_guard *g = lua_touserdata(L, -1);
+  int guard = lua_gettop(L), line = guard + 1;
+  lua_pushthread(L);
+  lua_setiuservalue(L, guard, UV_LOCAL_COROUTINE);
+  push_own_line(L, el);
+  note_line(L, el);
+  lua_Integer n = length(L, line) + 1;
+  lua_pushvalue(L, guard);
+  lua_rawseti(L, line, n);
+  set_length(L, line, n);
+  lua_setiuservalue(L, guard, UV_LOCAL_LINE);
+  g->open = true;
+}
+
+/* ---- closing ---- */
+
+/* Is there an open guard at the top? */
+static bool is_open(lua_State *L) {
+  const ebb_lua_guard *g = lua_touserdata(L, -1);
+  return g != NULL && g->open;
+}
+
+/* Shortens the line by the guards at its end that are closed or gone. */
+static void shorten(lua_State *L, int line) {
+  lua_Integer n = length(L, line);
+  for (; n > 0; n--) {
+    lua_rawgeti(L, line, n);
+    bool last = is_open(L);
+    lua_pop(L, 1);
+    if (last) break;
+    lua_pushnil(L);
+    lua_rawseti(L, line, n);
+  }
+  set_length(L, line, n);
+}
+
+void ebb_lua_guard_close(lua_State *L) {
+  ebb_lua_guard *g = lua_touserdata(L, 1);
+  g->open = false;
+  lua_getiuservalue(L, 1, UV_LOCAL_LINE);
+  shorten(L, 2);
+}
+
+void ebb_lua_forget_locals(ebb_lua *el, const lua_State *coroutine) {
+  int type = lua_rawgetp(el->store, STORE_LOCALS, coroutine);
+  lua_pop(el->store, 1);
+  if (type == LUA_TNIL) return;
+  lua_pushnil(el->store);
+  lua_rawsetp(el->store, STORE_LOCALS, coroutine);
+}
+
+/* ---- looking ---- */
+
+typedef struct search {
+  lua_State *L;
+  ebb_lua *el;
+  int key; /* where it is on the stack of L */
+  const lua_State *innermost; /* which has been searched already, or NULL */
+  ebb_lua_guard_fn *visit;
+} search;
+
+static bool has_key(lua_State *L, int key) {
+  lua_getiuservalue(L, -1, UV_LOCAL_KEY);
+  bool has = lua_rawequal(L, -1, key);
+  lua_pop(L, 1);
+  return has;
+}
+
+/* True, with a value pushed, when a visit was so. */
+static bool search_coroutine(const search *s, const lua_State *coroutine) {
+  lua_State *L = s->L;
+  if (!push_line(L, s->el, coroutine)) return false;
+  int line = lua_gettop(L);
+  for (lua_Integer i = length(L, line); i > 0; i--) {
+    lua_rawgeti(L, line, i);
+    if (is_open(L) && has_key(L, s->key) && s->visit(L, s->el)) {
+      lua_replace(L, line);
+      return true;
+    }
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return false;
+}
+
+/* A coroutine, and before it those that it has resumed. */
+static bool search_from(const search *s, lua_State *coroutine, int depth) {
+  if (coroutine == s->innermost || depth == DEPTH_MAX) return false;
+  lua_State *inner = ebb_lua_resumed_by(coroutine);
+  if (inner != NULL && search_from(s, inner, depth + 1)) return true;
+  return search_coroutine(s, coroutine);
+}
+
+/* The coroutine that a task is; NULL: it is none. */
+static lua_State *coroutine_of(const ebb_lua *el, const ebb_task *t) {
+  if (ebb_task_is_root(t)) return el->main;
+  return ebb_lua_thread(t);
+}
+
+static bool search_task(search *s, const ebb_task *t) {
+  lua_State *own = coroutine_of(s->el, t);
+  bool runs = t == s->el->rt->current;
+  s->innermost = runs ? s->L : NULL;
+  if (runs && search_coroutine(s, s->L)) return true;
+  return own != NULL && search_from(s, own, 0);
+}
+
+bool ebb_lua_is_own(const lua_State *L, const ebb_lua *el) {
+  return coroutine_of(el, el->rt->current) == L;
+}
+
+void ebb_lua_each_guard(lua_State *L, ebb_lua *el, const void *key,
+                        ebb_lua_guard_fn *visit) {
+  lua_pushlightuserdata(L, (void *)(uintptr_t)key);
+  search s = {.L = L, .el = el, .key = lua_gettop(L), .visit = visit};
+  search_task(&s, el->rt->current);
+  lua_pop(L, 1);
+}
+
+void ebb_lua_each_guard_of(lua_State *L, ebb_lua *el,
+                           const lua_State *coroutine, const void *key,
+                           ebb_lua_guard_fn *visit) {
+  lua_pushlightuserdata(L, (void *)(uintptr_t)key);
+  search s = {.L = L, .el = el, .key = lua_gettop(L), .visit = visit};
+  search_coroutine(&s, coroutine);
+  lua_pop(L, 1);
+}
+
+static bool push_value(lua_State *L, ebb_lua *el) {
+  (void)el;
+  lua_getiuservalue(L, -1, UV_LOCAL_VALUE);
+  lua_replace(L, -2);
+  return true;
+}
+
+/* The task that waits for this one in a scope, or NULL. */
+static const ebb_task *owner_of(const ebb_task *t) {
+  return t->set != NULL ? t->set->owner : NULL;
+}
+
+bool ebb_lua_push_local(lua_State *L, ebb_lua *el) {
+  luaL_checkstack(L, 8, NULL);
+  search s = {.L = L, .el = el, .key = lua_gettop(L), .visit = push_value};
+  const ebb_task *t = el->rt->current;
+  while (t != NULL && !search_task(&s, t)) t = owner_of(t);
+  if (t == NULL) lua_pushnil(L);
+  lua_replace(L, s.key);
+  return t != NULL;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+   Lua threads for tasks: kept from the collector, and used again.
+
+   Every thread has a *place* in the state's table of anchors, from when it is
+   made until it is let go of: the collector sees a task's stack for as long
+   as there is the task, whatever else refers to it. Finalizers of what lies
+   there come after the task's clean-up. A free place holds the number of the
+   next free one.
+
+   Making a thread and collecting it costs ten times what using one again
+   does. A thread whose body has returned stays in its place, idle, unless a
+   script has got hold of it or it has a hook. One that was closed in the
+   middle of its body, or ended with an error, is left to the collector: it
+   may remember the message handler of an xpcall that is no more (Lua 5.4.4
+   does not clear it), that hooks were off, or frames to jump to on an
+   error. */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "lua/state/binding.h"
+
+enum { IDLE_MIN = 16, IDLE_MAX = 1024 };
+
+/* ---- places ---- */
+
+/* Puts the thread at the top of the stack of L, which it pops, into a free
+   place. Raises errors. */
+static int take_place(lua_State *L, ebb_lua *el) {
+  int place = el->free_place, next = 0;
+  ebb_lua_stored(L, el, STORE_ANCHORS);
+  if (place != 0) {
+    lua_rawgeti(L, -1, place);
+    next = (int)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+  } else {
+    place = el->places + 1;
+  }
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, place);
+  lua_pop(L, 1);
+  el->free_place = next;
+  if (place > el->places) el->places = place;
+  return place;
+}
+
+static void give_place(ebb_lua *el, int place) {
+  lua_pushinteger(el->store, el->free_place);
+  lua_rawseti(el->store, STORE_ANCHORS, place);
+  el->free_place = place;
+}
+
+void ebb_lua_anchor_instead(lua_State *L, ebb_lua *el, int place) {
+  lua_xmove(L, el->store, 1);
+  lua_rawseti(el->store, STORE_ANCHORS, place);
+}
+
+/* ---- idle threads ---- */
+
+static bool has_room(ebb_lua *el) {
+  if (el->idle_count < el->idle_size) return true;
+  int size = el->idle_size == 0 ? IDLE_MIN : 2 * el->idle_size;
+  if (size > IDLE_MAX) return false;
+  ebb_lua_idle *idle = ebb_alloc_resize(
+      &el->rt->alloc, el->idle, (size_t)el->idle_size * sizeof *idle,
+      (size_t)size * sizeof *idle);
+  if (idle == NULL) return false;
+  el->idle = idle;
+  el->idle_size = size;
+  return true;
+}
+
+void ebb_lua_free_idle(ebb_lua *el) {
+  ebb_alloc_free(&el->rt->alloc, el->idle,
+                 (size_t)el->idle_size * sizeof *el->idle);
+  el->idle = NULL;
+  el->idle_count = el->idle_size = 0;
+}
+
+static void give(ebb_lua *el, ebb_lua_idle thread) {
+  if (has_room(el))
+    el->idle[el->idle_count++] = thread;
+  else
+    give_place(el, thread.place);
+}
+
+/* Finalizers run before the thread is made, if at all, and may take the one
+   that was there. */
+void ebb_lua_thread_reserve(lua_State *L, ebb_lua *el) {
+  while (el->idle_count == 0) {
+    luaL_checkstack(L, 4, NULL);
+    if (!has_room(el)) ebb_lua_raise(L, -ENOMEM);
+    lua_State *thread = lua_newthread(L);
+    give(el, (ebb_lua_idle){thread, take_place(L, el)});
+  }
+}
+
+/* An idle thread starts out as a new one would: with the hook and the extra
+   space that lua_newthread copies. */
+ebb_lua_idle ebb_lua_thread_take(lua_State *L, ebb_lua *el) {
+  assert(el->idle_count > 0);
+  ebb_lua_idle taken = el->idle[--el->idle_count];
+  if (lua_gethook(L) != NULL)
+    lua_sethook(taken.L, lua_gethook(L), lua_gethookmask(L),
+                lua_gethookcount(L));
+  memcpy(lua_getextraspace(taken.L), lua_getextraspace(el->main),
+         LUA_EXTRASPACE);
+  return taken;
+}
+
+void ebb_lua_thread_give(ebb_lua *el, const ebb_lua_task *lt) {
+  lua_State *thread = lt->L;
+  if (lt->held || lt->unclean || lua_gethook(thread) != NULL) {
+    give_place(el, lt->place);
+    return;
+  }
+  lua_settop(thread, 0);
+  give(el, (ebb_lua_idle){thread, lt->place});
+}
+
+/* ---- threads that scripts know ---- */
+
+/* Pops a thread from the store and pushes its spare, or nil. */
+static lua_State *push_spare(lua_State *store) {
+  lua_rawget(store, STORE_HELD);
+  return lua_tothread(store, -1);
+}
+
+lua_State *ebb_lua_spare(lua_State *L, ebb_lua *el, int arg) {
+  lua_pushvalue(L, arg);
+  lua_xmove(L, el->store, 1);
+  lua_State *spare = push_spare(el->store);
+  lua_pop(el->store, 1);
+  return spare;
+}
+
+void ebb_lua_hold(lua_State *L, ebb_lua *el) {
+  luaL_checkstack(L, 4, NULL);
+  if (ebb_lua_spare(L, el, -1) != NULL) return;
+  ebb_lua_stored(L, el, STORE_HELD);
+  lua_pushvalue(L, -2);
+  (void)lua_newthread(L);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+void ebb_lua_let_thread_go(ebb_lua_task *lt, int count) {
+  lua_State *L = lt->L, *store = lt->el->store;
+  if (!lua_checkstack(L, 2)) return;
+  lua_pushthread(L);
+  lua_pushvalue(L, -1);
+  lua_xmove(L, store, 2);
+  lua_State *spare = push_spare(store);
+  if (!lua_checkstack(spare, count)) {
+    lua_pop(store, 2);
+    return;
+  }
+  lua_settop(spare, 0);
+  lua_xmove(L, spare, count);
+  lua_settop(L, 0);
+  lt->L = spare;
+  lt->held = lt->unclean = false;
+  lua_insert(store, -2); /* spare, thread */
+  lua_pushnil(store);
+  lua_rawset(store, STORE_HELD);
+  lua_rawseti(store, STORE_ANCHORS, lt->place);
+}
+
+int ebb_lua_running(lua_State *L) {
+  ebb_lua *el = ebb_lua_self(L);
+  int is_main = lua_pushthread(L);
+  if (el->rt != NULL) {
+    ebb_lua_task *lt = ebb_lua_current(el);
+    if (lt != NULL && lt->L == L && !lt->held) {
+      ebb_lua_hold(L, el);
+      lua_pushinteger(ebb_lua_spare(L, el, -1), (lua_Integer)lt->task.id);
+      lt->held = true;
+    }
+  }
+  lua_pushboolean(L, is_main);
+  return 2;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+   The one way to wait. At a point where Lua may yield, and if the running
+   thread is the task's own, the C stack is unwound by lua_yieldk and the
+   task costs no stack. Anywhere else (inside a generator, a sort comparator,
+   a metamethod called from C, in the main chunk) the stack itself is
+   suspended. */
+#include <errno.h>
+
+#include "lua/spawn/local_set.h"
+
+static bool may_yield(lua_State *L, ebb_lua *el) {
+  ebb_lua_task *lt = ebb_lua_current(el);
+  return lt != NULL && lt->L == L && lua_isyieldable(L) &&
+         el->no_wait == NULL;
+}
+
+/* Is a finalizer running? The collector is off then, and would stay off for
+   everybody while we wait; lua_gc refuses to answer then. */
+static bool in_finalizer(lua_State *L) {
+  return lua_gc(L, LUA_GCISRUNNING) < 0;
+}
+
+void ebb_lua_check_may_wait(lua_State *L, ebb_lua *el) {
+  if (el->no_wait != NULL)
+    luaL_error(L, "cannot wait inside %s", el->no_wait);
+  if (!el->closing && in_finalizer(L))
+    luaL_error(L, "cannot wait inside a finalizer");
+}
+
+/* A signal handler has run; it may have set a hook to raise an error from
+   (lua5.4 does on Ctrl-C). A call gives the hook its chance. */
+static void run_pending_hook(lua_State *L, ebb_lua *el) {
+  ebb_lua_stored(L, el, STORE_NOOP);
+  lua_call(L, 0, 0);
+}
+
+static int renew_sentinel(lua_State *L) {
+  ebb_lua_renew_sentinel(L, lua_touserdata(L, 1));
+  return 0;
+}
+
+/* The main chunk has waited. If there is no memory, what it was granted goes
+   back before the error is raised. */
+static void root_has_waited(lua_State *L, ebb_lua *el) {
+  ebb_task *root = el->rt->current;
+  if (root->line == NULL) {
+    ebb_lua_renew_sentinel(L, el);
+    return;
+  }
+  lua_pushcfunction(L, renew_sentinel);
+  lua_pushlightuserdata(L, el);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
+  ebb_task_leave_line(root);
+  lua_error(L);
+}
+
+/* Every task waits; but the last sender of a channel, or a permit, may be
+   garbage that has not been collected yet. So the main chunk looks again once
+   that is done, and only if it comes back here at once it is a deadlock. */
+static bool is_deadlock(lua_State *L, ebb_lua *el) {
+  uint32_t turn = el->rt->root.polls;
+  if (turn == el->deadlock_turn) return true;
+  el->deadlock_turn = turn + 1;
+  lua_gc(L, LUA_GCCOLLECT);
+  ebb_lua_end_lost_sets(el);
+  return false;
+}
+
+/* Deals with the ends of a wait that no caller wants to see, except those
+   that ebb_lua_raise_wait raises. */
+static int settle(lua_State *L, ebb_lua *el, int status) {
+  if (status < 0) ebb_task_leave_line(el->rt->current);
+  if (ebb_task_is_root(el->rt->current) && !el->closing)
+    root_has_waited(L, el);
+  if (status > 0) return status;
+  switch (status) {
+    case 0:
+    case -ETIMEDOUT:
+      return status;
+    case -EINTR:
+      run_pending_hook(L, el);
+      return status;
+    case -ECANCELED: {
+      ebb_lua_task *lt = ebb_lua_current(el);
+      if (lt == NULL || lt->el != el)
+        ebb_lua_error(L, "the C task that called this has been aborted");
+      ebb_lua_task_shut_down_here(lt, L);
+    }
+    case -EDEADLK:
+      return el->closing || is_deadlock(L, el) ? status : -EINTR;
+    default:
+      return status;
+  }
+}
+
+/* Around the suspension of the stack. */
+static ebb_lua_task *before(lua_State *L, ebb_lua *el) {
+  ebb_lua_check_may_wait(L, el);
+  if (el->resting > 0) ebb_lua_drive(L, el);
+  ebb_lua_task *lt = ebb_lua_current(el);
+  if (lt != NULL) lt->waits = true;
+  return lt;
+}
+
+static void come_back(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  if (lt != NULL) lt->waits = false;
+  if (el->resting > 0) ebb_lua_rest(L, el);
+}
+
+static int after(lua_State *L, ebb_lua *el, ebb_lua_task *lt, int status) {
+  come_back(L, el, lt);
+  return settle(L, el, status);
+}
+
+void ebb_lua_raise_wait(lua_State *L, ebb_lua *el, int status) {
+  if (status != -EDEADLK) ebb_lua_raise(L, status);
+  if (el->closing)
+    ebb_lua_error(L, "the state is being closed, and %s",
+                  ebb_lua_is_time_up(el) ? "its time is up"
+                                         : "nothing can end this wait");
+  ebb_lua_raise_deadlock(L, el);
+}
+
+static int succeed(lua_State *L, ebb_lua *el, int status) {
+  if (ebb_lua_wait_failed(status)) ebb_lua_raise_wait(L, el, status);
+  return status;
+}
+
+int ebb_lua_try_wait(lua_State *L, ebb_lua *el, ebb_list *list,
+                     int64_t deadline, const char *what, lua_KFunction k) {
+  if (may_yield(L, el)) {
+    int err = ebb_wait_begin(el->rt, list, deadline, what);
+    if (err < 0) return err;
+    return lua_yieldk(L, 0, (lua_KContext)el, k);
+  }
+  ebb_lua_task *lt = before(L, el);
+  return after(L, el, lt, ebb_wait(el->rt, list, deadline, what));
+}
+
+int ebb_lua_wait(lua_State *L, ebb_lua *el, ebb_list *list, int64_t deadline,
+                 const char *what, lua_KFunction k) {
+  return succeed(L, el, ebb_lua_try_wait(L, el, list, deadline, what, k));
+}
+
+int ebb_lua_wait_in(lua_State *L, ebb_lua *el, ebb_line *line, uint32_t want,
+                    const char *what, lua_KFunction k) {
+  if (may_yield(L, el)) {
+    int err = ebb_line_wait_begin(line, el->rt, want, what);
+    if (err < 0) ebb_lua_raise(L, err);
+    return lua_yieldk(L, 0, (lua_KContext)el, k);
+  }
+  ebb_lua_task *lt = before(L, el);
+  int status = ebb_line_wait(line, el->rt, want, EBB_NEVER, what);
+  return succeed(L, el, after(L, el, lt, status));
+}
+
+int ebb_lua_yield(lua_State *L, ebb_lua *el, lua_KFunction k) {
+  if (may_yield(L, el)) {
+    ebb_wait_yield(el->rt, EBB_NEXT_TURN);
+    return lua_yieldk(L, 0, (lua_KContext)el, k);
+  }
+  ebb_lua_task *lt = before(L, el);
+  return succeed(L, el, after(L, el, lt, ebb_yield(el->rt)));
+}
+
+/* Not to have a thread to do it is the caller's affair, like what `fn` does;
+   the rest are ends of a wait. */
+int ebb_lua_in_place(lua_State *L, ebb_lua *el, void (*fn)(void *arg),
+                     void *arg) {
+  ebb_lua_task *lt = before(L, el);
+  int status = ebb_block_in_place(el->rt, fn, arg);
+  if (status == 0 || status == -EAGAIN || status == -EMFILE ||
+      status == -ENFILE) {
+    come_back(L, el, lt);
+    return status;
+  }
+  return succeed(L, el, after(L, el, lt, status));
+}
+
+int ebb_lua_try_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
+  ebb_lua_task *lt = ebb_lua_current(el);
+  /* Somebody resumed this thread who is not the scheduler: wait on. */
+  if (lt == NULL || lt->L != L)
+    return lua_yieldk(L, 0, (lua_KContext)el, k);
+  int status = lt->task.status;
+  return status >= 0 ? status : settle(L, el, status);
+}
+
+int ebb_lua_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
+  return succeed(L, el, ebb_lua_try_wait_over(L, el, k));
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+   Interval (Tokio: time::Interval), which ebb.time.interval makes. */
+#include "core/loop/interval.h"
+
+#include "lua/state/binding.h"
+
+void ebb_lua_new_interval(lua_State *L, ebb_lua *el, int64_t period) {
+  ebb_interval *iv =
+      ebb_lua_new_object(L, el, CLASS_INTERVAL, sizeof *iv, 0);
+  ebb_interval_init(iv, el->rt, period);
+}
+
+static ebb_interval *check_interval(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_check_self(L, el, CLASS_INTERVAL, most);
+}
+
+static int tick_k(lua_State *L, int status, lua_KContext ctx);
+
+/* stack: interval -> when the tick was due */
+static int tick_on(lua_State *L, ebb_lua *el) {
+  ebb_interval *iv = lua_touserdata(L, 1);
+  for (;;) {
+    int64_t now = ebb_now(el->rt);
+    if (iv->next > now) {
+      ebb_lua_wait(L, el, NULL, iv->next, "an interval's tick", tick_k);
+    } else if (ebb_lua_take_budget(L, el)) {
+      lua_pushnumber(L, (lua_Number)ebb_interval_take(iv, now) / 1e9);
+      return 1;
+    } else {
+      ebb_lua_yield(L, el, tick_k);
+    }
+  }
+}
+
+static int tick_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  ebb_lua *el = (ebb_lua *)ctx;
+  ebb_lua_wait_over(L, el, tick_k);
+  return tick_on(L, el);
+}
+
+static int interval_tick(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  check_interval(L, el, 2);
+  lua_settop(L, 1);
+  return tick_on(L, el);
+}
+
+static int interval_reset(lua_State *L) {
+  ebb_lua *el = ebb_lua_open(L);
+  ebb_interval_reset(check_interval(L, el, 1), el->rt);
+  return 0;
+}
+
+static int interval_period(lua_State *L) {
+  ebb_interval *iv = check_interval(L, ebb_lua_open(L), 1);
+  lua_pushnumber(L, (lua_Number)iv->period / 1e9);
+  return 1;
+}
+
+/* In the order of ebb_missed_tick. */
+static const char *const behaviors[] = {"burst", "delay", "skip", NULL};
+
+static int interval_set_missed(lua_State *L) {
+  ebb_interval *iv = check_interval(L, ebb_lua_open(L), 2);
+  iv->missed = (ebb_missed_tick)luaL_checkoption(L, 2, NULL, behaviors);
+  return 0;
+}
+
+static int interval_missed(lua_State *L) {
+  ebb_interval *iv = check_interval(L, ebb_lua_open(L), 1);
+  lua_pushstring(L, behaviors[iv->missed]);
+  return 1;
+}
+
+void ebb_lua_define_interval(lua_State *L, ebb_lua *el) {
+  static const luaL_Reg methods[] = {
+      {"missed_tick_behavior", interval_missed},
+      {"period", interval_period},
+      {"reset", interval_reset},
+      {"set_missed_tick_behavior", interval_set_missed},
+      {"tick", interval_tick},
+      {NULL, NULL}};
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_INTERVAL, methods, none);
+}
