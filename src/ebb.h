@@ -310,12 +310,10 @@ EBB_API void *ebb_unconstrained(ebb_runtime *rt,
    *result (may be NULL). Scopes nest; a spawned task does not inherit them.
    get finds the innermost. Both work outside of tasks and in C tasks. They
    return 0, -ENOTSUP in a Lua task, and get -ENOENT outside of any scope. */
-EBB_API int ebb_task_local_scope(ebb_runtime *rt, const void *key,
-                                 void *value,
+EBB_API int ebb_task_local_scope(ebb_runtime *rt, const void *key, void *value,
                                  void *(*run)(ebb_runtime *rt, void *arg),
                                  void *arg, void **result);
-EBB_API int ebb_task_local_get(ebb_runtime *rt, const void *key,
-                               void **value);
+EBB_API int ebb_task_local_get(ebb_runtime *rt, const void *key, void **value);
 
 /* From here on the waits of the running, aborted task work again, for a
    clean-up that has to wait. No later abort can cut them off. */
@@ -395,8 +393,7 @@ EBB_API ebb_local_set *ebb_local_set_current(const ebb_runtime *rt);
 /* Tokio: LocalSet::run_until. Drives the set while run(rt, arg) runs, in the
    task that calls this, and returns what it returns. */
 EBB_API void *ebb_local_set_run_until(ebb_local_set *s,
-                                      void *(*run)(ebb_runtime *rt,
-                                                   void *arg),
+                                      void *(*run)(ebb_runtime *rt, void *arg),
                                       void *arg);
 
 /* Tokio: awaiting a LocalSet. Drives the set until it has no unfinished
@@ -459,8 +456,7 @@ EBB_API void ebb_notify_waiters(ebb_notify *n);
    no limit. Returns 0 or -ENOMEM. The values are pointers that the channel
    does not look at; those that are in it when it is freed are forgotten, so
    take them out before. */
-EBB_API int ebb_channel_new(ebb_runtime *rt, size_t limit,
-                            ebb_channel **out);
+EBB_API int ebb_channel_new(ebb_runtime *rt, size_t limit, ebb_channel **out);
 EBB_API void ebb_channel_free(ebb_channel *c);
 
 /* Returns 0 when the value is in the channel, or a receiver's own; -ENOMEM

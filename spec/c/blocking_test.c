@@ -20,8 +20,8 @@ static void release(void *owner) {
   atomic_fetch_sub(&references, 1);
 }
 
-static void init_pool(ebb_blocking *b) {
-  CHECK(ebb_blocking_init(b) == 0);
+static void init_pool(ebb_thread_pool *b) {
+  CHECK(ebb_thread_pool_init(b) == 0);
   b->retain = retain;
   b->release = release;
   b->owner = &references;
@@ -32,13 +32,13 @@ static bool is_unreferenced(void *arg) {
   return atomic_load(&references) == 0;
 }
 
-static void free_pool(ebb_blocking *b) {
-  CHECK(ebb_blocking_close(b, EBB_NEVER, NULL, NULL) == 0);
+static void free_pool(ebb_thread_pool *b) {
+  CHECK(ebb_thread_pool_close(b, EBB_NEVER, NULL, NULL) == 0);
   CHECK(becomes(is_unreferenced, NULL));
-  ebb_blocking_destroy(b);
+  ebb_thread_pool_destroy(b);
 }
 
-static unsigned look(ebb_blocking *b, const unsigned *field) {
+static unsigned look(ebb_thread_pool *b, const unsigned *field) {
   ebb_mutex_lock(&b->lock);
   unsigned value = *field;
   ebb_mutex_unlock(&b->lock);
@@ -46,11 +46,11 @@ static unsigned look(ebb_blocking *b, const unsigned *field) {
 }
 
 static bool has_an_idle_thread(void *b) {
-  return look(b, &((ebb_blocking *)b)->idle) > 0;
+  return look(b, &((ebb_thread_pool *)b)->idle) > 0;
 }
 
 static bool has_no_thread(void *b) {
-  return look(b, &((ebb_blocking *)b)->threads) == 0;
+  return look(b, &((ebb_thread_pool *)b)->threads) == 0;
 }
 
 /* ---- work ---- */
@@ -87,8 +87,8 @@ static void cancel(ebb_work *w) {
 #define ITEM \
   { {.run = run, .done = done, .cancel = cancel}, GATE, GATE, GATE, 0, 0, 0 }
 
-static void submit(ebb_blocking *b, item *i) {
-  CHECK(ebb_blocking_submit(b, &i->work) == 0);
+static void submit(ebb_thread_pool *b, item *i) {
+  CHECK(ebb_thread_pool_submit(b, &i->work) == 0);
 }
 
 static bool has_come_to(item *i, int ran, int cancelled) {
@@ -97,7 +97,7 @@ static bool has_come_to(item *i, int ran, int cancelled) {
 }
 
 /* Submits work and sees it end. */
-static void see_through(ebb_blocking *b, item *i) {
+static void see_through(ebb_thread_pool *b, item *i) {
   submit(b, i);
   gate_pass(&i->may_end);
   gate_wait(&i->ended, 1);
@@ -107,7 +107,7 @@ static void see_through(ebb_blocking *b, item *i) {
 /* ---- growing ---- */
 
 static void a_new_pool_has_no_thread(void) {
-  ebb_blocking b;
+  ebb_thread_pool b;
   int threads = count_threads();
   init_pool(&b);
   CHECK(b.threads == 0 && count_threads() == threads);
@@ -115,7 +115,7 @@ static void a_new_pool_has_no_thread(void) {
 }
 
 static void work_is_done_on_another_thread(void) {
-  ebb_blocking b;
+  ebb_thread_pool b;
   item i = ITEM;
   init_pool(&b);
   see_through(&b, &i);
@@ -123,7 +123,7 @@ static void work_is_done_on_another_thread(void) {
 }
 
 static void the_pool_grows_to_its_limit(void) {
-  ebb_blocking b;
+  ebb_thread_pool b;
   item items[CROWD] = {ITEM, ITEM, ITEM, ITEM, ITEM, ITEM};
   init_pool(&b);
   b.limit = CROWD - 2;
@@ -142,7 +142,7 @@ static void the_pool_grows_to_its_limit(void) {
 }
 
 static void an_idle_thread_is_used_again(void) {
-  ebb_blocking b;
+  ebb_thread_pool b;
   init_pool(&b);
   for (int n = 0; n < 10; n++) {
     item i = ITEM;
@@ -155,7 +155,7 @@ static void an_idle_thread_is_used_again(void) {
 
 /* Two idle threads are enough for two, but not for three. */
 static void more_work_than_idle_threads_grows_the_pool(void) {
-  ebb_blocking b;
+  ebb_thread_pool b;
   item first[2] = {ITEM, ITEM}, then[3] = {ITEM, ITEM, ITEM};
   init_pool(&b);
   for (int i = 0; i < 2; i++) submit(&b, &first[i]);
@@ -169,18 +169,18 @@ static void more_work_than_idle_threads_grows_the_pool(void) {
 }
 
 static void work_that_is_to_be_alone_has_a_thread_beyond_the_limit(void) {
-  ebb_blocking b;
+  ebb_thread_pool b;
   item alone = ITEM, held = ITEM, next = ITEM;
   init_pool(&b);
   b.limit = 1;
-  alone.work.alone = true;
+  alone.work.dedicated = true;
   submit(&b, &held);
   gate_wait(&held.started, 1);
   submit(&b, &alone);
   gate_wait(&alone.started, 1);
   submit(&b, &next);
-  CHECK(look(&b, &b.threads) == 2 && look(&b, &b.alone) == 1);
-  CHECK(!ebb_blocking_withdraw(&b, &alone.work));
+  CHECK(look(&b, &b.threads) == 2 && look(&b, &b.dedicated) == 1);
+  CHECK(!ebb_thread_pool_withdraw(&b, &alone.work));
   gate_pass(&alone.may_end);
   gate_wait(&alone.ended, 1);
   CHECK(atomic_load(&next.ran) == 0); /* it is not for that thread */
@@ -193,7 +193,7 @@ static void work_that_is_to_be_alone_has_a_thread_beyond_the_limit(void) {
 /* ---- withdrawing ---- */
 
 static void work_that_waits_can_be_withdrawn(void) {
-  ebb_blocking b;
+  ebb_thread_pool b;
   item held = ITEM, taken = ITEM, next = ITEM;
   init_pool(&b);
   b.limit = 1;
@@ -201,8 +201,8 @@ static void work_that_waits_can_be_withdrawn(void) {
   submit(&b, &taken);
   submit(&b, &next);
   gate_wait(&held.started, 1);
-  CHECK(ebb_blocking_withdraw(&b, &taken.work));
-  CHECK(!ebb_blocking_withdraw(&b, &taken.work));
+  CHECK(ebb_thread_pool_withdraw(&b, &taken.work));
+  CHECK(!ebb_thread_pool_withdraw(&b, &taken.work));
   gate_pass(&held.may_end);
   gate_pass(&next.may_end);
   gate_wait(&next.ended, 1);
@@ -212,29 +212,29 @@ static void work_that_waits_can_be_withdrawn(void) {
 }
 
 static void work_that_was_withdrawn_can_be_submitted_again(void) {
-  ebb_blocking b;
+  ebb_thread_pool b;
   item held = ITEM, again = ITEM;
   init_pool(&b);
   b.limit = 1;
   submit(&b, &held);
   gate_wait(&held.started, 1);
   submit(&b, &again);
-  CHECK(ebb_blocking_withdraw(&b, &again.work));
+  CHECK(ebb_thread_pool_withdraw(&b, &again.work));
   gate_pass(&held.may_end);
   see_through(&b, &again);
   free_pool(&b);
 }
 
 static void work_that_runs_or_has_run_cannot_be_withdrawn(void) {
-  ebb_blocking b;
+  ebb_thread_pool b;
   item i = ITEM;
   init_pool(&b);
   submit(&b, &i);
   gate_wait(&i.started, 1);
-  CHECK(!ebb_blocking_withdraw(&b, &i.work));
+  CHECK(!ebb_thread_pool_withdraw(&b, &i.work));
   gate_pass(&i.may_end);
   gate_wait(&i.ended, 1);
-  CHECK(!ebb_blocking_withdraw(&b, &i.work));
+  CHECK(!ebb_thread_pool_withdraw(&b, &i.work));
   free_pool(&b);
   CHECK(has_come_to(&i, 1, 0));
 }
@@ -242,11 +242,11 @@ static void work_that_runs_or_has_run_cannot_be_withdrawn(void) {
 /* ---- leaving ---- */
 
 static void a_thread_that_is_idle_for_long_leaves(void) {
-  ebb_blocking b;
+  ebb_thread_pool b;
   item i = ITEM, later = ITEM;
   int threads = count_threads();
   init_pool(&b);
-  b.patience = 1;
+  b.keep_alive = 1;
   see_through(&b, &i);
   CHECK(becomes(has_no_thread, &b));
   CHECK(becomes(is_unreferenced, NULL));
@@ -279,7 +279,7 @@ static void run_with_own(ebb_work *w, ebb_worker *worker) {
 }
 
 static void what_work_leaves_on_a_thread_is_dropped_when_it_leaves(void) {
-  ebb_blocking b;
+  ebb_thread_pool b;
   kept = (own){0, GATE, GATE, GATE};
   init_pool(&b);
   b.limit = 1;
@@ -295,12 +295,12 @@ static void what_work_leaves_on_a_thread_is_dropped_when_it_leaves(void) {
 }
 
 static void a_thread_that_is_leaving_is_not_relied_on(void) {
-  ebb_blocking b;
+  ebb_thread_pool b;
   item i = ITEM, next = ITEM;
   kept = (own){0, GATE, GATE, GATE};
   init_pool(&b);
   b.limit = 1;
-  b.patience = 1;
+  b.keep_alive = 1;
   i.work.run = run_with_own;
   see_through(&b, &i);
   gate_wait(&kept.dropping, 1);
@@ -314,7 +314,7 @@ static void a_thread_that_is_leaving_is_not_relied_on(void) {
 /* ---- closing ---- */
 
 static void closing_cancels_what_has_not_started_and_waits_for_the_rest(void) {
-  ebb_blocking b;
+  ebb_thread_pool b;
   item held = ITEM, waiting[3] = {ITEM, ITEM, ITEM}, late = ITEM;
   int threads = count_threads();
   init_pool(&b);
@@ -322,12 +322,12 @@ static void closing_cancels_what_has_not_started_and_waits_for_the_rest(void) {
   submit(&b, &held);
   gate_wait(&held.started, 1);
   for (int i = 0; i < 3; i++) submit(&b, &waiting[i]);
-  CHECK(ebb_blocking_withdraw(&b, &waiting[1].work));
-  CHECK(ebb_blocking_close(&b, 0, NULL, NULL) == 1);
+  CHECK(ebb_thread_pool_withdraw(&b, &waiting[1].work));
+  CHECK(ebb_thread_pool_close(&b, 0, NULL, NULL) == 1);
   for (int i = 0; i < 3; i++) CHECK(has_come_to(&waiting[i], 0, i != 1));
-  CHECK(ebb_blocking_submit(&b, &late.work) == -ESHUTDOWN);
-  late.work.alone = true;
-  CHECK(ebb_blocking_submit(&b, &late.work) == -ESHUTDOWN);
+  CHECK(ebb_thread_pool_submit(&b, &late.work) == -ESHUTDOWN);
+  late.work.dedicated = true;
+  CHECK(ebb_thread_pool_submit(&b, &late.work) == -ESHUTDOWN);
   gate_pass(&held.may_end);
   free_pool(&b);
   CHECK(has_come_to(&held, 1, 0) && has_come_to(&late, 0, 0));
@@ -336,10 +336,10 @@ static void closing_cancels_what_has_not_started_and_waits_for_the_rest(void) {
 }
 
 static void closing_sends_idle_threads_away_at_once(void) {
-  ebb_blocking b;
+  ebb_thread_pool b;
   item items[CROWD] = {ITEM, ITEM, ITEM, ITEM, ITEM, ITEM};
   init_pool(&b);
-  b.patience = INT64_C(1000000000) * 1000000;
+  b.keep_alive = INT64_C(1000000000) * 1000000;
   for (int i = 0; i < CROWD; i++) submit(&b, &items[i]);
   for (int i = 0; i < CROWD; i++) gate_pass(&items[i].may_end);
   for (int i = 0; i < CROWD; i++) gate_wait(&items[i].ended, 1);
@@ -358,7 +358,7 @@ static void add_stuck(void *ctx, ebb_work *w) {
 }
 
 static void closing_tells_what_is_stuck(void) {
-  ebb_blocking b;
+  ebb_thread_pool b;
   item held[2] = {ITEM, ITEM}, ended = ITEM, waiting = ITEM;
   stuck_list stuck = {{NULL}, 0};
   init_pool(&b);
@@ -368,7 +368,7 @@ static void closing_tells_what_is_stuck(void) {
   for (int i = 0; i < 2; i++) gate_wait(&held[i].started, 1);
   submit(&b, &waiting);
   int64_t deadline = ebb_clock_system() + 1;
-  CHECK(ebb_blocking_close(&b, deadline, add_stuck, &stuck) == 2);
+  CHECK(ebb_thread_pool_close(&b, deadline, add_stuck, &stuck) == 2);
   CHECK(stuck.count == 2);
   CHECK(stuck.works[0] == &held[0].work && stuck.works[1] == &held[1].work);
   CHECK(has_come_to(&waiting, 0, 1));
@@ -377,16 +377,16 @@ static void closing_tells_what_is_stuck(void) {
 }
 
 /* What is told that it is cancelled may use the pool: the lock is free. */
-static ebb_blocking *pool_of_cancelled;
+static ebb_thread_pool *pool_of_cancelled;
 
 static void cancel_and_submit(ebb_work *w) {
   cancel(w);
-  CHECK(ebb_blocking_submit(pool_of_cancelled, w) == -ESHUTDOWN);
-  CHECK(!ebb_blocking_withdraw(pool_of_cancelled, w));
+  CHECK(ebb_thread_pool_submit(pool_of_cancelled, w) == -ESHUTDOWN);
+  CHECK(!ebb_thread_pool_withdraw(pool_of_cancelled, w));
 }
 
 static void a_closed_pool_is_closed_to_what_it_cancels(void) {
-  ebb_blocking b;
+  ebb_thread_pool b;
   item held = ITEM, waiting = ITEM;
   init_pool(&b);
   b.limit = 1;
@@ -395,7 +395,7 @@ static void a_closed_pool_is_closed_to_what_it_cancels(void) {
   submit(&b, &held);
   submit(&b, &waiting);
   gate_wait(&held.started, 1);
-  CHECK(ebb_blocking_close(&b, 0, NULL, NULL) == 1);
+  CHECK(ebb_thread_pool_close(&b, 0, NULL, NULL) == 1);
   gate_pass(&held.may_end);
   free_pool(&b);
   CHECK(has_come_to(&waiting, 0, 1));
@@ -408,7 +408,7 @@ static void a_closed_pool_is_closed_to_what_it_cancels(void) {
 enum { CLIENTS = 4, TURNS = 2000 };
 
 typedef struct client {
-  ebb_blocking *pool;
+  ebb_thread_pool *pool;
   uint64_t state;
   atomic_int ran, done;
   int withdrawn, submitted;
@@ -435,12 +435,12 @@ static void *submit_often(void *arg) {
   client *c = arg;
   for (int n = 0; n < TURNS; n++) {
     quick q = {{.run = run_quick, .done = quick_done}, c, GATE};
-    q.work.alone = chance(&c->state, 20) == 0;
-    CHECK(ebb_blocking_submit(c->pool, &q.work) == 0);
+    q.work.dedicated = chance(&c->state, 20) == 0;
+    CHECK(ebb_thread_pool_submit(c->pool, &q.work) == 0);
     c->submitted++;
     if (chance(&c->state, 3) == 0) sched_yield();
     if (chance(&c->state, 2) == 0 &&
-        ebb_blocking_withdraw(c->pool, &q.work)) {
+        ebb_thread_pool_withdraw(c->pool, &q.work)) {
       c->withdrawn++;
       continue;
     }
@@ -449,13 +449,13 @@ static void *submit_often(void *arg) {
   return NULL;
 }
 
-static void crowd_with_patience(int64_t patience) {
-  ebb_blocking b;
+static void crowd_with_patience(int64_t keep_alive) {
+  ebb_thread_pool b;
   client clients[CLIENTS];
   pthread_t threads[CLIENTS];
   init_pool(&b);
   b.limit = 2;
-  b.patience = patience;
+  b.keep_alive = keep_alive;
   for (int i = 0; i < CLIENTS; i++) {
     clients[i] = (client){.pool = &b, .state = (uint64_t)i + 1};
     threads[i] = start_thread(submit_often, &clients[i]);
@@ -474,7 +474,7 @@ static void no_work_is_lost_while_threads_come_and_go(void) {
 }
 
 static void no_work_is_lost_while_threads_stay(void) {
-  crowd_with_patience(EBB_BLOCKING_PATIENCE);
+  crowd_with_patience(EBB_THREAD_POOL_KEEP_ALIVE);
 }
 
 int main(void) {

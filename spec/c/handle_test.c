@@ -51,48 +51,48 @@ static ebb_task *send(pair *p, ebb_body b) {
 
 /* ---- what is sent ---- */
 
-typedef struct parcel {
+typedef struct pack {
   ebb_runtime *seen_rt;
   ebb_id seen_id;
   int runs, ends, drops;
-} parcel;
+} pack;
 
-static void drop(void *arg) { ((parcel *)arg)->drops++; }
+static void drop(void *arg) { ((pack *)arg)->drops++; }
 
-static void look_around(parcel *p, ebb_runtime *rt) {
+static void poll_events(pack *p, ebb_runtime *rt) {
   p->runs++;
   p->seen_rt = rt;
   p->seen_id = ebb_task_id(ebb_current(rt));
 }
 
 static void *look(ebb_runtime *rt, void *arg) {
-  look_around(arg, rt);
-  ((parcel *)arg)->ends++;
+  poll_events(arg, rt);
+  ((pack *)arg)->ends++;
   return arg;
 }
 
 /* Its value tells that it was cut off. */
 static void *park(ebb_runtime *rt, void *arg) {
-  look_around(arg, rt);
+  poll_events(arg, rt);
   int status = ebb_park(rt, EBB_NEVER);
-  ((parcel *)arg)->ends++;
+  ((pack *)arg)->ends++;
   return status == -ECANCELED ? arg : NULL;
 }
 
 static void *park_then_clean_up(ebb_runtime *rt, void *arg) {
-  look_around(arg, rt);
+  poll_events(arg, rt);
   CHECK(ebb_park(rt, EBB_NEVER) == -ECANCELED);
   ebb_begin_cleanup(rt);
   CHECK(ebb_sleep(rt, SECOND) == 0);
-  ((parcel *)arg)->ends++;
+  ((pack *)arg)->ends++;
   return arg;
 }
 
-static ebb_body of(void *(*run)(ebb_runtime *, void *), parcel *p) {
+static ebb_body of(void *(*run)(ebb_runtime *, void *), pack *p) {
   return (ebb_body){.run = run, .arg = p, .drop = drop};
 }
 
-static bool came_to(const parcel *p, int runs, int ends, int drops) {
+static bool came_to(const pack *p, int runs, int ends, int drops) {
   return p->runs == runs && p->ends == ends && p->drops == drops;
 }
 
@@ -120,7 +120,7 @@ static void a_handle_has_the_number_of_its_runtime(void) {
 static void a_handle_of_the_runtime_itself_changes_nothing(void) {
   ebb_runtime *rt = new_runtime();
   ebb_handle *h = handle_of(rt);
-  parcel x = {0};
+  pack x = {0};
   ebb_task *t = start_on(rt, (ebb_target){.handle = h}, of(look, &x));
   tick(rt);
   CHECK(x.seen_rt == rt && is(finish(t), EBB_COMPLETED, &x));
@@ -136,7 +136,7 @@ static void *free_handle(void *h) {
 /* The wait may have begun before the handle is freed, or not. */
 static void without_handles_a_deadlock_is_one_again(void) {
   ebb_runtime *rt = new_real_runtime();
-  parcel x = {0};
+  pack x = {0};
   start_detached(rt, park, &x);
   CHECK(ebb_run(rt) == -EDEADLK);
   for (int i = 0; i < 20; i++) {
@@ -151,7 +151,7 @@ static void without_handles_a_deadlock_is_one_again(void) {
 
 static void a_handle_may_outlive_its_runtime(void) {
   pair p = new_pair();
-  parcel x = {0}, y = {0};
+  pack x = {0}, y = {0};
   drop_there(&p);
   ebb_task *t = send(&p, of(look, &x));
   ebb_target pool = {.handle = p.handle, .blocking = true};
@@ -167,7 +167,7 @@ static void a_handle_may_outlive_its_runtime(void) {
 static void a_local_set_is_of_no_other_runtime(void) {
   pair p = new_pair();
   ebb_local_set *s;
-  parcel x = {0};
+  pack x = {0};
   ebb_task *t = NULL;
   CHECK(ebb_local_set_new(p.here, &s) == 0);
   ebb_target elsewhere = {.handle = p.handle, .local_set = s};
@@ -184,7 +184,7 @@ static void a_local_set_is_of_no_other_runtime(void) {
 
 static void a_task_runs_in_the_other_runtime_and_has_one_id(void) {
   pair p = new_pair();
-  parcel x = {0};
+  pack x = {0};
   ebb_task *t = send(&p, of(look, &x));
   tick(p.here);
   CHECK(came_to(&x, 0, 0, 0));
@@ -198,7 +198,7 @@ static void a_task_runs_in_the_other_runtime_and_has_one_id(void) {
 
 static void a_detached_task_runs_all_the_same(void) {
   pair p = new_pair();
-  parcel x = {0};
+  pack x = {0};
   ebb_target target = {.handle = p.handle};
   CHECK(ebb_spawn_on(p.here, &target, of(look, &x), NULL) == 0);
   turn(&p);
@@ -209,16 +209,16 @@ static void a_detached_task_runs_all_the_same(void) {
 
 static void tasks_start_there_in_the_order_of_spawning(void) {
   enum { MANY = 1000 };
-  static parcel parcels[MANY];
+  static pack packs[MANY];
   pair p = new_pair();
-  memset(parcels, 0, sizeof parcels);
+  memset(packs, 0, sizeof packs);
   ebb_id last = 0;
   for (int i = 0; i < MANY; i++)
-    ebb_task_release(send(&p, of(look, &parcels[i])));
+    ebb_task_release(send(&p, of(look, &packs[i])));
   for (int i = 0; i < 10; i++) turn(&p);
   for (int i = 0; i < MANY; i++) {
-    CHECK(came_to(&parcels[i], 1, 1, 0) && parcels[i].seen_id > last);
-    last = parcels[i].seen_id;
+    CHECK(came_to(&packs[i], 1, 1, 0) && packs[i].seen_id > last);
+    last = packs[i].seen_id;
   }
   CHECK(ebb_run(p.here) == 0);
   free_pair(&p);
@@ -227,7 +227,7 @@ static void tasks_start_there_in_the_order_of_spawning(void) {
 /* Sends one back to where it came from. */
 typedef struct echo {
   ebb_handle *back;
-  parcel inner;
+  pack inner;
 } echo;
 
 static void *send_back(ebb_runtime *rt, void *arg) {
@@ -251,9 +251,9 @@ static void a_task_there_may_send_one_back(void) {
 
 static void a_name_goes_with_the_task(void) {
   pair p = new_pair();
-  parcel x = {0};
+  pack x = {0};
   ebb_body b = of(look, &x);
-  b.name = "courier";
+  b.name = "executor";
   ebb_task *t = send(&p, b);
   turn(&p);
   CHECK(is(finish(t), EBB_COMPLETED, &x));
@@ -265,7 +265,7 @@ static void an_id_from_elsewhere_is_none_that_is_in_use(void) {
   enum { OWN = 50 }; /* of the last; the first has far fewer */
   ebb_runtime *rts[3] = {new_runtime(), new_runtime(), new_runtime()};
   ebb_join_set *sets[3];
-  parcel x = {0}, y = {0};
+  pack x = {0}, y = {0};
   for (int i = 0; i < 3; i++) {
     CHECK(ebb_join_set_new(rts[i], &sets[i]) == 0);
     for (int j = 0; j <= i * OWN / 2; j++)
@@ -293,7 +293,7 @@ static void an_id_from_elsewhere_is_none_that_is_in_use(void) {
 
 static void an_abort_reaches_a_task_that_has_not_arrived(void) {
   pair p = new_pair();
-  parcel x = {0};
+  pack x = {0};
   ebb_task *t = send(&p, of(look, &x));
   ebb_task_abort(t);
   ebb_task_abort(t);
@@ -305,7 +305,7 @@ static void an_abort_reaches_a_task_that_has_not_arrived(void) {
 
 static void an_abort_reaches_a_task_that_waits(void) {
   pair p = new_pair();
-  parcel x = {0};
+  pack x = {0};
   ebb_task *t = send(&p, of(park, &x));
   turn(&p);
   CHECK(came_to(&x, 1, 0, 0));
@@ -319,7 +319,7 @@ static void an_abort_reaches_a_task_that_waits(void) {
 
 static void a_task_that_was_aborted_is_joined_after_its_clean_up(void) {
   pair p = new_pair();
-  parcel x = {0};
+  pack x = {0};
   ebb_task *t = send(&p, of(park_then_clean_up, &x));
   turn(&p);
   ebb_task_abort(t);
@@ -333,7 +333,7 @@ static void a_task_that_was_aborted_is_joined_after_its_clean_up(void) {
 
 static void an_abort_of_a_task_that_has_ended_there_changes_nothing(void) {
   pair p = new_pair();
-  parcel x = {0};
+  pack x = {0};
   ebb_task *t = send(&p, of(look, &x));
   tick(p.there);
   ebb_task_abort(t);
@@ -361,7 +361,7 @@ static void *join_it(ebb_runtime *rt, void *arg) {
 
 static void a_task_may_wait_for_one_that_another_aborts(void) {
   pair p = new_pair();
-  parcel x = {0};
+  pack x = {0};
   ebb_task *t = send(&p, of(park, &x));
   start_detached(p.here, join_it, t);
   turn(&p);
@@ -378,7 +378,7 @@ static void a_task_may_wait_for_one_that_another_aborts(void) {
 /* One in each state that a task can be in: not arrived; waiting; in its
    clean-up; ended, but here it is not known yet. */
 typedef struct states {
-  parcel sent, waiting, cleaning, ended;
+  pack sent, waiting, cleaning, ended;
   ebb_task *tasks[4];
 } states;
 
@@ -440,7 +440,7 @@ static void both_runtimes_may_go_in_either_order(void) {
 /* Waits, while it is cut off itself, for a task elsewhere. */
 typedef struct owner {
   pair *pair;
-  parcel inner;
+  pack inner;
   ebb_result result;
 } owner;
 
@@ -509,7 +509,7 @@ static void a_clean_up_at_the_end_can_send_nothing(void) {
 static void a_wait_of_a_task_from_elsewhere_is_no_deadlock(void) {
   ebb_runtime *here = new_real_runtime(), *there = new_real_runtime();
   ebb_handle *h = handle_of(there);
-  parcel x = {0};
+  pack x = {0};
   ebb_task *t = start_on(here, (ebb_target){.handle = h}, of(park, &x));
   ebb_handle_free(h);
   tick(there);
@@ -551,7 +551,7 @@ static void *visit(void *arg) {
 
 static void no_task_is_overlooked_when_the_last_handle_goes(void) {
   ebb_runtime *rt = new_real_runtime();
-  parcel x = {0};
+  pack x = {0};
   atomic_int visits = 0;
   start_detached(rt, park, &x);
   for (int i = 1; i <= VISITS; i++) {
@@ -570,27 +570,27 @@ static void a_set_holds_tasks_of_any_place(void) {
   pair p = new_pair();
   ebb_join_set *s;
   ebb_target there = {.handle = p.handle};
-  parcel parcels[4] = {{0}};
+  pack packs[4] = {{0}};
   ebb_id ids[4];
   ebb_result result;
   CHECK(ebb_join_set_new(p.here, &s) == 0);
   for (int i = 0; i < 4; i++)
     CHECK(ebb_join_set_spawn_on(s, i % 2 ? &there : NULL,
-                                of(i < 2 ? look : park, &parcels[i]),
+                                of(i < 2 ? look : park, &packs[i]),
                                 &ids[i]) == 0);
   for (int i = 0; i < 4; i++) CHECK(ebb_join_set_contains_task(s, ids[i]));
   tick(p.here);
   turn(&p);
   for (int i = 0; i < 2; i++) {
     CHECK(ebb_join_set_try_join_next(s, &result) == 1);
-    CHECK(result.id == ids[i] && is(result, EBB_COMPLETED, &parcels[i]));
+    CHECK(result.id == ids[i] && is(result, EBB_COMPLETED, &packs[i]));
   }
   CHECK(ebb_join_set_try_join_next(s, &result) == 0);
   ebb_join_set_abort_all(s);
   turn(&p);
   for (int i = 2; i < 4; i++) {
     CHECK(ebb_join_set_try_join_next(s, &result) == 1);
-    CHECK(result.id == ids[i] && is(result, EBB_CANCELLED, &parcels[i]));
+    CHECK(result.id == ids[i] && is(result, EBB_CANCELLED, &packs[i]));
   }
   CHECK(ebb_join_set_len(s) == 0);
   ebb_join_set_free(s);
@@ -601,7 +601,7 @@ static void a_set_that_is_freed_aborts_its_tasks_elsewhere(void) {
   pair p = new_pair();
   ebb_join_set *s;
   ebb_target there = {.handle = p.handle};
-  parcel x = {0}, y = {0};
+  pack x = {0}, y = {0};
   CHECK(ebb_join_set_new(p.here, &s) == 0);
   CHECK(ebb_join_set_spawn_on(s, &there, of(park, &x), NULL) == 0);
   tick(p.there);
@@ -617,7 +617,7 @@ static void a_key_stands_for_the_newest_task_wherever_it_runs(void) {
   ebb_join_map *m;
   ebb_target there = {.handle = p.handle};
   ebb_key key = EBB_KEY_INT(7), got;
-  parcel x = {0}, y = {0}, z = {0};
+  pack x = {0}, y = {0}, z = {0};
   ebb_result result;
   ebb_id id;
   CHECK(ebb_join_map_new(p.here, NULL, &m) == 0);
@@ -639,18 +639,18 @@ static void a_map_learns_that_the_other_runtime_has_gone(void) {
   pair p = new_pair();
   ebb_join_map *m;
   ebb_target there = {.handle = p.handle};
-  parcel parcels[5] = {{0}};
+  pack packs[5] = {{0}};
   ebb_key key;
   ebb_result result;
   CHECK(ebb_join_map_new(p.here, NULL, &m) == 0);
   for (int i = 0; i < 5; i++)
-    CHECK(ebb_join_map_spawn_on(m, EBB_KEY_INT(i), &there,
-                                of(park, &parcels[i]), NULL) == 0);
+    CHECK(ebb_join_map_spawn_on(m, EBB_KEY_INT(i), &there, of(park, &packs[i]),
+                                NULL) == 0);
   drop_there(&p);
   for (int i = 0; i < 5; i++) {
     CHECK(ebb_join_map_join_next(m, EBB_NEVER, &key, &result) == 1);
     CHECK(key.bits == (uint64_t)i && is(result, EBB_CANCELLED, NULL));
-    CHECK(came_to(&parcels[i], 0, 0, 1));
+    CHECK(came_to(&packs[i], 0, 0, 1));
   }
   CHECK(ebb_join_map_join_next(m, EBB_NEVER, &key, &result) == 0);
   ebb_join_map_free(m);
@@ -668,7 +668,7 @@ static void drop_into_map(void *arg) {
 static void an_abort_that_cannot_be_sent_drops_later(void) {
   pair p = new_pair();
   ebb_target there = {.handle = p.handle};
-  parcel x = {0}, y = {0};
+  pack x = {0}, y = {0};
   ebb_body b = {.run = look, .arg = &x, .drop = drop_into_map};
   drop_there(&p);
   CHECK(ebb_join_map_new(p.here, NULL, &dropped_into) == 0);
@@ -746,8 +746,8 @@ static void a_task_runs_on_the_thread_of_the_other_runtime(void) {
   pthread_t seen;
   start_server(&s, false);
   ebb_target target = {.handle = s.handle};
-  CHECK(is(join(start_on(rt, target, body(tell_thread, &seen))),
-           EBB_COMPLETED, &seen));
+  CHECK(is(join(start_on(rt, target, body(tell_thread, &seen))), EBB_COMPLETED,
+           &seen));
   CHECK(pthread_equal(seen, s.thread));
   free_server(&s);
   free_runtime(rt);
@@ -777,7 +777,7 @@ static void a_host_with_a_loop_of_its_own_gets_results(void) {
   ebb_tick_report report;
   server s;
   pthread_t seen;
-  parcel x = {0};
+  pack x = {0};
   CHECK(ebb_runtime_new(&options, &rt) == 0);
   start_server(&s, false);
   ebb_target target = {.handle = s.handle};
@@ -818,8 +818,8 @@ static void *send_to_all(void *arg) {
   ebb_task *tasks[SENT];
   for (int i = 0; i < SENT; i++) {
     ebb_target target = {.handle = s->servers[i % SERVERS].handle};
-    tasks[i] = start_on(
-        rt, target, (ebb_body){.run = hop, .arg = s, .drop = count_drop});
+    tasks[i] = start_on(rt, target,
+                        (ebb_body){.run = hop, .arg = s, .drop = count_drop});
     if (chance(&s->state, 4) == 0)
       ebb_task_abort(tasks[chance(&s->state, (uint32_t)i + 1)]);
     if (chance(&s->state, 4) == 0) CHECK(ebb_yield_now(rt) == 0);

@@ -12,36 +12,36 @@ static test_memory memory;
 static const ebb_alloc alloc = {test_alloc, &memory};
 static ebb_timer timers[TIMERS];
 
-static ebb_heap new_heap(void) {
-  ebb_heap h;
+static ebb_timer_heap new_heap(void) {
+  ebb_timer_heap h;
   memory = (test_memory){0};
   for (int i = 0; i < TIMERS; i++) timers[i].place = EBB_HEAP_NONE;
-  ebb_heap_init(&h, &alloc);
+  ebb_timer_heap_init(&h, &alloc);
   return h;
 }
 
-static void free_heap(ebb_heap *h) {
-  ebb_heap_destroy(h);
+static void free_heap(ebb_timer_heap *h) {
+  ebb_timer_heap_destroy(h);
   CHECK(memory.bytes == 0);
 }
 
-static void push(ebb_heap *h, int i, int64_t deadline) {
-  CHECK(ebb_heap_push(h, &timers[i], deadline) == 0);
-  ebb_heap_check(h);
+static void push(ebb_timer_heap *h, int i, int64_t deadline) {
+  CHECK(ebb_timer_heap_push(h, &timers[i], deadline) == 0);
+  ebb_timer_heap_check(h);
 }
 
 /* The index of the first timer due at `now`, or -1. */
-static int pop(ebb_heap *h, int64_t now) {
-  ebb_timer *timer = ebb_heap_pop_due(h, now);
-  ebb_heap_check(h);
+static int pop(ebb_timer_heap *h, int64_t now) {
+  ebb_timer *timer = ebb_timer_heap_pop_due(h, now);
+  ebb_timer_heap_check(h);
   if (timer == NULL) return -1;
   CHECK(timer->place == EBB_HEAP_NONE);
   return (int)(timer - timers);
 }
 
 static void an_empty_heap_needs_no_memory(void) {
-  ebb_heap h = new_heap();
-  CHECK(ebb_heap_next(&h) == EBB_NEVER);
+  ebb_timer_heap h = new_heap();
+  CHECK(ebb_timer_heap_next(&h) == EBB_NEVER);
   CHECK(pop(&h, INT64_MAX) == -1);
   CHECK(memory.requests == 0);
   free_heap(&h);
@@ -49,7 +49,7 @@ static void an_empty_heap_needs_no_memory(void) {
 
 static void timers_come_in_the_order_of_their_deadlines(void) {
   static const int64_t deadlines[] = {30, 10, 50, 20, 40};
-  ebb_heap h = new_heap();
+  ebb_timer_heap h = new_heap();
   for (int i = 0; i < 5; i++) push(&h, i, deadlines[i]);
   CHECK(pop(&h, 100) == 1);
   CHECK(pop(&h, 100) == 3);
@@ -61,7 +61,7 @@ static void timers_come_in_the_order_of_their_deadlines(void) {
 }
 
 static void equal_deadlines_come_in_the_order_of_setting(void) {
-  ebb_heap h = new_heap();
+  ebb_timer_heap h = new_heap();
   for (int i = 0; i < 100; i++) push(&h, i, i % 2 == 0 ? 20 : 10);
   for (int i = 1; i < 100; i += 2) CHECK(pop(&h, 20) == i);
   for (int i = 0; i < 100; i += 2) CHECK(pop(&h, 20) == i);
@@ -69,9 +69,9 @@ static void equal_deadlines_come_in_the_order_of_setting(void) {
 }
 
 static void a_timer_set_anew_goes_to_the_back_of_its_equals(void) {
-  ebb_heap h = new_heap();
+  ebb_timer_heap h = new_heap();
   for (int i = 0; i < 3; i++) push(&h, i, 10);
-  ebb_heap_remove(&h, &timers[0]);
+  ebb_timer_heap_remove(&h, &timers[0]);
   push(&h, 0, 10);
   CHECK(pop(&h, 10) == 1);
   CHECK(pop(&h, 10) == 2);
@@ -80,22 +80,22 @@ static void a_timer_set_anew_goes_to_the_back_of_its_equals(void) {
 }
 
 static void a_timer_is_due_at_its_deadline_and_not_before(void) {
-  ebb_heap h = new_heap();
+  ebb_timer_heap h = new_heap();
   push(&h, 0, 10);
-  CHECK(ebb_heap_next(&h) == 10);
+  CHECK(ebb_timer_heap_next(&h) == 10);
   CHECK(pop(&h, 9) == -1);
   CHECK(pop(&h, 10) == 0);
-  CHECK(ebb_heap_next(&h) == EBB_NEVER);
+  CHECK(ebb_timer_heap_next(&h) == EBB_NEVER);
   free_heap(&h);
 }
 
 static void any_int64_is_a_deadline(void) {
-  ebb_heap h = new_heap();
+  ebb_timer_heap h = new_heap();
   push(&h, 0, INT64_MAX - 1);
   push(&h, 1, INT64_MIN);
   push(&h, 2, -1);
   push(&h, 3, 0);
-  CHECK(ebb_heap_next(&h) == INT64_MIN);
+  CHECK(ebb_timer_heap_next(&h) == INT64_MIN);
   CHECK(pop(&h, INT64_MIN) == 1);
   CHECK(pop(&h, 0) == 2);
   CHECK(pop(&h, 0) == 3);
@@ -106,10 +106,10 @@ static void any_int64_is_a_deadline(void) {
 
 /* Of n timers, takes out the one at i, and pops the rest. */
 static void remove_one_of(int n, int i) {
-  ebb_heap h = new_heap();
+  ebb_timer_heap h = new_heap();
   for (int j = 0; j < n; j++) push(&h, j, (j * 7) % n);
-  ebb_heap_remove(&h, &timers[i]);
-  ebb_heap_check(&h);
+  ebb_timer_heap_remove(&h, &timers[i]);
+  ebb_timer_heap_check(&h);
   CHECK(timers[i].place == EBB_HEAP_NONE);
   for (int deadline = 0; deadline < n; deadline++)
     if ((i * 7) % n != deadline) CHECK((pop(&h, n) * 7) % n == deadline);
@@ -122,23 +122,23 @@ static void any_timer_can_be_taken_out(void) {
 }
 
 static void a_timer_that_is_not_set_can_be_taken_out_too(void) {
-  ebb_heap h = new_heap();
+  ebb_timer_heap h = new_heap();
   push(&h, 0, 10);
-  ebb_heap_remove(&h, &timers[1]);
+  ebb_timer_heap_remove(&h, &timers[1]);
   CHECK(h.len == 1 && pop(&h, 10) == 0);
-  ebb_heap_remove(&h, &timers[0]);
+  ebb_timer_heap_remove(&h, &timers[0]);
   CHECK(h.len == 0);
   free_heap(&h);
 }
 
 static void setting_without_memory_changes_nothing(void) {
-  ebb_heap h = new_heap();
+  ebb_timer_heap h = new_heap();
   for (int i = 0; i < 16; i++) push(&h, i, i);
   memory.fail_at = memory.requests + 1;
   memory.fail_count = 1;
-  CHECK(ebb_heap_push(&h, &timers[16], 3) == -ENOMEM);
+  CHECK(ebb_timer_heap_push(&h, &timers[16], 3) == -ENOMEM);
   CHECK(timers[16].place == EBB_HEAP_NONE && h.len == 16);
-  ebb_heap_check(&h);
+  ebb_timer_heap_check(&h);
   push(&h, 16, -1);
   CHECK(pop(&h, 100) == 16);
   CHECK(pop(&h, 100) == 0);
@@ -148,7 +148,7 @@ static void setting_without_memory_changes_nothing(void) {
 /* ---- chance ---- */
 
 typedef struct model {
-  ebb_heap h;
+  ebb_timer_heap h;
   int64_t deadlines[TIMERS]; /* of those that are set, else EBB_NEVER */
   uint64_t orders[TIMERS];
   uint64_t next_order;
@@ -172,7 +172,7 @@ static void toggle(model *m, int i, int64_t deadline) {
     m->deadlines[i] = deadline;
     m->orders[i] = m->next_order++;
   } else {
-    ebb_heap_remove(&m->h, &timers[i]);
+    ebb_timer_heap_remove(&m->h, &timers[i]);
     m->deadlines[i] = EBB_NEVER;
   }
 }
@@ -187,7 +187,7 @@ static void any_sequence_of_changes_agrees_with_a_model(void) {
     if (chance(&state, 4) > 0) continue;
     int first = first_of(&m);
     int64_t now = first < 0 ? 0 : m.deadlines[first];
-    CHECK(ebb_heap_next(&m.h) == (first < 0 ? EBB_NEVER : now));
+    CHECK(ebb_timer_heap_next(&m.h) == (first < 0 ? EBB_NEVER : now));
     CHECK(pop(&m.h, now) == first);
     if (first >= 0) m.deadlines[first] = EBB_NEVER;
   }
@@ -206,12 +206,12 @@ typedef struct sleeper {
   bool set;
 } sleeper;
 
-static void check_order(ebb_heap *h, const sleeper *crowd) {
+static void check_order(ebb_timer_heap *h, const sleeper *crowd) {
   const sleeper *last = NULL;
-  for (int64_t now; (now = ebb_heap_next(h)) != EBB_NEVER;) {
-    CHECK(ebb_heap_pop_due(h, now - 1) == NULL);
+  for (int64_t now; (now = ebb_timer_heap_next(h)) != EBB_NEVER;) {
+    CHECK(ebb_timer_heap_pop_due(h, now - 1) == NULL);
     const sleeper *s =
-        ebb_container_of(ebb_heap_pop_due(h, now), sleeper, timer);
+        ebb_container_of(ebb_timer_heap_pop_due(h, now), sleeper, timer);
     CHECK(s->set && s->deadline == now);
     /* They were set in the order in which they lie. */
     if (last != NULL)
@@ -225,17 +225,17 @@ static void a_million_timers_are_held_cancelled_and_fired_in_order(void) {
   static sleeper crowd[CROWD];
   uint64_t state = 7;
   uint32_t left = 0;
-  ebb_heap h = new_heap();
+  ebb_timer_heap h = new_heap();
   for (int i = 0; i < CROWD; i++) {
     crowd[i] = (sleeper){{EBB_HEAP_NONE}, chance(&state, CROWD / 4), true};
-    CHECK(ebb_heap_push(&h, &crowd[i].timer, crowd[i].deadline) == 0);
+    CHECK(ebb_timer_heap_push(&h, &crowd[i].timer, crowd[i].deadline) == 0);
   }
   for (int i = 0; i < CROWD; i++) {
     crowd[i].set = chance(&state, 2) > 0;
-    if (!crowd[i].set) ebb_heap_remove(&h, &crowd[i].timer);
+    if (!crowd[i].set) ebb_timer_heap_remove(&h, &crowd[i].timer);
     left += crowd[i].set;
   }
-  ebb_heap_check(&h);
+  ebb_timer_heap_check(&h);
   CHECK(h.len == left);
   check_order(&h, crowd);
   free_heap(&h);

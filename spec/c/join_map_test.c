@@ -848,8 +848,7 @@ static void a_spawn_waits_for_a_free_place(void) {
 static void without_a_limit_no_spawn_waits(void) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_limited_map(rt, 0);
-  for (int i = 0; i < 100; i++)
-    spawn(m, EBB_KEY_INT(i), wait_for_ever, NULL);
+  for (int i = 0; i < 100; i++) spawn(m, EBB_KEY_INT(i), wait_for_ever, NULL);
   CHECK(ebb_current(rt) == NULL && m->set.unfinished == 100);
   ebb_join_map_free(m);
   free_runtime(rt);
@@ -859,8 +858,7 @@ static void a_task_in_the_place_of_another_needs_none(void) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_limited_map(rt, 1);
   spawn(m, EBB_KEY_INT(1), wait_for_ever, NULL);
-  for (int i = 0; i < 3; i++)
-    spawn(m, EBB_KEY_INT(1), wait_for_ever, NULL);
+  for (int i = 0; i < 3; i++) spawn(m, EBB_KEY_INT(1), wait_for_ever, NULL);
   CHECK(m->set.unfinished == 1);
   ebb_join_map_free(m);
   free_runtime(rt);
@@ -900,8 +898,7 @@ static void a_limit_may_be_raised_while_spawns_wait(void) {
   spawner spawners[4];
   ebb_task *tasks[4];
   spawn(m, EBB_KEY_INT(0), wait_for_ever, NULL);
-  for (int i = 0; i < 4; i++)
-    tasks[i] = start_spawner(&spawners[i], m, i + 1);
+  for (int i = 0; i < 4; i++) tasks[i] = start_spawner(&spawners[i], m, i + 1);
   settle(rt);
   ebb_join_map_set_max_tasks(m, 3);
   settle(rt);
@@ -957,8 +954,7 @@ static void a_host_with_a_loop_of_its_own_does_not_wait_for_a_place(void) {
   CHECK(ebb_runtime_new(&options, &rt) == 0);
   ebb_join_map *m = new_limited_map(rt, 1);
   spawn(m, EBB_KEY_INT(1), wait_for_ever, NULL);
-  CHECK(ebb_join_map_spawn(m, EBB_KEY_INT(2), body(say, "no"), NULL) ==
-        -EPERM);
+  CHECK(ebb_join_map_spawn(m, EBB_KEY_INT(2), body(say, "no"), NULL) == -EPERM);
   CHECK(ebb_join_map_len(m) == 1);
   ebb_join_map_free(m);
   free_runtime(rt);

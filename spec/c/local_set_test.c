@@ -473,9 +473,8 @@ static void drop_one(void *arg) {
 
 static void put_one(ebb_runtime *rt, ebb_local_set *s, uint64_t seed) {
   ebb_target target = {.local_set = s};
-  ebb_body b = {.run = run_in_set,
-                .arg = (void *)(uintptr_t)seed,
-                .drop = drop_one};
+  ebb_body b = {
+      .run = run_in_set, .arg = (void *)(uintptr_t)seed, .drop = drop_one};
   CHECK(ebb_spawn_on(rt, &target, b, NULL) == 0);
   unfinished++;
 }

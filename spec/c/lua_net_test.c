@@ -28,8 +28,7 @@ static void a_buffer_gives_what_was_put_in(void) {
     } else {
       if (n > ebb_buffer_len(&b)) n = ebb_buffer_len(&b);
       const char *head = ebb_buffer_head(&b);
-      for (size_t k = 0; k < n; k++)
-        CHECK(head[k] == (char)(taken++ % 251));
+      for (size_t k = 0; k < n; k++) CHECK(head[k] == (char)(taken++ % 251));
       ebb_buffer_drop(&b, n, &alloc);
     }
     CHECK(ebb_buffer_len(&b) == put - taken);
@@ -212,20 +211,21 @@ static void a_state_can_be_closed_while_tasks_wait(void) {
   test_memory m = {0};
   int fds = count_fds();
   lua_State *L = new_state(&m);
-  compile(L, "local ebb = require 'ebb'\n"
-             "local a, b = ebb.net.pair()\n"
-             "local l = assert(ebb.net.listen('127.0.0.1', 0))\n"
-             "ebb.spawn(l.accept, l)\n"
-             "ebb.spawn(b.write, b, ('x'):rep(1e7))\n"
-             "ebb.spawn(b.write, b, 'y')\n"
-             "ebb.spawn(function()\n"
-             "  local c <close> = setmetatable({}, {__close = function()\n"
-             "    a:write 'z'\n"
-             "    assert(b:read(1) == 'z')\n"
-             "  end})\n"
-             "  b:read(1)\n"
-             "end)\n"
-             "for _ = 1, 100 do ebb.yield_now() end\n");
+  compile(L,
+          "local ebb = require 'ebb'\n"
+          "local a, b = ebb.net.pair()\n"
+          "local l = assert(ebb.net.listen('127.0.0.1', 0))\n"
+          "ebb.spawn(l.accept, l)\n"
+          "ebb.spawn(b.write, b, ('x'):rep(1e7))\n"
+          "ebb.spawn(b.write, b, 'y')\n"
+          "ebb.spawn(function()\n"
+          "  local c <close> = setmetatable({}, {__close = function()\n"
+          "    a:write 'z'\n"
+          "    assert(b:read(1) == 'z')\n"
+          "  end})\n"
+          "  b:read(1)\n"
+          "end)\n"
+          "for _ = 1, 100 do ebb.yield_now() end\n");
   call(L);
   lua_close(L);
   CHECK(m.bytes == 0 && count_fds() == fds);

@@ -114,25 +114,27 @@ static void io_select_without_memory_leaves_no_task_behind(void) {
 }
 
 static void an_interval_without_memory_loses_no_tick(void) {
-  starve("local start <const> = ebb.time.now()\n"
-         "local iv = ebb.time.interval(1)\n"
-         "for _ = 1, 3 do iv:tick() end\n"
-         "assert(ebb.time.now() - start >= 2)");
+  starve(
+      "local start <const> = ebb.time.now()\n"
+      "local iv = ebb.time.interval(1)\n"
+      "for _ = 1, 3 do iv:tick() end\n"
+      "assert(ebb.time.now() - start >= 2)");
 }
 
 static void a_state_can_end_while_tasks_wait_in_them(void) {
   test_memory m = {0};
   lua_State *L = new_state(&m);
   run(L, prepare);
-  run(L, "ebb.spawn(ebb.select, {value, forever})\n"
-         "ebb.spawn(ebb.time.timeout, 1e5, forever)\n"
-         "ebb.spawn(ebb.block_on, forever)\n"
-         "ebb.spawn(wait_for_fds)\n"
-         "ebb.spawn(table.sort, {1, 2}, function() wait_for_fds() end)\n"
-         "ebb.spawn(table.sort, {1, 2}, function()\n"
-         "  ebb.select {forever, forever}\n"
-         "end)\n"
-         "for _ = 1, 3 do ebb.yield_now() end\n");
+  run(L,
+      "ebb.spawn(ebb.select, {value, forever})\n"
+      "ebb.spawn(ebb.time.timeout, 1e5, forever)\n"
+      "ebb.spawn(ebb.block_on, forever)\n"
+      "ebb.spawn(wait_for_fds)\n"
+      "ebb.spawn(table.sort, {1, 2}, function() wait_for_fds() end)\n"
+      "ebb.spawn(table.sort, {1, 2}, function()\n"
+      "  ebb.select {forever, forever}\n"
+      "end)\n"
+      "for _ = 1, 3 do ebb.yield_now() end\n");
   lua_close(L);
   CHECK(m.bytes == 0);
 }
@@ -141,12 +143,13 @@ static void what_is_called_while_a_state_ends_can_end_too(void) {
   test_memory m = {0};
   lua_State *L = new_state(&m);
   run(L, prepare);
-  run(L, "setmetatable({}, {__gc = function()\n"
-         "  pcall(ebb.select, {value, forever})\n"
-         "  pcall(ebb.time.timeout, 1, forever)\n"
-         "  pcall(ebb.block_on, ebb.sleep, math.huge)\n"
-         "  pcall(wait_for_fds, 1)\n"
-         "end})\n");
+  run(L,
+      "setmetatable({}, {__gc = function()\n"
+      "  pcall(ebb.select, {value, forever})\n"
+      "  pcall(ebb.time.timeout, 1, forever)\n"
+      "  pcall(ebb.block_on, ebb.sleep, math.huge)\n"
+      "  pcall(wait_for_fds, 1)\n"
+      "end})\n");
   lua_close(L);
   CHECK(m.bytes == 0);
 }

@@ -382,8 +382,10 @@ static void a_message_is_like_that_of_the_interpreter(void) {
   CHECK(strncmp(text, "own\nstack traceback:\n", 21) == 0);
   text = message_of(L, "error {}", NULL);
   CHECK(strncmp(text, "(error object is a table value)\n", 32) == 0);
-  text = message_of(L, "error(setmetatable({}, {__tostring = function()"
-                       "  return 'object' end}))", NULL);
+  text = message_of(L,
+                    "error(setmetatable({}, {__tostring = function()"
+                    "  return 'object' end}))",
+                    NULL);
   CHECK(strcmp(text, "object") == 0);
   lua_close(L);
 }

@@ -10,47 +10,47 @@ static test_memory memory;
 static const ebb_alloc alloc = {test_alloc, &memory};
 static unsigned char *blocks[BLOCKS];
 
-static ebb_pool new_pool(void) {
-  ebb_pool p;
+static ebb_slab new_pool(void) {
+  ebb_slab p;
   memory = (test_memory){0};
-  ebb_pool_init(&p, SIZE, &alloc);
+  ebb_slab_init(&p, SIZE, &alloc);
   return p;
 }
 
-static void free_pool(ebb_pool *p) {
-  ebb_pool_destroy(p);
+static void free_pool(ebb_slab *p) {
+  ebb_slab_destroy(p);
   CHECK(memory.bytes == 0);
 }
 
 /* Takes the i-th block and fills it with its number. */
-static void take(ebb_pool *p, int i) {
-  blocks[i] = ebb_pool_take(p);
+static void take(ebb_slab *p, int i) {
+  blocks[i] = ebb_slab_take(p);
   CHECK(blocks[i] != NULL);
   CHECK((uintptr_t)blocks[i] % _Alignof(max_align_t) == 0);
   memset(blocks[i], i & 0xff, SIZE);
 }
 
-static void give(ebb_pool *p, int i) {
+static void give(ebb_slab *p, int i) {
   for (int j = 0; j < SIZE; j++) CHECK(blocks[i][j] == (i & 0xff));
-  ebb_pool_give(p, blocks[i]);
+  ebb_slab_give(p, blocks[i]);
   blocks[i] = NULL;
 }
 
 static void an_empty_pool_needs_no_memory(void) {
-  ebb_pool p = new_pool();
+  ebb_slab p = new_pool();
   CHECK(memory.requests == 0);
   free_pool(&p);
 }
 
 static void blocks_are_apart_from_each_other(void) {
-  ebb_pool p = new_pool();
+  ebb_slab p = new_pool();
   for (int i = 0; i < BLOCKS; i++) take(&p, i);
   for (int i = 0; i < BLOCKS; i++) give(&p, i);
   free_pool(&p);
 }
 
 static void blocks_given_back_are_taken_again(void) {
-  ebb_pool p = new_pool();
+  ebb_slab p = new_pool();
   for (int i = 0; i < BLOCKS; i++) take(&p, i);
   size_t bytes = memory.bytes;
   for (int i = 0; i < BLOCKS; i += 2) give(&p, i);
@@ -61,10 +61,10 @@ static void blocks_given_back_are_taken_again(void) {
 }
 
 static void taking_without_memory_changes_nothing(void) {
-  ebb_pool p = new_pool();
+  ebb_slab p = new_pool();
   memory.fail_at = 1;
   memory.fail_count = 1;
-  CHECK(ebb_pool_take(&p) == NULL);
+  CHECK(ebb_slab_take(&p) == NULL);
   CHECK(memory.bytes == 0);
   take(&p, 1);
   give(&p, 1);

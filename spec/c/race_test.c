@@ -39,7 +39,7 @@ static int race(ebb_runtime *rt, const ebb_body bodies[], int count) {
     CHECK(ebb_join_set_spawn(s, bodies[i], NULL) == 0);
   int n = ebb_join_set_join_next(s, EBB_NEVER, &result);
   if (n < 0) {
-    ebb_join_set_call_off(s);
+    ebb_join_set_cancel_rest(s);
     ebb_begin_cleanup(rt);
   }
   CHECK(ebb_join_set_shutdown(s) == 0);
@@ -95,8 +95,7 @@ static void others_and_owner_go_on_before_anybody_else(void) {
 
 static void *race_slow(ebb_runtime *rt, void *arg) {
   (void)arg;
-  const ebb_body bodies[] = {body(slow_to_clean_up, "slow"),
-                             body(runner, "a")};
+  const ebb_body bodies[] = {body(slow_to_clean_up, "slow"), body(runner, "a")};
   CHECK(race(rt, bodies, 2) == 1);
   return NULL;
 }
@@ -127,13 +126,13 @@ static void a_hastened_task_is_the_next_to_run(void) {
   CHECK(ebb_spawn(rt, body(runner, ""), NULL) == 0);
   CHECK(ebb_spawn(rt, body(race_equals, NULL), NULL) == 0);
   CHECK(ebb_spawn(rt, body(slow_to_clean_up, "hastened"), &t) == 0);
-  ebb_task_hasten(t);
+  ebb_task_schedule_next(t);
   CHECK(rt->ready.next == &t->link);
-  ebb_task_hasten(t);
+  ebb_task_schedule_next(t);
   CHECK(rt->ready.next == &t->link && rt->ready_count == 3);
   ebb_task_abort(t);
   CHECK(ebb_run(rt) == 0);
-  ebb_task_hasten(t); /* finished: nothing happens */
+  ebb_task_schedule_next(t); /* finished: nothing happens */
   CHECK(rt->ready_count == 0 && noted("a cut cut won: a"));
   ebb_task_release(t);
   free_runtime(rt);

@@ -51,8 +51,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 /* ---- calls that are refused, and made again ---- */
 
 static bool try_again(int result) {
-  if (result != -ENOMEM && result != -EMFILE && result != -EAGAIN)
-    return false;
+  if (result != -ENOMEM && result != -EMFILE && result != -EAGAIN) return false;
   CHECK(fail_at != 0 && atomic_load(&requests) >= fail_at);
   return true;
 }
@@ -146,9 +145,7 @@ static void run_refused(int in_a_row) {
 
 static void any_one_request_may_be_refused(void) { run_refused(1); }
 
-static void any_three_requests_in_a_row_may_be_refused(void) {
-  run_refused(3);
-}
+static void any_three_requests_in_a_row_may_be_refused(void) { run_refused(3); }
 
 int main(void) {
   RUN(any_one_request_may_be_refused);

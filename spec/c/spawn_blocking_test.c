@@ -9,8 +9,7 @@
 #include "threads.h"
 
 static ebb_runtime *new_narrow_runtime(bool never_block) {
-  ebb_options options = {.max_blocking_threads = 1,
-                         .never_block = never_block};
+  ebb_options options = {.max_blocking_threads = 1, .never_block = never_block};
   ebb_runtime *rt;
   CHECK(ebb_runtime_new(&options, &rt) == 0);
   return rt;
@@ -61,9 +60,7 @@ static bool is(ebb_result result, ebb_outcome outcome, void *value) {
   return result.outcome == outcome && result.value == value;
 }
 
-static void tick(ebb_runtime *rt) {
-  CHECK(ebb_tick(rt, EBB_NEVER, NULL) == 0);
-}
+static void tick(ebb_runtime *rt) { CHECK(ebb_tick(rt, EBB_NEVER, NULL) == 0); }
 
 static void tick_until_finished(ebb_runtime *rt, const ebb_task *t) {
   while (!ebb_task_is_finished(t)) {
@@ -199,12 +196,12 @@ static void sets_and_maps_hold_blocking_work(void) {
   ebb_result result;
   CHECK(ebb_join_map_new(rt, NULL, &m) == 0);
   CHECK(ebb_join_set_new(rt, &s) == 0);
-  CHECK(ebb_join_map_spawn_on(m, EBB_KEY_INT(1), &on_pool,
-                              held_body(&first), NULL) == 0);
+  CHECK(ebb_join_map_spawn_on(m, EBB_KEY_INT(1), &on_pool, held_body(&first),
+                              NULL) == 0);
   gate_wait(&first.started, 1);
   CHECK(ebb_join_set_spawn_on(s, &on_pool, held_body(&second), NULL) == 0);
-  CHECK(ebb_join_map_spawn_on(m, EBB_KEY_INT(1), &on_pool,
-                              held_body(&third), NULL) == 0);
+  CHECK(ebb_join_map_spawn_on(m, EBB_KEY_INT(1), &on_pool, held_body(&third),
+                              NULL) == 0);
   ebb_join_set_abort_all(s);
   CHECK(ebb_join_set_join_next(s, EBB_NEVER, &result) == 1);
   CHECK(is(result, EBB_CANCELLED, NULL) && came_to(&second, 0, 1));
@@ -412,10 +409,10 @@ static void answer(void *arg) {
 
 /* What a task that makes such a call is told, and tells. */
 typedef struct caller {
-  visit *visit;   /* while the call is made */
-  gate called;    /* it is about to be made */
-  bool cleaning;  /* it is made in a clean-up */
-  int got, then;  /* what it returned, and a wait after that */
+  visit *visit;  /* while the call is made */
+  gate called;   /* it is about to be made */
+  bool cleaning; /* it is made in a clean-up */
+  int got, then; /* what it returned, and a wait after that */
   int answer;
 } caller;
 

@@ -259,10 +259,8 @@ static ebb_notify *new_notify(ebb_runtime *rt) {
 static void start_notified(ebb_runtime *rt, ebb_notify *n, job *jobs,
                            ebb_task **tasks) {
   for (int i = 0; i < TASKS; i++) {
-    jobs[i] = (job){.notify = n,
-                    .name = names[i],
-                    .deadline = EBB_NEVER,
-                    .status = 1};
+    jobs[i] = (job){
+        .notify = n, .name = names[i], .deadline = EBB_NEVER, .status = 1};
     tasks[i] = start(rt, notified, &jobs[i]);
   }
   ebb_yield_now(rt);
@@ -503,8 +501,7 @@ static void abort_one_recv(int victim, int given) {
 
 static void no_value_is_lost_wherever_a_receiver_is_aborted(void) {
   for (int victim = 0; victim < TASKS; victim++)
-    for (int given = 0; given <= TASKS; given++)
-      abort_one_recv(victim, given);
+    for (int given = 0; given <= TASKS; given++) abort_one_recv(victim, given);
 }
 
 /* Senders wait; `taken` values have been received when one is aborted. */
@@ -533,8 +530,7 @@ static void abort_one_send(int victim, int taken) {
 
 static void no_place_is_lost_wherever_a_sender_is_aborted(void) {
   for (int victim = 0; victim < TASKS; victim++)
-    for (int taken = 0; taken <= TASKS; taken++)
-      abort_one_send(victim, taken);
+    for (int taken = 0; taken <= TASKS; taken++) abort_one_send(victim, taken);
 }
 
 static void a_crowd_that_has_gone_leaves_no_memory_in_use(void) {
@@ -632,8 +628,7 @@ static void a_crowd_loses_nothing_and_keeps_the_order(void) {
 /* ---- what can never wait ---- */
 
 static void *send_without_limit(ebb_runtime *rt, void *arg) {
-  while (ebb_has_budget_remaining(rt))
-    CHECK(ebb_consume_budget(rt) == 0);
+  while (ebb_has_budget_remaining(rt)) CHECK(ebb_consume_budget(rt) == 0);
   for (int i = 0; i < 1000; i++)
     CHECK(ebb_channel_send(arg, "a", EBB_NEVER) == 0);
   ebb_task_abort(ebb_current(rt));

@@ -150,9 +150,8 @@ static void *send_to_others(ebb_runtime *rt, void *arg) {
 
 static void *run_node(void *arg) {
   node *n = arg;
-  ebb_options options = {.alloc = test_alloc,
-                         .alloc_ctx = &n->memory,
-                         .max_blocking_threads = 3};
+  ebb_options options = {
+      .alloc = test_alloc, .alloc_ctx = &n->memory, .max_blocking_threads = 3};
   ebb_runtime *rt;
   CHECK(ebb_runtime_new(&options, &rt) == 0);
   n->handle = handle_of(rt);

@@ -34,7 +34,8 @@ typedef struct gate {
   int count;
 } gate;
 
-#define GATE {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0}
+#define GATE \
+  { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 }
 
 static inline void gate_pass(gate *g) {
   CHECK(pthread_mutex_lock(&g->lock) == 0);
@@ -45,8 +46,7 @@ static inline void gate_pass(gate *g) {
 
 static inline void gate_wait(gate *g, int count) {
   CHECK(pthread_mutex_lock(&g->lock) == 0);
-  while (g->count < count)
-    CHECK(pthread_cond_wait(&g->passed, &g->lock) == 0);
+  while (g->count < count) CHECK(pthread_cond_wait(&g->passed, &g->lock) == 0);
   CHECK(pthread_mutex_unlock(&g->lock) == 0);
 }
 

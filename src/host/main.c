@@ -57,8 +57,7 @@ static const char usage_text[] =
 /* ---- the command line ------------------------------------------------- */
 
 static bool complain(const char *before, const char *word, const char *after) {
-  fprintf(stderr, "%s: %s'%s'%s\n%s", program, before, word, after,
-          usage_text);
+  fprintf(stderr, "%s: %s'%s'%s\n%s", program, before, word, after, usage_text);
   return false;
 }
 

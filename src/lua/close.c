@@ -20,14 +20,14 @@
 
 void ebb_lua_renew_sentinel(lua_State *L, ebb_lua *el) {
   el->sentinel = ebb_lua_new_object(L, el, CLASS_SENTINEL, 0, 0);
-  ebb_lua_store(L, el, STORE_SENTINEL);
+  ebb_lua_set_slot(L, el, STORE_SENTINEL);
 }
 
 /* ebb.uv calls this when the main chunk has started something. In finalizers it
    may be too late for another one, which would have none of its own. */
 static int renew_sentinel(lua_State *L) {
   if (lua_gc(L, LUA_GCISRUNNING) >= 0)
-    ebb_lua_renew_sentinel(L, ebb_lua_self(L));
+    ebb_lua_renew_sentinel(L, ebb_lua_state_raw(L));
   return 0;
 }
 
@@ -84,7 +84,7 @@ static int drain_once(ebb_lua *el) {
   ebb_runtime *rt = el->rt;
   if (rt->never_block && ebb_task_is_root(rt->current))
     return drain_by_ticks(el);
-  return ebb_wait(rt, &el->drained, EBB_NEVER, "the end of all tasks");
+  return ebb_wait(rt, &el->when_empty, EBB_NEVER, "the end of all tasks");
 }
 
 /* ---- the time that it may take ---- */
@@ -140,7 +140,7 @@ static void kill_tasks(ebb_lua *el) {
   ebb_sentry_reset(el->rt);
   for_each_task(el, kill_task);
   while (is_any_left(el)) {
-    if (drain_once(el) < 0) ebb_sit_out(el->rt);
+    if (drain_once(el) < 0) ebb_poll_briefly(el->rt);
     for_each_task(el, kill_task);
   }
 }
@@ -235,7 +235,7 @@ static void run_at_close(lua_State *L) {
 }
 
 static int sentinel_gc(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   if (lua_touserdata(L, 1) != el->sentinel) return 0;
   shut_down(el);
   run_at_close(L);
@@ -271,7 +271,7 @@ static void free_runtime(ebb_lua *el, ebb_runtime *rt) {
 
 /* The oldest object of the binding, so the last to be finalized. */
 static int state_gc(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   (void)ebb_lua_check(L, el, 1, CLASS_STATE);
   shut_down(el);
   kill_tasks(el); /* for want of memory some may be left */
@@ -286,7 +286,7 @@ static int state_gc(lua_State *L) {
   rt->deaf = false;
   ebb_sentry_reset(rt);
   el->rt = NULL;
-  ebb_lua_port_close(el);
+  ebb_lua_state_ref_close(el);
   if (el->owns_runtime) free_runtime(el, rt);
   return 0;
 }
@@ -296,16 +296,16 @@ static int state_gc(lua_State *L) {
    task can call nothing more, so then it is called on the main thread. The
    state of a pool's thread is still in use by the thread, so it stays open. */
 static int exit_in_order(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   lua_settop(L, 2);
   bool is_boolean = lua_isboolean(L, 1), success = lua_toboolean(L, 1);
   lua_Integer code = is_boolean ? 0 : luaL_optinteger(L, 1, EXIT_SUCCESS);
   bool close = lua_toboolean(L, 2);
   if (close && shut_down(el)) L = el->main;
-  close = close && el->employer == NULL;
+  close = close && el->requester == NULL;
   luaL_checkstack(L, 4, NULL);
   if (close) run_at_close(L);
-  ebb_lua_stored(L, el, STORE_EXIT);
+  ebb_lua_push_slot(L, el, STORE_EXIT);
   if (is_boolean)
     lua_pushboolean(L, success);
   else
@@ -320,8 +320,8 @@ void ebb_lua_replace_exit(lua_State *L, ebb_lua *el) {
   if (lua_isnil(el->store, STORE_EXIT) &&
       lua_getfield(L, -1, LUA_OSLIBNAME) == LUA_TTABLE &&
       lua_getfield(L, -1, "exit") == LUA_TFUNCTION) {
-    ebb_lua_store(L, el, STORE_EXIT);
-    ebb_lua_stored(L, el, STORE_STATE);
+    ebb_lua_set_slot(L, el, STORE_EXIT);
+    ebb_lua_push_slot(L, el, STORE_STATE);
     lua_pushcclosure(L, exit_in_order, 1);
     lua_setfield(L, -2, "exit");
   }
@@ -337,7 +337,7 @@ void ebb_lua_define_sentinel(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", sentinel_gc}, {NULL, NULL}};
   ebb_lua_define_class(L, el, CLASS_SENTINEL, none, meta);
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushcclosure(L, renew_sentinel, 1);
   lua_setfield(L, LUA_REGISTRYINDEX, "ebb.renew_sentinel");
 }

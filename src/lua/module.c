@@ -13,7 +13,7 @@ static void open_tasks(lua_State *L, ebb_lua *el) {
   ebb_lua_open_join_map(L, el);
   ebb_lua_open_join_set(L, el);
   ebb_lua_open_builder(L, el);
-  ebb_lua_open_within(L, el);
+  ebb_lua_open_unconstrained(L, el);
   ebb_lua_open_task_local(L, el);
   ebb_lua_open_local_set(L, el);
 }
@@ -49,7 +49,7 @@ static void open_parts(lua_State *L, ebb_lua *el) {
 }
 
 int luaopen_ebb(lua_State *L) {
-  ebb_lua *el = ebb_lua_get(L);
+  ebb_lua *el = ebb_lua_state_ensure(L);
   ebb_lua_note_libraries(L, el);
   ebb_lua_replace(L, el, LUA_COLIBNAME, "running", ebb_lua_running);
   ebb_lua_replace_exit(L, el);
@@ -59,6 +59,6 @@ int luaopen_ebb(lua_State *L) {
   lua_pushliteral(L, "ebb " EBB_VERSION);
   lua_setfield(L, -2, "_VERSION");
   open_parts(L, el);
-  ebb_parcel_note_modules(L, el);
+  ebb_lua_pack_note_modules(L, el);
   return 1;
 }

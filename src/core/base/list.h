@@ -28,9 +28,7 @@ static inline void ebb_prefetch(const void *block, size_t size) {
 
 static inline void ebb_list_init(ebb_list *l) { l->next = l->prev = l; }
 
-static inline bool ebb_list_is_empty(const ebb_list *l) {
-  return l->next == l;
-}
+static inline bool ebb_list_is_empty(const ebb_list *l) { return l->next == l; }
 
 static inline void ebb_list_push(ebb_list *l, ebb_list *node) {
   node->prev = l->prev;

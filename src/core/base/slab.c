@@ -19,63 +19,63 @@ enum {
   CACHE_LINE = 64 /* what blocks are aligned to */
 };
 
-typedef struct ebb_slab {
-  struct ebb_slab *next;
+typedef struct chunk {
+  struct chunk *next;
   char *blocks; /* the first one, behind this header */
-} ebb_slab;
+} chunk;
 
-void ebb_pool_init(ebb_pool *p, size_t block_size, const ebb_alloc *alloc) {
+void ebb_slab_init(ebb_slab *p, size_t block_size, const ebb_alloc *alloc) {
   size_t lines = (block_size + CACHE_LINE - 1) / CACHE_LINE;
-  *p = (ebb_pool){.block_size = lines * CACHE_LINE, .alloc = alloc};
+  *p = (ebb_slab){.block_size = lines * CACHE_LINE, .alloc = alloc};
 }
 
-static size_t slab_size(const ebb_pool *p) {
-  return sizeof(ebb_slab) + CACHE_LINE + SLAB_BLOCKS * p->block_size;
+static size_t slab_size(const ebb_slab *p) {
+  return sizeof(chunk) + CACHE_LINE + SLAB_BLOCKS * p->block_size;
 }
 
-void ebb_pool_destroy(ebb_pool *p) {
-  for (ebb_slab *slab = p->slabs, *next; slab != NULL; slab = next) {
+void ebb_slab_destroy(ebb_slab *p) {
+  for (chunk *slab = p->chunks, *next; slab != NULL; slab = next) {
     next = slab->next;
     ebb_alloc_free(p->alloc, slab, slab_size(p));
   }
-  p->slabs = NULL;
+  p->chunks = NULL;
   p->free = NULL;
   p->unused = 0;
 }
 
 #ifdef WATCHED
 
-void *ebb_pool_take(ebb_pool *p) {
+void *ebb_slab_take(ebb_slab *p) {
   return ebb_alloc_new(p->alloc, p->block_size);
 }
 
-void ebb_pool_give(ebb_pool *p, void *block) {
+void ebb_slab_give(ebb_slab *p, void *block) {
   ebb_alloc_free(p->alloc, block, p->block_size);
 }
 
 #else
 
-static void *take_unused(ebb_pool *p) {
+static void *take_unused(ebb_slab *p) {
   if (p->unused == 0) {
-    ebb_slab *slab = ebb_alloc_new(p->alloc, slab_size(p));
+    chunk *slab = ebb_alloc_new(p->alloc, slab_size(p));
     if (slab == NULL) return NULL;
     uintptr_t end = (uintptr_t)(slab + 1);
     slab->blocks = (char *)(slab + 1) + (CACHE_LINE - end % CACHE_LINE);
-    slab->next = p->slabs;
-    p->slabs = slab;
+    slab->next = p->chunks;
+    p->chunks = slab;
     p->unused = SLAB_BLOCKS;
   }
-  return p->slabs->blocks + (SLAB_BLOCKS - p->unused--) * p->block_size;
+  return p->chunks->blocks + (SLAB_BLOCKS - p->unused--) * p->block_size;
 }
 
-void *ebb_pool_take(ebb_pool *p) {
+void *ebb_slab_take(ebb_slab *p) {
   void *block = p->free;
   if (block == NULL) return take_unused(p);
   memcpy(&p->free, block, sizeof p->free);
   return block;
 }
 
-void ebb_pool_give(ebb_pool *p, void *block) {
+void ebb_slab_give(ebb_slab *p, void *block) {
   memcpy(block, &p->free, sizeof p->free);
   p->free = block;
 }

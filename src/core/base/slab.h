@@ -8,21 +8,21 @@
 
 #include "core/base/alloc.h"
 
-typedef struct ebb_pool {
+typedef struct ebb_slab {
   size_t block_size;
   void *free; /* blocks given back, each beginning with the next */
-  struct ebb_slab *slabs;
+  struct chunk *chunks;
   size_t unused; /* blocks of the newest slab that were never taken */
   const ebb_alloc *alloc;
-} ebb_pool;
+} ebb_slab;
 
-void ebb_pool_init(ebb_pool *p, size_t block_size, const ebb_alloc *alloc);
+void ebb_slab_init(ebb_slab *p, size_t block_size, const ebb_alloc *alloc);
 
 /* Every block is freed with its slab, taken or not. */
-void ebb_pool_destroy(ebb_pool *p);
+void ebb_slab_destroy(ebb_slab *p);
 
 /* NULL: no memory. */
-void *ebb_pool_take(ebb_pool *p);
-void ebb_pool_give(ebb_pool *p, void *block);
+void *ebb_slab_take(ebb_slab *p);
+void ebb_slab_give(ebb_slab *p, void *block);
 
 #endif

@@ -14,8 +14,7 @@ void ebb_table_init(ebb_table *t, const ebb_alloc *alloc) {
 /* Entries and buckets are one block, the entries at a cache line's start so
    that none lies across two. */
 static size_t block_size(uint32_t capacity) {
-  return CACHE_LINE +
-         capacity * (sizeof(ebb_table_entry) + sizeof(uint32_t));
+  return CACHE_LINE + capacity * (sizeof(ebb_table_entry) + sizeof(uint32_t));
 }
 
 static void free_block(ebb_table *t) {
@@ -147,8 +146,7 @@ void ebb_table_remove(ebb_table *t, uint32_t slot) {
   t->version++;
 }
 
-void ebb_table_replace(ebb_table *t, uint32_t slot, ebb_key key,
-                       void *item) {
+void ebb_table_replace(ebb_table *t, uint32_t slot, ebb_key key, void *item) {
   assert(slot < t->capacity && t->entries[slot].item != NULL);
   t->entries[slot].key = key;
   t->entries[slot].item = item;

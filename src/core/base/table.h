@@ -46,8 +46,7 @@ void ebb_table_destroy(ebb_table *t);
 int ebb_table_reserve(ebb_table *t, size_t n);
 
 /* Puts an item into a slot and returns the slot. There must be room. */
-uint32_t ebb_table_insert(ebb_table *t, uint32_t hash, ebb_key key,
-                          void *item);
+uint32_t ebb_table_insert(ebb_table *t, uint32_t hash, ebb_key key, void *item);
 void ebb_table_remove(ebb_table *t, uint32_t slot);
 
 /* Puts another item, with an equal key, into a used slot. */

@@ -4,27 +4,28 @@
 #include <assert.h>
 #include <errno.h>
 
-void ebb_heap_init(ebb_heap *h, const ebb_alloc *alloc) {
-  *h = (ebb_heap){.alloc = alloc};
+void ebb_timer_heap_init(ebb_timer_heap *h, const ebb_alloc *alloc) {
+  *h = (ebb_timer_heap){.alloc = alloc};
 }
 
-void ebb_heap_destroy(ebb_heap *h) {
+void ebb_timer_heap_destroy(ebb_timer_heap *h) {
   ebb_alloc_free(h->alloc, h->slots, h->capacity * sizeof *h->slots);
   h->slots = NULL;
   h->len = h->capacity = 0;
 }
 
-static bool before(const ebb_heap_slot *a, const ebb_heap_slot *b) {
+static bool before(const ebb_timer_heap_slot *a, const ebb_timer_heap_slot *b) {
   if (a->deadline != b->deadline) return a->deadline < b->deadline;
   return a->order < b->order;
 }
 
-static void put(ebb_heap *h, uint32_t place, ebb_heap_slot slot) {
+static void put(ebb_timer_heap *h, uint32_t place, ebb_timer_heap_slot slot) {
   h->slots[place] = slot;
   slot.timer->place = place;
 }
 
-static void sift_up(ebb_heap *h, uint32_t place, ebb_heap_slot slot) {
+static void sift_up(ebb_timer_heap *h, uint32_t place,
+                    ebb_timer_heap_slot slot) {
   while (place > 0) {
     uint32_t parent = (place - 1) / 4;
     if (!before(&slot, &h->slots[parent])) break;
@@ -34,7 +35,7 @@ static void sift_up(ebb_heap *h, uint32_t place, ebb_heap_slot slot) {
   put(h, place, slot);
 }
 
-static uint32_t least_child(const ebb_heap *h, uint32_t place) {
+static uint32_t least_child(const ebb_timer_heap *h, uint32_t place) {
   uint32_t least = 4 * place + 1;
   uint32_t end = least + 4 < h->len ? least + 4 : h->len;
   for (uint32_t i = least + 1; i < end; i++)
@@ -42,7 +43,8 @@ static uint32_t least_child(const ebb_heap *h, uint32_t place) {
   return least;
 }
 
-static void sift_down(ebb_heap *h, uint32_t place, ebb_heap_slot slot) {
+static void sift_down(ebb_timer_heap *h, uint32_t place,
+                      ebb_timer_heap_slot slot) {
   while (4 * place + 1 < h->len) {
     uint32_t child = least_child(h, place);
     if (!before(&h->slots[child], &slot)) break;
@@ -52,34 +54,34 @@ static void sift_down(ebb_heap *h, uint32_t place, ebb_heap_slot slot) {
   put(h, place, slot);
 }
 
-static int grow(ebb_heap *h) {
+static int grow(ebb_timer_heap *h) {
   uint32_t capacity = h->capacity == 0 ? 16 : 2 * h->capacity;
   if (capacity >= UINT32_MAX / 4) return -ENOMEM; /* places are uint32_t */
-  ebb_heap_slot *slots = ebb_alloc_resize(
-      h->alloc, h->slots, h->capacity * sizeof *slots,
-      capacity * sizeof *slots);
+  ebb_timer_heap_slot *slots =
+      ebb_alloc_resize(h->alloc, h->slots, h->capacity * sizeof *slots,
+                       capacity * sizeof *slots);
   if (slots == NULL) return -ENOMEM;
   h->slots = slots;
   h->capacity = capacity;
   return 0;
 }
 
-int ebb_heap_push(ebb_heap *h, ebb_timer *timer, int64_t deadline) {
+int ebb_timer_heap_push(ebb_timer_heap *h, ebb_timer *timer, int64_t deadline) {
   assert(timer->place == EBB_HEAP_NONE);
   if (h->len == h->capacity) {
     int err = grow(h);
     if (err < 0) return err;
   }
-  sift_up(h, h->len++, (ebb_heap_slot){deadline, h->next_order++, timer});
+  sift_up(h, h->len++, (ebb_timer_heap_slot){deadline, h->next_order++, timer});
   return 0;
 }
 
-void ebb_heap_remove(ebb_heap *h, ebb_timer *timer) {
+void ebb_timer_heap_remove(ebb_timer_heap *h, ebb_timer *timer) {
   uint32_t place = timer->place;
   if (place == EBB_HEAP_NONE) return;
   assert(place < h->len && h->slots[place].timer == timer);
   timer->place = EBB_HEAP_NONE;
-  ebb_heap_slot last = h->slots[--h->len];
+  ebb_timer_heap_slot last = h->slots[--h->len];
   if (place == h->len) return;
   if (place > 0 && before(&last, &h->slots[(place - 1) / 4]))
     sift_up(h, place, last);
@@ -87,14 +89,14 @@ void ebb_heap_remove(ebb_heap *h, ebb_timer *timer) {
     sift_down(h, place, last);
 }
 
-ebb_timer *ebb_heap_pop_due(ebb_heap *h, int64_t now) {
+ebb_timer *ebb_timer_heap_pop_due(ebb_timer_heap *h, int64_t now) {
   if (h->len == 0 || h->slots[0].deadline > now) return NULL;
   ebb_timer *timer = h->slots[0].timer;
-  ebb_heap_remove(h, timer);
+  ebb_timer_heap_remove(h, timer);
   return timer;
 }
 
-void ebb_heap_check(const ebb_heap *h) {
+void ebb_timer_heap_check(const ebb_timer_heap *h) {
   assert(h->len <= h->capacity);
   for (uint32_t i = 0; i < h->len; i++) {
     assert(h->slots[i].timer->place == i);

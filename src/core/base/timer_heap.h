@@ -14,37 +14,37 @@ typedef struct ebb_timer {
   uint32_t place; /* index in the heap, or EBB_HEAP_NONE */
 } ebb_timer;
 
-typedef struct ebb_heap_slot {
+typedef struct ebb_timer_heap_slot {
   int64_t deadline;
   uint64_t order; /* counts settings: the lower goes first among equals */
   ebb_timer *timer;
-} ebb_heap_slot;
+} ebb_timer_heap_slot;
 
-typedef struct ebb_heap {
-  ebb_heap_slot *slots;
+typedef struct ebb_timer_heap {
+  ebb_timer_heap_slot *slots;
   uint32_t len, capacity;
   uint64_t next_order;
   const ebb_alloc *alloc;
-} ebb_heap;
+} ebb_timer_heap;
 
-void ebb_heap_init(ebb_heap *h, const ebb_alloc *alloc);
-void ebb_heap_destroy(ebb_heap *h);
+void ebb_timer_heap_init(ebb_timer_heap *h, const ebb_alloc *alloc);
+void ebb_timer_heap_destroy(ebb_timer_heap *h);
 
 /* 0 or -ENOMEM. The timer must not be in a heap. */
-int ebb_heap_push(ebb_heap *h, ebb_timer *timer, int64_t deadline);
+int ebb_timer_heap_push(ebb_timer_heap *h, ebb_timer *timer, int64_t deadline);
 
 /* Takes a timer out; does nothing when it is not in the heap. */
-void ebb_heap_remove(ebb_heap *h, ebb_timer *timer);
+void ebb_timer_heap_remove(ebb_timer_heap *h, ebb_timer *timer);
 
 /* The deadline of the first timer, or EBB_NEVER. */
-static inline int64_t ebb_heap_next(const ebb_heap *h) {
+static inline int64_t ebb_timer_heap_next(const ebb_timer_heap *h) {
   return h->len == 0 ? EBB_NEVER : h->slots[0].deadline;
 }
 
 /* Takes out the first timer that is due at `now`, or returns NULL. */
-ebb_timer *ebb_heap_pop_due(ebb_heap *h, int64_t now);
+ebb_timer *ebb_timer_heap_pop_due(ebb_timer_heap *h, int64_t now);
 
 /* Asserts that order and places are right; for tests. */
-void ebb_heap_check(const ebb_heap *h);
+void ebb_timer_heap_check(const ebb_timer_heap *h);
 
 #endif

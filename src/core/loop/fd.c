@@ -12,7 +12,7 @@ enum { EVENTS_AT_ONCE = 128, FIRST_CAPACITY = 64 };
 
 void ebb_fd_table_init(ebb_fd_table *fds, const ebb_alloc *alloc) {
   *fds = (ebb_fd_table){.alloc = alloc};
-  ebb_pool_init(&fds->records, sizeof(ebb_fd), alloc);
+  ebb_slab_init(&fds->records, sizeof(ebb_fd), alloc);
 }
 
 static size_t slots_size(int capacity) {
@@ -21,9 +21,9 @@ static size_t slots_size(int capacity) {
 
 void ebb_fd_table_destroy(ebb_fd_table *fds) {
   for (int fd = 0; fd < fds->capacity; fd++)
-    if (fds->slots[fd] != NULL) ebb_pool_give(&fds->records, fds->slots[fd]);
+    if (fds->slots[fd] != NULL) ebb_slab_give(&fds->records, fds->slots[fd]);
   ebb_alloc_free(fds->alloc, fds->slots, slots_size(fds->capacity));
-  ebb_pool_destroy(&fds->records);
+  ebb_slab_destroy(&fds->records);
 }
 
 /* ---- records ---- */
@@ -36,9 +36,8 @@ static int grow(ebb_fd_table *fds, int fd) {
   int capacity = fds->capacity > 0 ? fds->capacity : FIRST_CAPACITY;
   while (capacity <= fd) capacity *= 2; /* an open fd is below 2^30 */
   if (capacity == fds->capacity) return 0;
-  ebb_fd **slots =
-      ebb_alloc_resize(fds->alloc, fds->slots, slots_size(fds->capacity),
-                       slots_size(capacity));
+  ebb_fd **slots = ebb_alloc_resize(
+      fds->alloc, fds->slots, slots_size(fds->capacity), slots_size(capacity));
   if (slots == NULL) return -ENOMEM;
   memset(slots + fds->capacity, 0,
          slots_size(capacity) - slots_size(fds->capacity));
@@ -50,7 +49,7 @@ static int grow(ebb_fd_table *fds, int fd) {
 static int make(ebb_fd_table *fds, int fd, ebb_fd **out) {
   int err = grow(fds, fd);
   if (err < 0) return err;
-  ebb_fd *f = ebb_pool_take(&fds->records);
+  ebb_fd *f = ebb_slab_take(&fds->records);
   if (f == NULL) return -ENOMEM;
   *f = (ebb_fd){.fd = fd};
   ebb_list_init(&f->readers);

@@ -32,7 +32,7 @@ typedef struct ebb_fd_table {
   ebb_fd **slots; /* by fd; NULL: never waited for */
   int capacity;
   int busy; /* where somebody was last seen waiting */
-  ebb_pool records;
+  ebb_slab records;
   const ebb_alloc *alloc;
 } ebb_fd_table;
 

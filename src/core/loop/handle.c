@@ -36,7 +36,7 @@ static int init(ebb_handle *h, ebb_runtime *rt) {
   atomic_init(&h->refs, 1);
   int err = ebb_mutex_init(&h->lock);
   if (err < 0) return err;
-  err = ebb_blocking_init(&h->pool);
+  err = ebb_thread_pool_init(&h->pool);
   if (err < 0) {
     ebb_mutex_destroy(&h->lock);
     return err;
@@ -75,22 +75,22 @@ void ebb_handle_retain(ebb_handle *h) { atomic_fetch_add(&h->refs, 1); }
 void ebb_handle_release(ebb_handle *h) {
   if (atomic_fetch_sub(&h->refs, 1) > 1) return;
   assert(h->rt == NULL && ebb_list_is_empty(&h->mailbox));
-  ebb_blocking_destroy(&h->pool);
+  ebb_thread_pool_destroy(&h->pool);
   ebb_mutex_destroy(&h->lock);
   free(h);
 }
 
 /* ---- references from outside ---- */
 
-void ebb_handle_retain_foreign(ebb_handle *h) {
-  atomic_fetch_add(&h->foreign, 1);
+void ebb_handle_retain_external(ebb_handle *h) {
+  atomic_fetch_add(&h->external, 1);
   ebb_handle_retain(h);
 }
 
 /* The loop may be asleep on the strength of this reference: the last one
    wakes it. */
-void ebb_handle_release_foreign(ebb_handle *h) {
-  if (atomic_fetch_sub(&h->foreign, 1) == 1) {
+void ebb_handle_release_external(ebb_handle *h) {
+  if (atomic_fetch_sub(&h->external, 1) == 1) {
     ebb_mutex_lock(&h->lock);
     if (h->rt != NULL) ebb_reactor_kick(&h->rt->reactor);
     ebb_mutex_unlock(&h->lock);
@@ -100,16 +100,16 @@ void ebb_handle_release_foreign(ebb_handle *h) {
 
 int ebb_handle_current(ebb_runtime *rt, ebb_handle **out) {
   int err = ebb_handle_get(rt, out);
-  if (err == 0) ebb_handle_retain_foreign(*out);
+  if (err == 0) ebb_handle_retain_external(*out);
   return err;
 }
 
 ebb_handle *ebb_handle_clone(ebb_handle *h) {
-  ebb_handle_retain_foreign(h);
+  ebb_handle_retain_external(h);
   return h;
 }
 
-void ebb_handle_free(ebb_handle *h) { ebb_handle_release_foreign(h); }
+void ebb_handle_free(ebb_handle *h) { ebb_handle_release_external(h); }
 
 uint64_t ebb_handle_id(const ebb_handle *h) { return h->number; }
 
@@ -122,8 +122,7 @@ int ebb_handle_post(ebb_handle *h, ebb_mail *mail) {
     err = -ESHUTDOWN;
   } else if (ebb_list_is_empty(&mail->link)) {
     ebb_list_push(&h->mailbox, &mail->link);
-    if (!atomic_exchange(&h->has_mail, true))
-      ebb_reactor_kick(&h->rt->reactor);
+    if (!atomic_exchange(&h->has_mail, true)) ebb_reactor_kick(&h->rt->reactor);
   }
   ebb_mutex_unlock(&h->lock);
   return err;

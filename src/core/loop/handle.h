@@ -25,15 +25,15 @@ static inline void ebb_mail_init(ebb_mail *mail,
 
 struct ebb_handle {
   atomic_uint refs;
-  atomic_uint foreign; /* of them, those of whom the runtime does not know:
+  atomic_uint external; /* of them, those of whom the runtime does not know:
                           while there are any, no wait is a deadlock */
-  uint64_t number;     /* of the runtime, in this process, from 1 */
+  uint64_t number;      /* of the runtime, in this process, from 1 */
   ebb_id taken; /* the last id that the runtime gave before it was numbered */
   atomic_bool has_mail;
   ebb_mutex lock;
-  ebb_runtime *rt; /* under the lock; NULL once it is gone */
+  ebb_runtime *rt;  /* under the lock; NULL once it is gone */
   ebb_list mailbox; /* under the lock, in the order of posting */
-  ebb_blocking pool;
+  ebb_thread_pool pool;
 };
 
 /* The handle of a runtime, made if there is none, in *out; the reference
@@ -47,9 +47,9 @@ void ebb_handle_spare_ids(const ebb_handle *there, ebb_runtime *rt);
 void ebb_handle_retain(ebb_handle *h);
 void ebb_handle_release(ebb_handle *h);
 
-/* A reference from outside; see `foreign`. */
-void ebb_handle_retain_foreign(ebb_handle *h);
-void ebb_handle_release_foreign(ebb_handle *h);
+/* A reference from outside; see `external`. */
+void ebb_handle_retain_external(ebb_handle *h);
+void ebb_handle_release_external(ebb_handle *h);
 
 /* Sends mail, unless it is under way already. 0, or -ESHUTDOWN: the runtime
    is gone. *any thread* */

@@ -30,8 +30,7 @@ int64_t ebb_interval_take(ebb_interval *iv, int64_t now) {
   int64_t due = iv->next;
   if (due > now || due == EBB_NEVER) return EBB_NEVER;
   bool missed = now - due > TOLERANCE;
-  iv->next =
-      missed ? after_missed(iv, now) : ebb_time_add(due, iv->period);
+  iv->next = missed ? after_missed(iv, now) : ebb_time_add(due, iv->period);
   return due;
 }
 

@@ -29,13 +29,13 @@ static poll_wait *wait_of(ebb_list *link) {
 void ebb_poller_init(ebb_poller *p, const ebb_alloc *alloc) {
   *p = (ebb_poller){.len = 1, .alloc = alloc};
   ebb_list_init(&p->waits);
-  ebb_pool_init(&p->records, sizeof(poll_wait), alloc);
+  ebb_slab_init(&p->records, sizeof(poll_wait), alloc);
 }
 
 static void drop(ebb_poller *p, poll_wait *w) {
   ebb_list_remove(&w->link);
   if (w->gathered >= 0) ebb_reactor_scatter(w->gathered);
-  ebb_pool_give(&p->records, w);
+  ebb_slab_give(&p->records, w);
 }
 
 static size_t fds_size(size_t count) { return count * sizeof(struct pollfd); }
@@ -43,7 +43,7 @@ static size_t fds_size(size_t count) { return count * sizeof(struct pollfd); }
 void ebb_poller_destroy(ebb_poller *p) {
   while (!ebb_list_is_empty(&p->waits)) drop(p, wait_of(p->waits.next));
   ebb_alloc_free(p->alloc, p->fds, fds_size(p->capacity));
-  ebb_pool_destroy(&p->records);
+  ebb_slab_destroy(&p->records);
 }
 
 /* ---- the array ---- */
@@ -93,7 +93,7 @@ static int add(ebb_poller *p, const struct pollfd *fds, size_t n,
   sweep(p);
   int err = make_room(p, n);
   if (err < 0) return err;
-  poll_wait *w = ebb_pool_take(&p->records);
+  poll_wait *w = ebb_slab_take(&p->records);
   if (w == NULL) return -ENOMEM;
   append(p, w, fds, n);
   *out = &w->waiters;

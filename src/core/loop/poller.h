@@ -21,7 +21,7 @@ typedef struct ebb_poller {
   struct pollfd *fds; /* the first is the reactor's; then those of the waits */
   size_t len, capacity;
   ebb_list waits;
-  ebb_pool records;
+  ebb_slab records;
   const ebb_alloc *alloc;
 } ebb_poller;
 

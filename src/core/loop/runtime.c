@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "core/loop/handle.h"
-#include "core/spawn/local_set.h"
 #include "core/loop/scheduler.h"
+#include "core/spawn/local_set.h"
 
 enum {
   STACK_SIZE = 1024 * 1024,
@@ -60,10 +60,10 @@ int ebb_runtime_new(const ebb_options *options, ebb_runtime **out) {
                       .max_blocking_threads = o.max_blocking_threads,
                       .never_block = o.never_block};
   ebb_list_init(&rt->ready);
-  ebb_list_init(&rt->drained);
+  ebb_list_init(&rt->when_empty);
   ebb_list_init(&rt->bystanders);
-  ebb_pool_init(&rt->blocks, EBB_TASK_SIZE, &rt->alloc);
-  ebb_heap_init(&rt->timers, &rt->alloc);
+  ebb_slab_init(&rt->blocks, EBB_TASK_SIZE, &rt->alloc);
+  ebb_timer_heap_init(&rt->timers, &rt->alloc);
   ebb_table_init(&rt->tasks, &rt->alloc);
   ebb_stack_pool_init(&rt->stacks, o.stack_size, ebb_scheduler_loop, rt,
                       &rt->alloc);
@@ -80,7 +80,7 @@ static void abort_all(ebb_runtime *rt) {
   uint32_t slot = ebb_table_scan(&rt->tasks, 0);
   for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(&rt->tasks, slot + 1)) {
     ebb_task *t = ebb_table_item(&rt->tasks, slot);
-    if (t->parked) ebb_local_set_unpark(t);
+    if (t->gated) ebb_local_set_unpark(t);
     ebb_task_abort(t);
   }
 }
@@ -110,7 +110,7 @@ static int drain(ebb_runtime *rt) {
 static unsigned close_handle(ebb_runtime *rt, const ebb_shutdown *s) {
   if (rt->handle == NULL) return 0;
   unsigned left =
-      ebb_blocking_close(&rt->handle->pool, s->until, s->stuck, s->ctx);
+      ebb_thread_pool_close(&rt->handle->pool, s->until, s->stuck, s->ctx);
   ebb_handle_close(rt->handle);
   ebb_handle_release(rt->handle);
   return left;
@@ -125,8 +125,8 @@ int ebb_runtime_shutdown(ebb_runtime *rt, const ebb_shutdown *s) {
   if (err < 0) return err;
   assert(rt->tasks.len == 0 && "a handle, set, map or waker is not freed");
   unsigned left = close_handle(rt, s);
-  ebb_pool_destroy(&rt->blocks);
-  ebb_heap_destroy(&rt->timers);
+  ebb_slab_destroy(&rt->blocks);
+  ebb_timer_heap_destroy(&rt->timers);
   ebb_table_destroy(&rt->tasks);
   ebb_stack_pool_destroy(&rt->stacks, rt->stack);
   ebb_reactor_destroy(&rt->reactor);

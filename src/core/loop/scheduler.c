@@ -17,7 +17,7 @@ enum {
 
 /* Has what the next sleepers will touch come: the first of them, itself being
    here by now, and those that may come after it. */
-static void prefetch_sleepers(const ebb_heap *h) {
+static void prefetch_sleepers(const ebb_timer_heap *h) {
   for (uint32_t i = 1; i < 5 && i < h->len; i++)
     ebb_prefetch(ebb_container_of(h->slots[i].timer, ebb_task, timer),
                  EBB_TASK_SIZE);
@@ -36,7 +36,7 @@ static int64_t time_for_sentry(const ebb_runtime *rt) {
 }
 
 /* Everything but file descriptors. */
-static void look_around(ebb_runtime *rt) {
+static void poll_events(ebb_runtime *rt) {
   ebb_timer *timer;
   rt->now = ebb_clock_now(&rt->clock);
   if (time_for_sentry(rt) == 0) ebb_task_wake(rt->sentry, -EDEADLK);
@@ -44,7 +44,7 @@ static void look_around(ebb_runtime *rt) {
       atomic_exchange(&rt->interrupted, false))
     ebb_task_wake(&rt->root, -EINTR);
   if (ebb_has_mail(rt)) ebb_handle_deliver(rt);
-  while ((timer = ebb_heap_pop_due(&rt->timers, rt->now)) != NULL)
+  while ((timer = ebb_timer_heap_pop_due(&rt->timers, rt->now)) != NULL)
     ebb_task_wake(ebb_container_of(timer, ebb_task, timer), -ETIMEDOUT);
   if (rt->timers.len > EBB_CROWD) prefetch_sleepers(&rt->timers);
 }
@@ -60,7 +60,7 @@ static bool is_known_elsewhere(ebb_runtime *rt) {
   if (ebb_fd_is_awaited(&rt->fds)) return true;
   if (ebb_poller_is_awaited(&rt->poller)) return true;
   if (rt->deaf || rt->handle == NULL) return false;
-  return rt->guests > 0 || atomic_load(&rt->handle->foreign) > 0;
+  return rt->remote_tasks > 0 || atomic_load(&rt->handle->external) > 0;
 }
 
 static void sleep_for(ebb_runtime *rt, int64_t ns) {
@@ -81,7 +81,7 @@ static void jump(ebb_runtime *rt, int64_t next) {
    is looked at last: whoever has given up the last handle since then may
    have sent some before. */
 static void idle(ebb_runtime *rt) {
-  int64_t next = ebb_heap_next(&rt->timers);
+  int64_t next = ebb_timer_heap_next(&rt->timers);
   bool is_known = is_known_elsewhere(rt);
   if (ebb_has_mail(rt)) return;
   if (rt->clock.paused && rt->jobs > 0)
@@ -124,13 +124,13 @@ static ebb_task *next_task(ebb_runtime *rt) {
   if (rt->ticking && tick_is_over(rt)) return NULL;
   if (--rt->countdown <= 0) {
     rt->countdown = EVENT_INTERVAL;
-    look_around(rt);
+    poll_events(rt);
     look_at_fds(rt);
   }
   for (;;) {
     ebb_task *t = pop_ready(rt);
     if (t != NULL) return t;
-    look_around(rt);
+    poll_events(rt);
     if (!ebb_list_is_empty(&rt->ready)) continue;
     if (!rt->ticking) {
       idle(rt);
@@ -177,21 +177,20 @@ static void recall_bystanders(ebb_runtime *rt) {
 /* Goes on where `t` is suspended: on its stack, the root's being the native
    one. The loop's stack goes back to the pool, from where a later wait
    continues it here. */
-static void go_on(ebb_runtime *rt, ebb_task *t) {
+static void resume(ebb_runtime *rt, ebb_task *t) {
   ebb_stack *from = rt->stack;
   recall_bystanders(rt);
   ebb_stack_put(&rt->stacks, from);
   rt->stack = t->stack;
   t->stack = NULL;
-  ebb_context_switch(&from->context, rt->stack != NULL
-                                         ? &rt->stack->context
-                                         : &rt->native);
+  ebb_context_switch(&from->context,
+                     rt->stack != NULL ? &rt->stack->context : &rt->native);
 }
 
 static void run(ebb_runtime *rt, ebb_task *t) {
   begin_turn(rt, t);
   if (t->stack != NULL || ebb_task_is_root(t))
-    go_on(rt, t);
+    resume(rt, t);
   else if (t->ops->poll(t) == EBB_POLL_DONE)
     ebb_task_finish(t);
 }
@@ -208,7 +207,7 @@ void ebb_scheduler_loop(void *arg) {
       run(rt, t);
     } else {
       rt->current = &rt->root;
-      go_on(rt, rt->current);
+      resume(rt, rt->current);
     }
   }
 }
@@ -265,7 +264,7 @@ int ebb_yield(ebb_runtime *rt) {
   return end_of_wait(t);
 }
 
-void ebb_sit_out(ebb_runtime *rt) {
+void ebb_poll_briefly(ebb_runtime *rt) {
   enum { A_MOMENT = 1000000 };
   (void)ebb_fd_look(rt, A_MOMENT);
   if (ebb_has_mail(rt)) ebb_handle_deliver(rt);
@@ -299,8 +298,8 @@ void ebb_root_move_here(ebb_runtime *rt) {
   assert(t != root && rt->stack != NULL);
   if (root->state == EBB_READY) rt->ready_count--;
   ebb_list_remove(&root->link);
-  ebb_heap_remove(&rt->timers, &root->timer);
-  ebb_task_leave_line(root);
+  ebb_timer_heap_remove(&rt->timers, &root->timer);
+  ebb_task_leave_queue(root);
   root->state = EBB_RUNNING;
   rt->ticking = false;
   if (t->state == EBB_RUNNING) ebb_task_finish(t);
@@ -315,7 +314,7 @@ void ebb_task_kill(ebb_task *t) {
   if (t->local != NULL) ebb_local_set_remove(t);
   if (t->state == EBB_READY) rt->ready_count--;
   ebb_list_remove(&t->link);
-  ebb_heap_remove(&rt->timers, &t->timer);
+  ebb_timer_heap_remove(&rt->timers, &t->timer);
   if (t->stack != NULL) ebb_stack_discard(&rt->stacks, t->stack);
   t->stack = NULL;
   t->state = EBB_RUNNING;
@@ -346,7 +345,7 @@ static void report_tick(const ebb_runtime *rt, ebb_tick_report *report) {
       .polls = rt->tick_polls,
       .ready = rt->ready_count,
       .unfinished = rt->unfinished,
-      .next_timer = ebb_heap_next(&rt->timers),
+      .next_timer = ebb_timer_heap_next(&rt->timers),
   };
 }
 
@@ -370,7 +369,7 @@ int ebb_run(ebb_runtime *rt) {
   if (!is_outside(rt)) return -EBUSY;
   if (rt->never_block) return -EPERM;
   while (rt->unfinished > 0) {
-    int err = ebb_wait(rt, &rt->drained, EBB_NEVER, "all tasks");
+    int err = ebb_wait(rt, &rt->when_empty, EBB_NEVER, "all tasks");
     if (err < 0) return err;
   }
   return 0;

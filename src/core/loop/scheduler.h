@@ -22,7 +22,7 @@ int ebb_yield(ebb_runtime *rt);
 
 /* For who must not return although there is no stack for the loop to go on
    on: waits a moment for events, and takes the mail. */
-void ebb_sit_out(ebb_runtime *rt);
+void ebb_poll_briefly(ebb_runtime *rt);
 
 /* Takes 1 of the budget, yielding first when none is left. */
 int ebb_coop(ebb_runtime *rt);

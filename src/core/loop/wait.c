@@ -29,9 +29,9 @@ int ebb_park(ebb_runtime *rt, int64_t deadline) {
     t->token = false;
     return ebb_coop(rt);
   }
-  t->parking = true;
+  t->in_park = true;
   int status = ebb_wait(rt, NULL, deadline, "unpark");
-  t->parking = false;
+  t->in_park = false;
   /* The token of an unpark that an abort has overtaken stays. */
   if (status == 0) t->token = false;
   return status;
@@ -39,7 +39,7 @@ int ebb_park(ebb_runtime *rt, int64_t deadline) {
 
 void ebb_unpark(ebb_task *t) {
   t->token = true;
-  if (t->parking) ebb_task_wake(t, 0);
+  if (t->in_park) ebb_task_wake(t, 0);
 }
 
 int ebb_task_join(ebb_task *t, int64_t deadline, ebb_result *result) {
@@ -54,8 +54,6 @@ int ebb_task_join(ebb_task *t, int64_t deadline, ebb_result *result) {
 
 int ebb_consume_budget(ebb_runtime *rt) { return ebb_coop(rt); }
 
-bool ebb_has_budget_remaining(const ebb_runtime *rt) {
-  return rt->budget > 0;
-}
+bool ebb_has_budget_remaining(const ebb_runtime *rt) { return rt->budget > 0; }
 
-void ebb_begin_cleanup(ebb_runtime *rt) { rt->current->closing = true; }
+void ebb_begin_cleanup(ebb_runtime *rt) { rt->current->uncancellable = true; }

@@ -130,8 +130,8 @@ static void __attribute__((noinline)) enter(ebb_context *to) {
   setcontext(&fresh);
 }
 
-static void __attribute__((noinline)) switch_slowly(ebb_context *from,
-                                                    ebb_context *to) {
+static void __attribute__((noinline))
+switch_slowly(ebb_context *from, ebb_context *to) {
   ucontext_t here, fresh;
   from->resume = &here;
   if (to->resume == NULL) begin(to, &fresh);
@@ -158,6 +158,4 @@ void ebb_context_switch(ebb_context *from, ebb_context *to) {
     switch_fast(from, to);
 }
 
-void ebb_context_restart(ebb_context *c) {
-  _longjmp(*(jmp_buf *)c->base, 1);
-}
+void ebb_context_restart(ebb_context *c) { _longjmp(*(jmp_buf *)c->base, 1); }

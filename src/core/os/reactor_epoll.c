@@ -194,8 +194,8 @@ int ebb_reactor_look_at(struct pollfd *fds, size_t n) {
 int ebb_reactor_wait_with(ebb_reactor *r, int64_t ns, struct pollfd *fds,
                           size_t n) {
   struct timespec ts;
-  fds[0] = (struct pollfd){r->poll_fd >= 0 ? r->poll_fd : r->kick_fd, POLLIN,
-                           0};
+  fds[0] =
+      (struct pollfd){r->poll_fd >= 0 ? r->poll_fd : r->kick_fd, POLLIN, 0};
   int found = ppoll(fds, n, to_timespec(ns, &ts), NULL);
   return found < 0 ? -errno : found;
 }

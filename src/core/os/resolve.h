@@ -12,10 +12,10 @@ enum { EBB_RESOLVE_MAX = 16 };
 typedef struct ebb_resolve_query {
   const char *host;
   int port;
-  bool passive;  /* to be bound, not connected to */
+  bool passive; /* to be bound, not connected to */
   bool datagram;
   int family; /* AF_UNSPEC: of any */
-  int count; /* of the addresses, above 0; or an error: a negative errno, or
+  int count;  /* of the addresses, above 0; or an error: a negative errno, or
                 one of the resolver's own, below EBB_RESOLVE_ERROR */
   ebb_address addresses[EBB_RESOLVE_MAX]; /* in the order to try them */
 } ebb_resolve_query;

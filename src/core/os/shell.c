@@ -17,13 +17,12 @@ bool ebb_shell_exists(void) { return access(_PATH_BSHELL, X_OK) == 0; }
 static int spawn_with(const char *command, const posix_spawnattr_t *attr,
                       const posix_spawn_file_actions_t *actions, pid_t *pid) {
   char sh[] = "sh", option[] = "-c", end_of_options[] = "--";
-  char *argv[] = {sh, option, end_of_options, (char *)(uintptr_t)command,
-                  NULL};
+  char *argv[] = {sh, option, end_of_options, (char *)(uintptr_t)command, NULL};
   return -posix_spawn(pid, _PATH_BSHELL, actions, attr, argv, environ);
 }
 
-static int spawn(const char *command,
-                 const posix_spawn_file_actions_t *actions, pid_t *pid) {
+static int spawn(const char *command, const posix_spawn_file_actions_t *actions,
+                 pid_t *pid) {
   posix_spawnattr_t attr;
   sigset_t mask;
   int err = -posix_spawnattr_init(&attr);

@@ -105,9 +105,8 @@ int ebb_socket_error(int fd) {
 int ebb_socket_listen(const ebb_address *at, int backlog, int *out) {
   int fd = socket(at->as.any.sa_family, SOCK_STREAM | FLAGS, 0);
   if (fd < 0) return -errno;
-  int err = ebb_address_is_path(at)
-                ? 0
-                : set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  int err =
+      ebb_address_is_path(at) ? 0 : set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   if (err == 0) err = result(bind(fd, &at->as.any, at->len));
   if (err == 0) err = result(listen(fd, backlog));
   return hand_out(fd, err, out);
@@ -181,16 +180,14 @@ int ebb_socket_shutdown(int fd, int how) {
 
 void ebb_socket_close(int fd, bool reset) {
   struct linger now = {1, 0};
-  if (reset)
-    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  if (reset) (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   close(fd); /* on Linux the fd is gone whatever it returns */
 }
 
 /* ---- errors ---- */
 
 bool ebb_socket_is_exhausted(int err) {
-  return err == -EMFILE || err == -ENFILE || err == -ENOBUFS ||
-         err == -ENOMEM;
+  return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM;
 }
 
 /* accept gives errors of the new connection as its own. */

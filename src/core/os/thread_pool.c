@@ -6,9 +6,9 @@
 
 #define A_MOMENT INT64_C(200000000) /* ns */
 
-int ebb_blocking_init(ebb_blocking *b) {
-  *b = (ebb_blocking){.limit = EBB_BLOCKING_LIMIT,
-                      .patience = EBB_BLOCKING_PATIENCE};
+int ebb_thread_pool_init(ebb_thread_pool *b) {
+  *b = (ebb_thread_pool){.limit = EBB_BLOCKING_LIMIT,
+                         .keep_alive = EBB_THREAD_POOL_KEEP_ALIVE};
   ebb_list_init(&b->queue);
   ebb_list_init(&b->running);
   int err = ebb_mutex_init(&b->lock);
@@ -25,7 +25,7 @@ no_wanted:
   return err;
 }
 
-void ebb_blocking_destroy(ebb_blocking *b) {
+void ebb_thread_pool_destroy(ebb_thread_pool *b) {
   assert(b->threads == 0);
   ebb_cond_destroy(&b->gone);
   ebb_cond_destroy(&b->wanted);
@@ -38,15 +38,15 @@ static ebb_work *first(const ebb_list *list) {
   return ebb_container_of(list->next, ebb_work, link);
 }
 
-static void unqueue(ebb_blocking *b, ebb_work *w) {
+static void unqueue(ebb_thread_pool *b, ebb_work *w) {
   ebb_list_remove(&w->link);
   w->queued = false;
   b->queued--;
 }
 
 /* The lock is held. NULL: nothing came for long, or the pool is closed. */
-static ebb_work *take(ebb_blocking *b) {
-  int64_t deadline = ebb_clock_system() + b->patience;
+static ebb_work *take(ebb_thread_pool *b) {
+  int64_t deadline = ebb_clock_system() + b->keep_alive;
   bool in_time = true;
   b->idle++;
   while (b->queued == 0 && !b->closed && in_time)
@@ -59,7 +59,7 @@ static ebb_work *take(ebb_blocking *b) {
 }
 
 /* The lock is held before and after. */
-static void work(ebb_blocking *b, ebb_work *w, ebb_worker *worker) {
+static void work(ebb_thread_pool *b, ebb_work *w, ebb_worker *worker) {
   ebb_list_push(&b->running, &w->link);
   ebb_mutex_unlock(&b->lock);
   w->run(w, worker);
@@ -72,20 +72,20 @@ static void work(ebb_blocking *b, ebb_work *w, ebb_worker *worker) {
 
 /* The lock is held. From here on the thread takes no work, and must not be
    counted among those that do, or work would wait for it in vain. */
-static void leave(ebb_blocking *b, ebb_worker *worker, bool alone) {
-  if (!alone) b->alone++;
+static void leave(ebb_thread_pool *b, ebb_worker *worker, bool dedicated) {
+  if (!dedicated) b->dedicated++;
   ebb_mutex_unlock(&b->lock);
   if (worker->local != NULL) worker->drop_local(worker->local);
   ebb_mutex_lock(&b->lock);
   b->threads--;
-  b->alone--;
+  b->dedicated--;
   ebb_cond_broadcast(&b->gone);
   ebb_mutex_unlock(&b->lock);
   b->release(b->owner);
 }
 
 static void pool_thread(void *arg) {
-  ebb_blocking *b = arg;
+  ebb_thread_pool *b = arg;
   ebb_worker worker = {0};
   ebb_work *w;
   ebb_mutex_lock(&b->lock);
@@ -95,7 +95,7 @@ static void pool_thread(void *arg) {
 
 static void lone_thread(void *arg) {
   ebb_work *w = arg;
-  ebb_blocking *b = w->pool;
+  ebb_thread_pool *b = w->pool;
   ebb_worker worker = {0};
   ebb_mutex_lock(&b->lock);
   work(b, w, &worker);
@@ -103,15 +103,15 @@ static void lone_thread(void *arg) {
 }
 
 /* The lock is held; the new thread will wait for it. */
-static int start(ebb_blocking *b, ebb_work *alone) {
+static int start(ebb_thread_pool *b, ebb_work *dedicated) {
   b->threads++;
-  b->alone += alone != NULL;
+  b->dedicated += dedicated != NULL;
   b->retain(b->owner);
-  int err = alone != NULL ? ebb_thread_start(lone_thread, alone)
-                          : ebb_thread_start(pool_thread, b);
+  int err = dedicated != NULL ? ebb_thread_start(lone_thread, dedicated)
+                              : ebb_thread_start(pool_thread, b);
   if (err == 0) return 0;
   b->threads--;
-  b->alone -= alone != NULL;
+  b->dedicated -= dedicated != NULL;
   b->release(b->owner);
   return err;
 }
@@ -120,12 +120,12 @@ static int start(ebb_blocking *b, ebb_work *alone) {
 
 /* The lock is held. Work that finds no idle thread waits for one when no
    more can be started, but not if there is none at all. */
-static int enqueue(ebb_blocking *b, ebb_work *w) {
+static int enqueue(ebb_thread_pool *b, ebb_work *w) {
   if (b->idle > b->queued) {
     ebb_cond_signal(&b->wanted);
-  } else if (b->threads - b->alone < b->limit) {
+  } else if (b->threads - b->dedicated < b->limit) {
     int err = start(b, NULL);
-    if (err < 0 && b->threads == b->alone) return err;
+    if (err < 0 && b->threads == b->dedicated) return err;
   }
   ebb_list_push(&b->queue, &w->link);
   b->queued++;
@@ -133,26 +133,26 @@ static int enqueue(ebb_blocking *b, ebb_work *w) {
   return 0;
 }
 
-void ebb_blocking_set_limit(ebb_blocking *b, unsigned limit) {
+void ebb_thread_pool_set_limit(ebb_thread_pool *b, unsigned limit) {
   ebb_mutex_lock(&b->lock);
   b->limit = limit;
   for (unsigned n = b->idle; n < b->queued; n++)
-    if (b->threads - b->alone >= limit || start(b, NULL) < 0) break;
+    if (b->threads - b->dedicated >= limit || start(b, NULL) < 0) break;
   ebb_mutex_unlock(&b->lock);
 }
 
-int ebb_blocking_submit(ebb_blocking *b, ebb_work *w) {
+int ebb_thread_pool_submit(ebb_thread_pool *b, ebb_work *w) {
   ebb_list_init(&w->link);
   w->pool = b;
   w->queued = false;
   ebb_mutex_lock(&b->lock);
   int err = -ESHUTDOWN;
-  if (!b->closed) err = w->alone ? start(b, w) : enqueue(b, w);
+  if (!b->closed) err = w->dedicated ? start(b, w) : enqueue(b, w);
   ebb_mutex_unlock(&b->lock);
   return err;
 }
 
-bool ebb_blocking_withdraw(ebb_blocking *b, ebb_work *w) {
+bool ebb_thread_pool_withdraw(ebb_thread_pool *b, ebb_work *w) {
   ebb_mutex_lock(&b->lock);
   bool queued = w->queued;
   if (queued) unqueue(b, w);
@@ -161,7 +161,7 @@ bool ebb_blocking_withdraw(ebb_blocking *b, ebb_work *w) {
 }
 
 /* The lock is held, but not while work is told that it is cancelled. */
-static void cancel_queued(ebb_blocking *b) {
+static void cancel_queued(ebb_thread_pool *b) {
   while (b->queued > 0) {
     ebb_work *w = first(&b->queue);
     unqueue(b, w);
@@ -171,9 +171,9 @@ static void cancel_queued(ebb_blocking *b) {
   }
 }
 
-unsigned ebb_blocking_close(ebb_blocking *b, int64_t deadline,
-                            void (*stuck)(void *ctx, ebb_work *w),
-                            void *ctx) {
+unsigned ebb_thread_pool_close(ebb_thread_pool *b, int64_t deadline,
+                               void (*stuck)(void *ctx, ebb_work *w),
+                               void *ctx) {
   ebb_mutex_lock(&b->lock);
   b->closed = true;
   cancel_queued(b);
@@ -182,9 +182,9 @@ unsigned ebb_blocking_close(ebb_blocking *b, int64_t deadline,
   while (b->threads > 0 && in_time)
     in_time = ebb_cond_wait(&b->gone, &b->lock, deadline);
   /* Who is on its own may have threads that it waits for as long as we do. */
-  for (in_time = true; b->alone > 0 && in_time;)
-    in_time = ebb_cond_wait(&b->gone, &b->lock,
-                            ebb_time_add(deadline, A_MOMENT));
+  for (in_time = true; b->dedicated > 0 && in_time;)
+    in_time =
+        ebb_cond_wait(&b->gone, &b->lock, ebb_time_add(deadline, A_MOMENT));
   unsigned left = 0;
   for (ebb_list *l = b->running.next; l != &b->running; l = l->next) {
     if (stuck != NULL) stuck(ctx, ebb_container_of(l, ebb_work, link));

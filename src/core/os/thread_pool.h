@@ -12,7 +12,7 @@
 #include "core/os/thread.h"
 
 enum { EBB_BLOCKING_LIMIT = 512 };
-#define EBB_BLOCKING_PATIENCE INT64_C(10000000000)
+#define EBB_THREAD_POOL_KEEP_ALIVE INT64_C(10000000000)
 
 /* A thread of the pool, as its work sees it. */
 typedef struct ebb_worker {
@@ -25,25 +25,25 @@ typedef struct ebb_worker {
    the pool does not know of it any more; `cancel` is called instead of both
    when the pool is closed before. */
 typedef struct ebb_work {
-  ebb_list link; /* in `queue` or `running`; under the lock */
-  bool queued;   /* under the lock */
-  bool alone; /* on a thread of its own, which the limit does not count */
-  struct ebb_blocking *pool; /* of work that was submitted */
+  ebb_list link;  /* in `queue` or `running`; under the lock */
+  bool queued;    /* under the lock */
+  bool dedicated; /* on a thread of its own, which the limit does not count */
+  struct ebb_thread_pool *pool; /* of work that was submitted */
   void (*run)(struct ebb_work *w, ebb_worker *worker);
   void (*done)(struct ebb_work *w);
   void (*cancel)(struct ebb_work *w);
 } ebb_work;
 
-typedef struct ebb_blocking {
+typedef struct ebb_thread_pool {
   ebb_mutex lock;
   ebb_cond wanted; /* work has come, or the pool is closed */
   ebb_cond gone;   /* a thread of a closed pool has left */
   ebb_list queue;
   ebb_list running;
-  unsigned limit;   /* of threads */
-  int64_t patience; /* ns after which an idle thread leaves */
-  unsigned threads; /* that have not left */
-  unsigned alone;   /* of them, those that take no work from the queue: they
+  unsigned limit;     /* of threads */
+  int64_t keep_alive; /* ns after which an idle thread leaves */
+  unsigned threads;   /* that have not left */
+  unsigned dedicated; /* of them, those that take no work from the queue: they
                        are on their own, or about to leave */
   unsigned idle;
   unsigned queued;
@@ -51,29 +51,29 @@ typedef struct ebb_blocking {
   void (*retain)(void *owner); /* what contains the pool */
   void (*release)(void *owner);
   void *owner;
-} ebb_blocking;
+} ebb_thread_pool;
 
 /* 0 or a negative errno. Nothing is started. */
-int ebb_blocking_init(ebb_blocking *b);
-void ebb_blocking_destroy(ebb_blocking *b);
+int ebb_thread_pool_init(ebb_thread_pool *b);
+void ebb_thread_pool_destroy(ebb_thread_pool *b);
 
 /* A higher one starts threads for work that has been waiting for them. */
-void ebb_blocking_set_limit(ebb_blocking *b, unsigned limit);
+void ebb_thread_pool_set_limit(ebb_thread_pool *b, unsigned limit);
 
 /* Queues work. 0; -ESHUTDOWN (the pool is closed), or what came of starting
    the first thread: then it is not queued. *any thread* */
-int ebb_blocking_submit(ebb_blocking *b, ebb_work *w);
+int ebb_thread_pool_submit(ebb_thread_pool *b, ebb_work *w);
 
 /* Takes work that has not started out of the queue; false when it is too
    late for that. *any thread* */
-bool ebb_blocking_withdraw(ebb_blocking *b, ebb_work *w);
+bool ebb_thread_pool_withdraw(ebb_thread_pool *b, ebb_work *w);
 
 /* Cancels what has not started, and waits until the threads have left, until
    `deadline` of ebb_clock_system at most. Then `stuck`, if not NULL, is called,
    with the lock held, for the work that still runs. Returns how much there
    is. */
-unsigned ebb_blocking_close(ebb_blocking *b, int64_t deadline,
-                            void (*stuck)(void *ctx, ebb_work *w),
-                            void *ctx);
+unsigned ebb_thread_pool_close(ebb_thread_pool *b, int64_t deadline,
+                               void (*stuck)(void *ctx, ebb_work *w),
+                               void *ctx);
 
 #endif

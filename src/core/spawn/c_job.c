@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/loop/scheduler.h"
 #include "core/spawn/c_task.h"
 #include "core/spawn/job.h"
-#include "core/loop/scheduler.h"
 
 /* ---- there: on a thread of a pool, or in another runtime ---- */
 
@@ -154,7 +154,7 @@ static int start_call(ebb_runtime *rt, call *c, ebb_task **out) {
    between. */
 static int wait_for(ebb_runtime *rt, ebb_task *t) {
   ebb_task *self = rt->current;
-  bool closing = self->closing;
+  bool uncancellable = self->uncancellable;
   int err = 0;
   self->lending = true;
   while (!job_of(t)->job.is_over) {
@@ -162,10 +162,10 @@ static int wait_for(ebb_runtime *rt, ebb_task *t) {
     if (status == 0) continue;
     err = status;
     ebb_task_abort(t);
-    if (status == -ECANCELED) self->closing = true;
-    if (status == -ENOMEM) ebb_sit_out(rt);
+    if (status == -ECANCELED) self->uncancellable = true;
+    if (status == -ENOMEM) ebb_poll_briefly(rt);
   }
-  self->closing = closing;
+  self->uncancellable = uncancellable;
   self->lending = false;
   return err;
 }

@@ -15,7 +15,7 @@ typedef struct c_task {
 /* The last wait's status tells whether an abort was noticed: once it was,
    every later wait fails with -ECANCELED too, but for those of a clean-up. */
 bool ebb_c_task_was_cut(const ebb_task *t) {
-  return t->aborted && (t->closing || t->status == -ECANCELED);
+  return t->aborted && (t->uncancellable || t->status == -ECANCELED);
 }
 
 static ebb_poll poll(ebb_task *t) {
@@ -67,9 +67,8 @@ static bool is_elsewhere(const ebb_runtime *rt, const ebb_target *target) {
 int ebb_c_task_new(ebb_runtime *rt, const ebb_target *target, ebb_body body,
                    ebb_task **out) {
   if (target != NULL && is_elsewhere(rt, target))
-    return target->local_set != NULL
-               ? -EINVAL
-               : ebb_c_job_new(rt, target, body, out);
+    return target->local_set != NULL ? -EINVAL
+                                     : ebb_c_job_new(rt, target, body, out);
   ebb_local_set *set = target != NULL ? target->local_set : NULL;
   if (set != NULL && ebb_local_set_reserve(set) < 0) return -ENOMEM;
   *out = ebb_c_task_create(rt, body);

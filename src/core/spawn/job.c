@@ -21,7 +21,7 @@ void ebb_job_release(ebb_job *job) {
 /* ---- there ---- */
 
 void ebb_job_done(ebb_job *job) {
-  if (job->away != NULL) job->away->rt->guests--;
+  if (job->away != NULL) job->away->rt->remote_tasks--;
   job->away = NULL;
   if (ebb_handle_post(job->home, &job->back) < 0) ebb_job_release(job);
 }
@@ -39,7 +39,7 @@ static void deliver_there(ebb_mail *mail, ebb_runtime *rt) {
     cancel(job);
     return;
   }
-  rt->guests++;
+  rt->remote_tasks++;
   ebb_task_start(job->away);
 }
 
@@ -99,19 +99,19 @@ void ebb_job_init(ebb_job *job, const ebb_job_ops *ops, ebb_handle *home,
 /* It is not, and will not be, done by anybody else. To be told of that, which
    may run any code, it waits for the task's turn: an abort runs none. */
 static void take_back(ebb_job *job) {
-  job->taken_back = true;
+  job->withdrawn = true;
   end(job);
   ebb_job_release(job);
 }
 
-static void cancel_taken_back(ebb_job *job) {
-  if (!job->taken_back) return;
-  job->taken_back = false;
+static void cancel_withdrawn(ebb_job *job) {
+  if (!job->withdrawn) return;
+  job->withdrawn = false;
   if (job->ops->cancel != NULL) job->ops->cancel(job);
 }
 
 static int send(ebb_job *job) {
-  return job->blocking ? ebb_blocking_submit(&job->target->pool, &job->work)
+  return job->blocking ? ebb_thread_pool_submit(&job->target->pool, &job->work)
                        : ebb_handle_post(job->target, &job->there);
 }
 
@@ -124,7 +124,7 @@ void ebb_job_start(ebb_job *job, ebb_task *t) {
   if (!job->background) rt->jobs++;
   t->what = job->blocking ? "a thread of the pool" : "another runtime";
   t->state = EBB_WAITING;
-  t->closing = true;
+  t->uncancellable = true;
   ebb_job_retain(job);
   if (rt->closing || send(job) < 0) take_back(job);
 }
@@ -140,8 +140,7 @@ static void stop(ebb_job *job) {
 
 void ebb_job_abort(ebb_job *job) {
   if (job->is_over) return;
-  if (job->blocking &&
-      ebb_blocking_withdraw(&job->target->pool, &job->work))
+  if (job->blocking && ebb_thread_pool_withdraw(&job->target->pool, &job->work))
     take_back(job);
   else if (!job->stopping)
     stop(job);
@@ -154,13 +153,13 @@ ebb_poll ebb_job_poll(ebb_job *job, ebb_task *t) {
     (void)ebb_wait_begin(t->rt, NULL, EBB_NEVER, t->what);
     return EBB_POLL_PENDING;
   }
-  cancel_taken_back(job);
+  cancel_withdrawn(job);
   t->outcome = job->is_over ? job->outcome : EBB_CANCELLED;
   return EBB_POLL_DONE;
 }
 
 void ebb_job_let_go(ebb_job *job) {
-  cancel_taken_back(job);
+  cancel_withdrawn(job);
   if (job->task != NULL && !job->background) job->task->rt->jobs--;
   job->task = NULL;
   if (job->is_over && job->ops->over != NULL) job->ops->over(job);

@@ -51,7 +51,7 @@ struct ebb_job {
   bool background;    /* goes on for as long as the runtime: that it is there
                          is no reason to wait for it */
   bool stopping;      /* it has been asked to end. here */
-  bool taken_back;    /* nobody does it, but `cancel` is still due. here */
+  bool withdrawn;     /* nobody does it, but `cancel` is still due. here */
   bool in_place;      /* uses memory of the task that made it: nothing but
                          its end ends the wait for it */
   bool is_over;       /* the word has come: what was done there can be looked

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/spawn/c_task.h"
 #include "core/loop/scheduler.h"
+#include "core/spawn/c_task.h"
 
 /* ---- default keys: integers, and bytes that are copied ---- */
 
@@ -46,11 +46,10 @@ static void drop_key(ebb_join_map *m, ebb_key key) {
 
 /* ---- the table of keys ---- */
 
-int ebb_join_map_find(ebb_join_map *m, uint32_t hash, ebb_key key,
-                      void *ctx, uint32_t *slot) {
+int ebb_join_map_find(ebb_join_map *m, uint32_t hash, ebb_key key, void *ctx,
+                      uint32_t *slot) {
 again:
-  for (*slot = ebb_table_first(&m->set.members, hash);
-       *slot != EBB_TABLE_NONE;
+  for (*slot = ebb_table_first(&m->set.members, hash); *slot != EBB_TABLE_NONE;
        *slot = ebb_table_next(&m->set.members, *slot)) {
     uint32_t version = m->set.members.version;
     int same = m->ops.equal(ctx, ebb_table_key(&m->set.members, *slot), key);
@@ -119,8 +118,7 @@ static int find(ebb_join_map *m, ebb_key key, uint32_t *slot) {
   return ebb_join_map_find(m, hash_of(m, key), key, m->ops.ctx, slot);
 }
 
-static void replace(ebb_join_map *m, ebb_task *old, ebb_key key,
-                    ebb_task *t) {
+static void replace(ebb_join_map *m, ebb_task *old, ebb_key key, ebb_task *t) {
   ebb_task_abort(old);
   drop_key(m, ebb_join_map_replace(m, old, key, t));
   ebb_task_release(old);
@@ -133,9 +131,8 @@ static int find_place(ebb_join_map *m, uint32_t hash, ebb_key key,
   for (;;) {
     int err = ebb_join_map_find(m, hash, key, m->ops.ctx, slot);
     if (err < 0 || !ebb_join_set_is_full(&m->set)) return err;
-    ebb_task *old = *slot == EBB_TABLE_NONE
-                        ? NULL
-                        : ebb_table_item(&m->set.members, *slot);
+    ebb_task *old =
+        *slot == EBB_TABLE_NONE ? NULL : ebb_table_item(&m->set.members, *slot);
     if (old != NULL && old->state != EBB_FINISHED) return 0;
     err = ebb_wait(m->set.rt, &m->set.waiters, EBB_NEVER, "a free place");
     if (err < 0) return err;
@@ -143,8 +140,7 @@ static int find_place(ebb_join_map *m, uint32_t hash, ebb_key key,
 }
 
 int ebb_join_map_spawn_on(ebb_join_map *m, ebb_key key,
-                          const ebb_target *target, ebb_body body,
-                          ebb_id *id) {
+                          const ebb_target *target, ebb_body body, ebb_id *id) {
   uint32_t hash = hash_of(m, key), old;
   ebb_task *t;
   int err = find_place(m, hash, key, &old);

@@ -21,12 +21,11 @@ void ebb_join_map_destroy(ebb_join_map *m);
 
 /* The slot of a key, EBB_TABLE_NONE in *slot when it is not there. `equal`
    is called with `ctx`. 0, or an error of `equal`. */
-int ebb_join_map_find(ebb_join_map *m, uint32_t hash, ebb_key key,
-                      void *ctx, uint32_t *slot);
+int ebb_join_map_find(ebb_join_map *m, uint32_t hash, ebb_key key, void *ctx,
+                      uint32_t *slot);
 
 /* Puts a new task in under a key that is not there. There must be room. */
-void ebb_join_map_put(ebb_join_map *m, uint32_t hash, ebb_key key,
-                      ebb_task *t);
+void ebb_join_map_put(ebb_join_map *m, uint32_t hash, ebb_key key, ebb_task *t);
 
 /* Takes a task out; the caller gets the set's reference, and the key. */
 ebb_key ebb_join_map_remove(ebb_join_map *m, ebb_task *t);

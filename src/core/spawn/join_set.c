@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "core/spawn/c_task.h"
 #include "core/loop/scheduler.h"
+#include "core/spawn/c_task.h"
 
 void ebb_join_set_init(ebb_join_set *s, ebb_runtime *rt) {
   *s = (ebb_join_set){.rt = rt};
@@ -72,18 +72,17 @@ ebb_task *ebb_join_set_walk(const ebb_join_set *s, ebb_table_cursor *c) {
 
 /* Each that is hastened goes before those that were: the owner is last. */
 static void settle_race(ebb_join_set *s) {
-  ebb_task_hasten(s->owner);
-  if (!s->decided) ebb_join_set_call_off(s);
+  ebb_task_schedule_next(s->owner);
+  if (!s->decided) ebb_join_set_cancel_rest(s);
 }
 
-void ebb_join_set_call_off(ebb_join_set *s) {
+void ebb_join_set_cancel_rest(ebb_join_set *s) {
   s->decided = true;
   uint32_t slot = ebb_table_scan(&s->members, 0);
-  for (; slot != EBB_TABLE_NONE;
-       slot = ebb_table_scan(&s->members, slot + 1)) {
+  for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(&s->members, slot + 1)) {
     ebb_task *t = ebb_table_item(&s->members, slot);
     ebb_task_abort(t);
-    ebb_task_hasten(t);
+    ebb_task_schedule_next(t);
   }
 }
 
@@ -154,15 +153,13 @@ int ebb_join_set_join_next(ebb_join_set *s, int64_t deadline,
 
 void ebb_join_set_abort_all(ebb_join_set *s) {
   uint32_t slot = ebb_table_scan(&s->members, 0);
-  for (; slot != EBB_TABLE_NONE;
-       slot = ebb_table_scan(&s->members, slot + 1))
+  for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(&s->members, slot + 1))
     ebb_task_abort(ebb_table_item(&s->members, slot));
 }
 
 void ebb_join_set_detach_all(ebb_join_set *s) {
   uint32_t slot = ebb_table_scan(&s->members, 0);
-  for (; slot != EBB_TABLE_NONE;
-       slot = ebb_table_scan(&s->members, slot + 1)) {
+  for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(&s->members, slot + 1)) {
     ebb_task *t = ebb_table_item(&s->members, slot);
     ebb_join_set_remove(s, t);
     ebb_task_release(t);

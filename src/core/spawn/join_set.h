@@ -19,8 +19,8 @@ struct ebb_join_set {
   size_t max_tasks;  /* that may be unfinished; 0: no limit. Its owner's
                         affair: whoever puts tasks in must see to it */
   uint32_t unfinished;
-  ebb_task *owner;   /* not NULL: it is a race, see ebb_join_set_race */
-  bool decided;      /* in a race: its tasks have been aborted */
+  ebb_task *owner; /* not NULL: it is a race, see ebb_join_set_race */
+  bool decided;    /* in a race: its tasks have been aborted */
 };
 
 void ebb_join_set_init(ebb_join_set *s, ebb_runtime *rt);
@@ -30,8 +30,7 @@ void ebb_join_set_destroy(ebb_join_set *s);
 
 /* Puts a new task in, under a hash and a key, which are its owner's affair;
    there must be room in `members`. */
-void ebb_join_set_put(ebb_join_set *s, uint32_t hash, ebb_key key,
-                      ebb_task *t);
+void ebb_join_set_put(ebb_join_set *s, uint32_t hash, ebb_key key, ebb_task *t);
 
 /* Takes a task out and gives the set's reference to the caller. */
 void ebb_join_set_remove(ebb_join_set *s, ebb_task *t);
@@ -58,7 +57,7 @@ static inline void ebb_join_set_race(ebb_join_set *s, ebb_task *owner) {
 }
 
 /* Ends a race that nobody has won yet: as when somebody has. */
-void ebb_join_set_call_off(ebb_join_set *s);
+void ebb_join_set_cancel_rest(ebb_join_set *s);
 
 /* A walk over the members during which anything may be done with the set. Each
    task that stays is met once; one that comes meanwhile is met or not. */

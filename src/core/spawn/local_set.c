@@ -10,7 +10,7 @@ void ebb_local_set_init(ebb_local_set *s, ebb_runtime *rt) {
   *s = (ebb_local_set){.rt = rt};
   ebb_list_init(&s->members);
   ebb_list_init(&s->ready);
-  ebb_list_init(&s->drained);
+  ebb_list_init(&s->when_empty);
 }
 
 /* ---- members ---- */
@@ -37,7 +37,7 @@ static void free_member(ebb_local_set *s, ebb_member *m) {
 
 void ebb_local_set_unpark(ebb_task *t) {
   ebb_list_remove(&t->link);
-  t->parked = false;
+  t->gated = false;
   ebb_task_make_ready(t);
 }
 
@@ -50,14 +50,13 @@ void ebb_local_set_remove(ebb_task *t) {
     s->spare = m;
   else
     free_member(s, m);
-  if (t->parked) ebb_local_set_unpark(t);
-  if (ebb_list_is_empty(&s->members)) ebb_wake_all(&s->drained);
+  if (t->gated) ebb_local_set_unpark(t);
+  if (ebb_list_is_empty(&s->members)) ebb_wake_all(&s->when_empty);
 }
 
 void ebb_local_set_destroy(ebb_local_set *s, void (*with)(ebb_task *t)) {
   while (!ebb_list_is_empty(&s->members)) {
-    ebb_task *t =
-        ebb_container_of(s->members.next, ebb_member, link)->task;
+    ebb_task *t = ebb_container_of(s->members.next, ebb_member, link)->task;
     ebb_local_set_remove(t);
     with(t);
   }
@@ -112,7 +111,8 @@ int ebb_local_set_await(ebb_local_set *s, int64_t deadline) {
   int status = 0;
   ebb_local_set_begin(s);
   while (status == 0 && !ebb_list_is_empty(&s->members))
-    status = ebb_wait(s->rt, &s->drained, deadline, "the tasks of a LocalSet");
+    status =
+        ebb_wait(s->rt, &s->when_empty, deadline, "the tasks of a LocalSet");
   ebb_local_set_end(s);
   return status;
 }

@@ -15,11 +15,11 @@ typedef struct ebb_member {
 
 struct ebb_local_set {
   ebb_runtime *rt;
-  ebb_list members; /* places of its unfinished tasks */
-  ebb_list ready;   /* tasks that could run, if it were driven */
-  ebb_member *spare; /* for the next task, or NULL */
-  ebb_list drained; /* waits for the last member to finish */
-  uint32_t drivers; /* calls that drive it now */
+  ebb_list members;    /* places of its unfinished tasks */
+  ebb_list ready;      /* tasks that could run, if it were driven */
+  ebb_member *spare;   /* for the next task, or NULL */
+  ebb_list when_empty; /* waits for the last member to finish */
+  uint32_t drivers;    /* calls that drive it now */
 };
 
 void ebb_local_set_init(ebb_local_set *s, ebb_runtime *rt);

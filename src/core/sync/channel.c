@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "core/sync/ring.h"
 #include "core/loop/scheduler.h"
+#include "core/sync/ring.h"
 
 struct ebb_channel {
   ebb_runtime *rt;
@@ -80,10 +80,11 @@ int ebb_channel_send(ebb_channel *c, void *value, int64_t deadline) {
     if (ebb_wait_is_cut(rt)) return -ECANCELED;
     bool can = c->ring.closed || ebb_ring_has_place(&c->ring);
     if (can && ebb_budget_take(rt)) return put(c, value);
-    int err = can ? ebb_yield(rt)
-                  : ebb_line_wait(&c->ring.senders, rt, 1, deadline, "send");
+    int err =
+        can ? ebb_yield(rt)
+            : ebb_wait_queue_wait(&c->ring.senders, rt, 1, deadline, "send");
     if (err < 0) return err;
-    if (ebb_line_take(rt)) return put_granted(c, value);
+    if (ebb_wait_queue_take(rt)) return put_granted(c, value);
   }
 }
 
@@ -103,11 +104,11 @@ int ebb_channel_recv(ebb_channel *c, int64_t deadline, void **value) {
     if (ebb_wait_is_cut(rt)) return -ECANCELED;
     bool can = c->ring.closed || ebb_ring_has_value(&c->ring);
     if (can && ebb_budget_take(rt)) return ebb_channel_try_recv(c, value);
-    int err = can ? ebb_yield(rt)
-                  : ebb_line_wait(&c->ring.receivers, rt, 1, deadline,
-                                  "recv");
+    int err =
+        can ? ebb_yield(rt)
+            : ebb_wait_queue_wait(&c->ring.receivers, rt, 1, deadline, "recv");
     if (err < 0) return err;
-    if (ebb_line_take(rt)) return take(c, value, true);
+    if (ebb_wait_queue_take(rt)) return take(c, value, true);
   }
 }
 

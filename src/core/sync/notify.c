@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
 
-   What `want` means here: 1 for a task that has been told by notify_one, and
+   What `amount` means here: 1 for a task that has been told by notify_one, and
    then has something that it could lose; 0 for all others. */
 #include "core/sync/notify.h"
 
@@ -9,15 +9,15 @@
 
 #include "core/loop/scheduler.h"
 
-static void left(ebb_line *line, uint32_t want, bool granted) {
-  if (granted && want > 0)
-    ebb_notify_one(ebb_container_of(line, ebb_notify, line));
+static void on_leave(ebb_wait_queue *queue, uint32_t amount, bool granted) {
+  if (granted && amount > 0)
+    ebb_notify_one(ebb_container_of(queue, ebb_notify, queue));
 }
 
 void ebb_notify_init(ebb_notify *n, ebb_runtime *rt) {
   n->rt = rt;
   n->permit = false;
-  ebb_line_init(&n->line, left);
+  ebb_wait_queue_init(&n->queue, on_leave);
 }
 
 int ebb_notify_wait(ebb_notify *n, int64_t deadline) {
@@ -29,24 +29,25 @@ int ebb_notify_wait(ebb_notify *n, int64_t deadline) {
       n->permit = false;
       return 0;
     }
-    int err = told ? ebb_yield(rt)
-                   : ebb_line_wait(&n->line, rt, 0, deadline, "notified");
+    int err = told
+                  ? ebb_yield(rt)
+                  : ebb_wait_queue_wait(&n->queue, rt, 0, deadline, "notified");
     if (err < 0) return err;
-    if (ebb_line_take(rt)) return 0;
+    if (ebb_wait_queue_take(rt)) return 0;
   }
 }
 
 void ebb_notify_one(ebb_notify *n) {
-  ebb_task *t = ebb_line_first(&n->line);
+  ebb_task *t = ebb_wait_queue_first(&n->queue);
   n->permit = t == NULL;
   if (t == NULL) return;
-  t->want = 1;
-  ebb_line_grant(t);
+  t->amount = 1;
+  ebb_wait_queue_grant(t);
 }
 
 void ebb_notify_waiters(ebb_notify *n) {
   ebb_task *t;
-  while ((t = ebb_line_first(&n->line)) != NULL) ebb_line_grant(t);
+  while ((t = ebb_wait_queue_first(&n->queue)) != NULL) ebb_wait_queue_grant(t);
 }
 
 int ebb_notify_new(ebb_runtime *rt, ebb_notify **out) {
@@ -58,6 +59,6 @@ int ebb_notify_new(ebb_runtime *rt, ebb_notify **out) {
 }
 
 void ebb_notify_free(ebb_notify *n) {
-  assert(ebb_list_is_empty(&n->line.waiting));
+  assert(ebb_list_is_empty(&n->queue.waiting));
   ebb_alloc_free(&n->rt->alloc, n, sizeof *n);
 }

@@ -9,7 +9,7 @@
 /* Invariant: with a permit nobody waits. */
 struct ebb_notify {
   ebb_runtime *rt;
-  ebb_line line;
+  ebb_wait_queue queue;
   bool permit; /* a notify_one that found nobody */
 };
 

@@ -13,9 +13,9 @@ static bool is_full(const ebb_ring *r) {
 static void promise(ebb_ring *r) {
   ebb_task *t;
   while (ebb_ring_has_value(r) &&
-         (t = ebb_line_first(&r->receivers)) != NULL) {
+         (t = ebb_wait_queue_first(&r->receivers)) != NULL) {
     r->promised++;
-    ebb_line_grant(t);
+    ebb_wait_queue_grant(t);
   }
 }
 
@@ -24,30 +24,30 @@ static void promise(ebb_ring *r) {
    run; then whoever has no place for that reason gets one. */
 static void reserve(ebb_ring *r) {
   ebb_task *t;
-  while (r->len - r->promised + r->reserved < r->limit &&
-         !is_full(r) &&
-         (t = ebb_line_first(&r->senders)) != NULL) {
+  while (r->len - r->promised + r->reserved < r->limit && !is_full(r) &&
+         (t = ebb_wait_queue_first(&r->senders)) != NULL) {
     r->reserved++;
-    ebb_line_grant(t);
+    ebb_wait_queue_grant(t);
   }
 }
 
-static void sender_left(ebb_line *line, uint32_t want, bool granted) {
-  (void)want;
-  if (granted) ebb_ring_forgo(ebb_container_of(line, ebb_ring, senders));
+static void sender_left(ebb_wait_queue *queue, uint32_t amount, bool granted) {
+  (void)amount;
+  if (granted) ebb_ring_forgo(ebb_container_of(queue, ebb_ring, senders));
 }
 
-static void receiver_left(ebb_line *line, uint32_t want, bool granted) {
-  ebb_ring *r = ebb_container_of(line, ebb_ring, receivers);
-  (void)want;
+static void receiver_left(ebb_wait_queue *queue, uint32_t amount,
+                          bool granted) {
+  ebb_ring *r = ebb_container_of(queue, ebb_ring, receivers);
+  (void)amount;
   if (granted) r->promised--;
   promise(r);
 }
 
 void ebb_ring_init(ebb_ring *r, size_t limit) {
   *r = (ebb_ring){.limit = limit};
-  ebb_line_init(&r->senders, sender_left);
-  ebb_line_init(&r->receivers, receiver_left);
+  ebb_wait_queue_init(&r->senders, sender_left);
+  ebb_wait_queue_init(&r->receivers, receiver_left);
 }
 
 size_t ebb_ring_fitting(const ebb_ring *r) {
@@ -84,6 +84,6 @@ void ebb_ring_forgo(ebb_ring *r) {
 
 void ebb_ring_close(ebb_ring *r) {
   r->closed = true;
-  ebb_line_dismiss(&r->senders);
-  ebb_line_dismiss(&r->receivers);
+  ebb_wait_queue_wake_all(&r->senders);
+  ebb_wait_queue_wake_all(&r->receivers);
 }

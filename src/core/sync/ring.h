@@ -18,8 +18,8 @@
    every value is promised; while senders wait, size >= limit, and there is
    no place for them within both. */
 typedef struct ebb_ring {
-  ebb_line senders;
-  ebb_line receivers;
+  ebb_wait_queue senders;
+  ebb_wait_queue receivers;
   size_t limit;    /* of values that are not promised, and places reserved */
   size_t size;     /* places that the owner has */
   size_t head;     /* place of the first value */

@@ -9,24 +9,24 @@
 /* Gives what there is to those who have waited longest. */
 static void hand_out(ebb_semaphore *s) {
   ebb_task *t;
-  while ((t = ebb_line_first(&s->line)) != NULL && t->want <= s->permits) {
-    s->permits -= t->want;
-    ebb_line_grant(t);
+  while ((t = ebb_wait_queue_first(&s->queue)) != NULL &&
+         t->amount <= s->permits) {
+    s->permits -= t->amount;
+    ebb_wait_queue_grant(t);
   }
 }
 
-static void left(ebb_line *line, uint32_t want, bool granted) {
-  ebb_semaphore *s = ebb_container_of(line, ebb_semaphore, line);
-  if (granted) s->permits += want;
+static void on_leave(ebb_wait_queue *queue, uint32_t amount, bool granted) {
+  ebb_semaphore *s = ebb_container_of(queue, ebb_semaphore, queue);
+  if (granted) s->permits += amount;
   hand_out(s);
 }
 
-void ebb_semaphore_init(ebb_semaphore *s, ebb_runtime *rt,
-                        uint32_t permits) {
+void ebb_semaphore_init(ebb_semaphore *s, ebb_runtime *rt, uint32_t permits) {
   s->rt = rt;
   s->permits = permits;
   s->closed = false;
-  ebb_line_init(&s->line, left);
+  ebb_wait_queue_init(&s->queue, on_leave);
 }
 
 int ebb_semaphore_try_acquire(ebb_semaphore *s, uint32_t n) {
@@ -43,9 +43,9 @@ int ebb_semaphore_acquire(ebb_semaphore *s, uint32_t n, int64_t deadline) {
     bool can = s->closed || ebb_semaphore_has(s, n);
     if (can && ebb_budget_take(rt)) return ebb_semaphore_try_acquire(s, n);
     int err = can ? ebb_yield(rt)
-                  : ebb_line_wait(&s->line, rt, n, deadline, "acquire");
+                  : ebb_wait_queue_wait(&s->queue, rt, n, deadline, "acquire");
     if (err < 0) return err;
-    if (ebb_line_take(rt)) return 0;
+    if (ebb_wait_queue_take(rt)) return 0;
   }
 }
 
@@ -57,18 +57,17 @@ int ebb_semaphore_add_permits(ebb_semaphore *s, uint32_t n) {
 }
 
 uint32_t ebb_semaphore_available_permits(const ebb_semaphore *s) {
-  return ebb_list_is_empty(&s->line.waiting) ? s->permits : 0;
+  return ebb_list_is_empty(&s->queue.waiting) ? s->permits : 0;
 }
 
 void ebb_semaphore_close(ebb_semaphore *s) {
   s->closed = true;
-  ebb_line_dismiss(&s->line);
+  ebb_wait_queue_wake_all(&s->queue);
 }
 
 bool ebb_semaphore_is_closed(const ebb_semaphore *s) { return s->closed; }
 
-int ebb_semaphore_new(ebb_runtime *rt, uint32_t permits,
-                      ebb_semaphore **out) {
+int ebb_semaphore_new(ebb_runtime *rt, uint32_t permits, ebb_semaphore **out) {
   ebb_semaphore *s = ebb_alloc_new(&rt->alloc, sizeof *s);
   if (s == NULL) return -ENOMEM;
   ebb_semaphore_init(s, rt, permits);
@@ -77,6 +76,6 @@ int ebb_semaphore_new(ebb_runtime *rt, uint32_t permits,
 }
 
 void ebb_semaphore_free(ebb_semaphore *s) {
-  assert(ebb_list_is_empty(&s->line.waiting));
+  assert(ebb_list_is_empty(&s->queue.waiting));
   ebb_alloc_free(&s->rt->alloc, s, sizeof *s);
 }

@@ -9,7 +9,7 @@
 /* Invariant: who is first in line wants more than there are. */
 struct ebb_semaphore {
   ebb_runtime *rt;
-  ebb_line line;
+  ebb_wait_queue queue;
   uint32_t permits; /* that nobody has */
   bool closed;
 };
@@ -18,8 +18,7 @@ void ebb_semaphore_init(ebb_semaphore *s, ebb_runtime *rt, uint32_t permits);
 
 /* Could n be had at once? While others wait, the rest is for them. */
 static inline bool ebb_semaphore_has(const ebb_semaphore *s, uint32_t n) {
-  return n == 0 ||
-         (n <= s->permits && ebb_list_is_empty(&s->line.waiting));
+  return n == 0 || (n <= s->permits && ebb_list_is_empty(&s->queue.waiting));
 }
 
 #endif

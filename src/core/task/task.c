@@ -5,15 +5,15 @@
 #include <errno.h>
 
 #include "core/spawn/join_set.h"
-#include "core/sync/wait_queue.h"
 #include "core/spawn/local_set.h"
+#include "core/sync/wait_queue.h"
 
 /* ---- life ---- */
 
 ebb_task *ebb_task_create(ebb_runtime *rt, const ebb_task_ops *ops) {
   if (ebb_table_reserve(&rt->tasks, 1) < 0) return NULL;
   assert(ops->size <= EBB_TASK_SIZE);
-  ebb_task *t = ebb_pool_take(&rt->blocks);
+  ebb_task *t = ebb_slab_take(&rt->blocks);
   if (t == NULL) return NULL;
   *t = (ebb_task){.ops = ops,
                   .rt = rt,
@@ -41,13 +41,13 @@ void ebb_task_set_id(ebb_task *t, ebb_id id) {
 static void free_task(ebb_task *t) {
   assert(ebb_list_is_empty(&t->link) && ebb_list_is_empty(&t->joiners));
   ebb_table_remove(&t->rt->tasks, t->id_slot);
-  ebb_pool_give(&t->rt->blocks, t);
+  ebb_slab_give(&t->rt->blocks, t);
 }
 
 void ebb_task_make_ready(ebb_task *t) {
   t->state = EBB_READY;
   if (!ebb_is_driven(t)) {
-    t->parked = true;
+    t->gated = true;
     ebb_list_push(&t->local->set->ready, &t->link);
     return;
   }
@@ -69,11 +69,11 @@ void ebb_task_start(ebb_task *t) {
 void ebb_task_finish(ebb_task *t) {
   assert(t->state == EBB_RUNNING && t->stack == NULL);
   t->state = EBB_FINISHED;
-  if (t->line != NULL) ebb_task_leave_line(t);
+  if (t->queue != NULL) ebb_task_leave_queue(t);
   ebb_wake_all(&t->joiners);
   if (t->set != NULL) ebb_join_set_finished(t->set, t);
   if (t->local != NULL) ebb_local_set_remove(t);
-  if (--t->rt->unfinished == 0) ebb_wake_all(&t->rt->drained);
+  if (--t->rt->unfinished == 0) ebb_wake_all(&t->rt->when_empty);
   if (t->ops->finished != NULL) t->ops->finished(t);
   ebb_task_release(t);
 }
@@ -128,10 +128,10 @@ void ebb_task_abort(ebb_task *t) {
   t->aborted = true;
   if (t->ops->abort != NULL) {
     t->ops->abort(t);
-  } else if (!t->closing) {
+  } else if (!t->uncancellable) {
     ebb_task_wake(t, -ECANCELED);
-    if (t->line != NULL) ebb_task_leave_line(t);
-    if (t->racing) ebb_task_hasten(t);
+    if (t->queue != NULL) ebb_task_leave_queue(t);
+    if (t->racing) ebb_task_schedule_next(t);
   }
 }
 
@@ -146,7 +146,7 @@ int ebb_wait_begin(ebb_runtime *rt, ebb_list *list, int64_t deadline,
     return 0;
   }
   if (deadline != EBB_NEVER) {
-    int err = ebb_heap_push(&rt->timers, &t->timer, deadline);
+    int err = ebb_timer_heap_push(&rt->timers, &t->timer, deadline);
     if (err < 0) return err;
   }
   if (list != NULL) ebb_list_push(list, &t->link);
@@ -166,22 +166,22 @@ void ebb_wait_yield(ebb_runtime *rt, const char *what) {
 void ebb_task_wake(ebb_task *t, int status) {
   if (t->state != EBB_WAITING) return;
   ebb_list_remove(&t->link);
-  ebb_heap_remove(&t->rt->timers, &t->timer);
+  ebb_timer_heap_remove(&t->rt->timers, &t->timer);
   t->status = status;
   ebb_task_make_ready(t);
 }
 
-void ebb_task_leave_line(ebb_task *t) {
-  ebb_line *line = t->line;
+void ebb_task_leave_queue(ebb_task *t) {
+  ebb_wait_queue *queue = t->queue;
   bool granted = t->granted;
-  if (line == NULL) return;
-  t->line = NULL;
+  if (queue == NULL) return;
+  t->queue = NULL;
   t->granted = false;
-  line->left(line, t->want, granted);
+  queue->on_leave(queue, t->amount, granted);
 }
 
-void ebb_task_hasten(ebb_task *t) {
-  if (t->state != EBB_READY || t->parked) return;
+void ebb_task_schedule_next(ebb_task *t) {
+  if (t->state != EBB_READY || t->gated) return;
   ebb_list_remove(&t->link);
   ebb_list_push(t->rt->ready.next, &t->link);
 }

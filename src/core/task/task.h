@@ -21,14 +21,14 @@
 #include <stdatomic.h>
 
 #include "core/base/clock.h"
-#include "core/loop/fd.h"
-#include "core/base/timer_heap.h"
 #include "core/base/list.h"
-#include "core/loop/poller.h"
 #include "core/base/slab.h"
+#include "core/base/table.h"
+#include "core/base/timer_heap.h"
+#include "core/loop/fd.h"
+#include "core/loop/poller.h"
 #include "core/os/reactor.h"
 #include "core/os/stack.h"
-#include "core/base/table.h"
 
 enum { EBB_BUDGET = 128 };
 
@@ -42,7 +42,7 @@ struct ebb_scope;
 /* A kind of task. Nothing compares the address of one: what kinds differ in
    is said here. */
 typedef struct ebb_task_ops {
-  size_t size; /* of the struct that begins with an ebb_task; at most
+  size_t size;     /* of the struct that begins with an ebb_task; at most
                   EBB_TASK_SIZE */
   unsigned traits; /* bits that mean something to the library that has made
                       the kind, and nothing to the engine, whose own kinds
@@ -102,14 +102,14 @@ typedef enum ebb_state {
 /* What every turn and every wake touches comes last, next to the fields of
    the kind of task. */
 struct ebb_task {
-  ebb_id id;        /* 0: the root */
-  const char *what; /* what the last wait was for: static text */
-  ebb_list joiners; /* tasks that wait for this one, or in map:join(key) */
+  ebb_id id;          /* 0: the root */
+  const char *what;   /* what the last wait was for: static text */
+  ebb_list joiners;   /* tasks that wait for this one, or in map:join(key) */
   int64_t spawned_at; /* rt->now at that time */
-  int64_t busy; /* real ns run so far; counted once rt->measured is set */
-  uint32_t id_slot;  /* place in rt->tasks */
-  uint32_t refs;     /* scheduler until finished, set, handles (R7) */
-  uint32_t set_slot; /* place in the set; meaningful while set != NULL */
+  int64_t busy;       /* real ns run so far; counted once rt->measured is set */
+  uint32_t id_slot;   /* place in rt->tasks */
+  uint32_t refs;      /* scheduler until finished, set, handles (R7) */
+  uint32_t set_slot;  /* place in the set; meaningful while set != NULL */
   uint32_t polls;
 
   ebb_list link;
@@ -119,21 +119,22 @@ struct ebb_task {
   ebb_join_set *set;
   struct ebb_member *local; /* its place in a LocalSet; not NULL only until
                                finished */
-  struct ebb_line *line; /* waits there, or has a grant of it; see wait_queue.h */
-  int status;       /* how the last wait ended: 0 or negative errno */
-  ebb_timer timer;  /* in rt->timers while a deadline is waited for */
-  uint8_t state;    /* ebb_state */
-  uint8_t outcome;  /* ebb_outcome; meaningful when finished */
+  struct ebb_wait_queue
+      *queue;      /* waits there, or has a grant of it; see wait_queue.h */
+  int status;      /* how the last wait ended: 0 or negative errno */
+  ebb_timer timer; /* in rt->timers while a deadline is waited for */
+  uint8_t state;   /* ebb_state */
+  uint8_t outcome; /* ebb_outcome; meaningful when finished */
   bool aborted : 1;
-  bool closing : 1; /* its clean-up runs: no abort cuts its waits (R5) */
-  bool parking : 1; /* waits in ebb_park */
+  bool uncancellable : 1; /* its clean-up runs: no abort cuts its waits (R5) */
+  bool in_park : 1;       /* waits in ebb_park */
   bool racing : 1;  /* owns a race: aborted, it runs before the race goes on */
   bool token : 1;   /* an unpark that came before */
-  bool granted : 1; /* meaningful while line != NULL */
-  bool parked : 1;  /* it is ready in its LocalSet, not in the run queue */
+  bool granted : 1; /* meaningful while queue != NULL */
+  bool gated : 1;   /* it is ready in its LocalSet, not in the run queue */
   bool unconstrained : 1; /* has no budget: never forced to yield */
-  bool lending : 1; /* a thread of the pool uses its stack */
-  uint32_t want;    /* how much of it; meaningful while line != NULL */
+  bool lending : 1;       /* a thread of the pool uses its stack */
+  uint32_t amount;        /* how much of it; meaningful while queue != NULL */
 };
 
 /* No kind of task is larger: they all come from one pool. */
@@ -142,10 +143,10 @@ enum { EBB_TASK_SIZE = sizeof(ebb_task) + 40 };
 struct ebb_runtime {
   ebb_alloc alloc;
   ebb_alloc thread_alloc; /* see ebb_options; its function may be NULL */
-  ebb_pool blocks; /* for tasks */
+  ebb_slab blocks;        /* for tasks */
   ebb_clock clock;
   ebb_list ready; /* the run queue */
-  ebb_heap timers;
+  ebb_timer_heap timers;
   ebb_table tasks; /* every task there is, by id; not the root */
   ebb_stack_pool stacks;
   ebb_reactor reactor;
@@ -166,26 +167,27 @@ struct ebb_runtime {
   uint32_t unfinished;
   uint32_t wakers; /* that exist */
   uint32_t jobs;   /* that tasks here wait for; see job.h */
-  uint32_t guests; /* tasks here that do a job for another runtime, which may
+  uint32_t
+      remote_tasks; /* tasks here that do a job for another runtime, which may
                       abort them */
   unsigned max_blocking_threads; /* 0: the default */
-  int budget;      /* left in the current turn */
-  int countdown;   /* turns until timers and reactor are looked at */
+  int budget;                    /* left in the current turn */
+  int countdown; /* turns until timers and reactor are looked at */
   bool never_block;
-  bool closing; /* ebb_runtime_free: new tasks are aborted at once */
-  bool deaf;    /* nothing new comes from other runtimes */
-  bool measured; /* turns are timed, for `busy` */
+  bool closing;       /* ebb_runtime_free: new tasks are aborted at once */
+  bool deaf;          /* nothing new comes from other runtimes */
+  bool measured;      /* turns are timed, for `busy` */
   ebb_id turn_id;     /* while measured: whose turn began */
   int64_t turn_begun; /* and when */
-  bool ticking;  /* ebb_tick runs: the loop leaves instead of sleeping */
-  int64_t tick_end;      /* on the real clock, as turn_begun */
+  bool ticking;       /* ebb_tick runs: the loop leaves instead of sleeping */
+  int64_t tick_end;   /* on the real clock, as turn_begun */
   uint32_t tick_polls;
-  ebb_list drained; /* waits for unfinished to become 0 */
+  ebb_list when_empty; /* waits for unfinished to become 0 */
   ebb_task *sentry; /* its wait ends with -EDEADLK when no other can; the root,
                        or a task that ends the process */
   int64_t sentry_until; /* the same at that time of the system's clock */
-  ebb_list bystanders; /* look again whenever a suspended stack has gone on */
-  atomic_bool interrupted; /* by ebb_interrupt, not yet seen by the loop */
+  ebb_list bystanders;  /* look again whenever a suspended stack has gone on */
+  atomic_bool interrupted;  /* by ebb_interrupt, not yet seen by the loop */
   struct ebb_scope *scopes; /* the root's; see task_local.c */
 };
 
@@ -247,12 +249,12 @@ void ebb_wait_yield(ebb_runtime *rt, const char *what);
 /* Ends the wait of a waiting task with a status; else does nothing. */
 void ebb_task_wake(ebb_task *t, int status);
 
-/* A task in a line, or with a grant that it has not taken, is out of it:
+/* A task in a wait queue, or with a grant that it has not taken, is out of it:
    what it was granted goes back. Does nothing for another. */
-void ebb_task_leave_line(ebb_task *t);
+void ebb_task_leave_queue(ebb_task *t);
 
 /* A ready task is the next to run; does nothing to any other. */
-void ebb_task_hasten(ebb_task *t);
+void ebb_task_schedule_next(ebb_task *t);
 
 /* Ends the wait of every task in the list, with a status; or with 0. */
 void ebb_end_waits(ebb_list *list, int status);
@@ -282,7 +284,7 @@ static inline bool ebb_budget_take(ebb_runtime *rt) {
 /* Has the task been aborted, and is not in its clean-up? Then its waits end
    at once. */
 static inline bool ebb_task_is_cut(const ebb_task *t) {
-  return t->aborted && !t->closing;
+  return t->aborted && !t->uncancellable;
 }
 
 static inline void ebb_task_tell_cut(ebb_task *t) {

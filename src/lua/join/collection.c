@@ -9,20 +9,20 @@
 
 /* The functions that both classes have know by their second upvalue for which
    they were made; the others have checked before they come here. */
-lua_map *ebb_lua_check_collection(lua_State *L, ebb_lua *el) {
+ebb_lua_map *ebb_lua_check_collection(lua_State *L, ebb_lua *el) {
   lua_Integer class = lua_tointeger(L, lua_upvalueindex(2));
-  if (class != 0) (void)ebb_lua_check(L, el, 1, (ebb_lua_class)class);
-  lua_map *map = ebb_lua_collection_at(L);
+  if (class != 0) (void)ebb_lua_check(L, el, 1, (ebb_lua_class) class);
+  ebb_lua_map *map = ebb_lua_collection_at(L);
   if (map == NULL) luaL_error(L, "the collection has been finalized");
   return map;
 }
 
-lua_map *ebb_lua_new_collection(lua_State *L, ebb_lua *el,
-                                ebb_lua_class class,
-                                int (*equal)(void *, ebb_key, ebb_key)) {
-  lua_map **object =
+ebb_lua_map *ebb_lua_new_collection(lua_State *L, ebb_lua *el,
+                                    ebb_lua_class class,
+                                    int (*equal)(void *, ebb_key, ebb_key)) {
+  ebb_lua_map **object =
       ebb_lua_new_object(L, el, class, sizeof *object, UV_COUNT);
-  lua_map *map = ebb_alloc_new(&el->rt->alloc, sizeof *map);
+  ebb_lua_map *map = ebb_alloc_new(&el->rt->alloc, sizeof *map);
   if (map == NULL) ebb_lua_raise(L, -ENOMEM);
   ebb_key_ops ops = {.equal = equal};
   ebb_join_map_init(&map->engine, el->rt, &ops);
@@ -34,7 +34,7 @@ lua_map *ebb_lua_new_collection(lua_State *L, ebb_lua *el,
 }
 
 /* No task is in it. */
-static void free_map(lua_map *map) {
+static void free_map(ebb_lua_map *map) {
   ebb_list_remove(&map->link);
   ebb_join_map_destroy(&map->engine);
   ebb_alloc_free(&map->el->rt->alloc, map, sizeof *map);
@@ -49,14 +49,14 @@ void ebb_lua_forget_key(const ebb_task *t, ebb_key key) {
   lua_rawseti(lt->el->store, STORE_KEYS, lt->place);
 }
 
-void ebb_lua_let_go(lua_map *map, ebb_task *t) {
+void ebb_lua_let_go(ebb_lua_map *map, ebb_task *t) {
   ebb_lua_forget_key(t, ebb_join_map_remove(&map->engine, t));
   ebb_lua_check_unhandled(lua_task(t));
   ebb_task_release(t);
 }
 
-int ebb_lua_join_task(lua_State *L, ebb_lua *el, lua_map *map, ebb_task *t,
-                     bool with_key) {
+int ebb_lua_join_task(lua_State *L, ebb_lua *el, ebb_lua_map *map, ebb_task *t,
+                      bool with_key) {
   ebb_lua_task *lt = lua_task(t);
   bool completed = t->outcome == EBB_COMPLETED;
   int count = completed ? lt->count : 1;
@@ -81,7 +81,7 @@ static int join_next_k(lua_State *L, int status, lua_KContext ctx);
 static int join_next_on(lua_State *L, ebb_lua *el) {
   bool with_key = lua_toboolean(L, 2);
   for (;;) {
-    lua_map *map = ebb_lua_check_collection(L, el);
+    ebb_lua_map *map = ebb_lua_check_collection(L, el);
     ebb_task *t = ebb_join_set_peek(&map->engine.set);
     if (t != NULL && ebb_lua_take_budget(L, el)) {
       int count = ebb_lua_join_task(L, el, map, t, with_key);
@@ -108,13 +108,13 @@ static int join_next_k(lua_State *L, int status, lua_KContext ctx) {
 int ebb_lua_join_next(lua_State *L, bool with_key) {
   lua_settop(L, 1);
   lua_pushboolean(L, with_key);
-  return join_next_on(L, ebb_lua_open(L));
+  return join_next_on(L, ebb_lua_state_checked(L));
 }
 
 int ebb_lua_try_join_next(lua_State *L, bool with_key) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   lua_settop(L, 1);
-  lua_map *map = ebb_lua_check_collection(L, el);
+  ebb_lua_map *map = ebb_lua_check_collection(L, el);
   ebb_task *t;
   while ((t = ebb_join_set_peek(&map->engine.set)) != NULL) {
     int count = ebb_lua_join_task(L, el, map, t, with_key);
@@ -130,7 +130,7 @@ static int shutdown_k(lua_State *L, int status, lua_KContext ctx);
    clean-ups spawn into it meanwhile is aborted too. */
 static int shutdown_on(lua_State *L, ebb_lua *el) {
   for (;;) {
-    lua_map *map = ebb_lua_check_collection(L, el);
+    ebb_lua_map *map = ebb_lua_check_collection(L, el);
     ebb_join_set *set = &map->engine.set;
     ebb_task *t;
     if (lua_tointeger(L, 2) != (lua_Integer)el->rt->last_id) {
@@ -155,7 +155,7 @@ static int shutdown_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int shutdown(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   (void)ebb_lua_check_collection(L, el);
   ebb_lua_check_surplus(L, 1);
   lua_settop(L, 1);
@@ -166,7 +166,7 @@ static int shutdown(lua_State *L) {
 /* ---- aborting and detaching ---- */
 
 static int abort_all(lua_State *L) {
-  lua_map *map = ebb_lua_check_collection(L, ebb_lua_open(L));
+  ebb_lua_map *map = ebb_lua_check_collection(L, ebb_lua_state_checked(L));
   ebb_lua_check_surplus(L, 1);
   ebb_join_map_abort_all(&map->engine);
   return 0;
@@ -175,7 +175,7 @@ static int abort_all(lua_State *L) {
 /* Letting go of a panic reports it, which runs Lua code: that may do anything
    with the map, and finalize it. */
 void ebb_lua_detach_all(lua_State *L) {
-  lua_map *map = ebb_lua_collection_at(L);
+  ebb_lua_map *map = ebb_lua_collection_at(L);
   ebb_table_cursor c = ebb_join_set_begin_walk(&map->engine.set);
   for (; map != NULL; map = ebb_lua_collection_at(L)) {
     ebb_task *t = ebb_join_set_walk(&map->engine.set, &c);
@@ -185,7 +185,7 @@ void ebb_lua_detach_all(lua_State *L) {
 }
 
 static int detach_all(lua_State *L) {
-  (void)ebb_lua_check_collection(L, ebb_lua_open(L));
+  (void)ebb_lua_check_collection(L, ebb_lua_state_checked(L));
   ebb_lua_check_surplus(L, 1);
   ebb_lua_detach_all(L);
   return 0;
@@ -195,9 +195,9 @@ static int detach_all(lua_State *L) {
    that the report of a panic has spawned into it. False when the object has
    been finalized. */
 static bool empty(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   (void)ebb_lua_check(L, el, 1, ebb_lua_class_of(L));
-  lua_map *map = ebb_lua_collection_at(L);
+  ebb_lua_map *map = ebb_lua_collection_at(L);
   while (el->rt != NULL && map != NULL) {
     if (ebb_join_map_len(&map->engine) == 0) return true;
     ebb_join_map_abort_all(&map->engine);
@@ -215,8 +215,8 @@ static int close_it(lua_State *L) {
 
 static int collect(lua_State *L) {
   if (!empty(L)) return 0;
-  lua_map **object = lua_touserdata(L, 1);
-  lua_map *map = *object;
+  ebb_lua_map **object = lua_touserdata(L, 1);
+  ebb_lua_map *map = *object;
   *object = NULL;
   free_map(map);
   return 0;
@@ -224,25 +224,25 @@ static int collect(lua_State *L) {
 
 void ebb_lua_free_maps(ebb_lua *el) {
   while (!ebb_list_is_empty(&el->maps))
-    free_map(ebb_container_of(el->maps.next, lua_map, link));
+    free_map(ebb_container_of(el->maps.next, ebb_lua_map, link));
 }
 
 static int len(lua_State *L) {
-  lua_map *map = ebb_lua_check_collection(L, ebb_lua_open(L));
+  ebb_lua_map *map = ebb_lua_check_collection(L, ebb_lua_state_checked(L));
   ebb_lua_check_surplus(L, 2);
   lua_pushinteger(L, (lua_Integer)ebb_join_map_len(&map->engine));
   return 1;
 }
 
 static int is_empty(lua_State *L) {
-  lua_map *map = ebb_lua_check_collection(L, ebb_lua_open(L));
+  ebb_lua_map *map = ebb_lua_check_collection(L, ebb_lua_state_checked(L));
   ebb_lua_check_surplus(L, 1);
   lua_pushboolean(L, ebb_join_map_len(&map->engine) == 0);
   return 1;
 }
 
 static int contains_task(lua_State *L) {
-  lua_map *map = ebb_lua_check_collection(L, ebb_lua_open(L));
+  ebb_lua_map *map = ebb_lua_check_collection(L, ebb_lua_state_checked(L));
   ebb_lua_check_surplus(L, 2);
   ebb_id id = (ebb_id)luaL_checkinteger(L, 2);
   lua_pushboolean(L, ebb_join_map_contains_task(&map->engine, id));
@@ -251,25 +251,21 @@ static int contains_task(lua_State *L) {
 
 void ebb_lua_define_collection(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                const luaL_Reg *methods) {
-  static const luaL_Reg shared[] = {{"abort_all", abort_all},
-                                    {"build_task", ebb_lua_build_task},
-                                    {"contains_task", contains_task},
-                                    {"detach_all", detach_all},
-                                    {"is_empty", is_empty},
-                                    {"len", len},
-                                    {"shutdown", shutdown},
-                                    {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__close", close_it},
-                                  {"__gc", collect},
-                                  {NULL, NULL}};
+  static const luaL_Reg shared[] = {
+      {"abort_all", abort_all},         {"build_task", ebb_lua_build_task},
+      {"contains_task", contains_task}, {"detach_all", detach_all},
+      {"is_empty", is_empty},           {"len", len},
+      {"shutdown", shutdown},           {NULL, NULL}};
+  static const luaL_Reg meta[] = {
+      {"__close", close_it}, {"__gc", collect}, {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
   ebb_lua_define_class(L, el, class, methods, none);
-  ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_META_FIRST + (int)class);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushinteger(L, class);
   luaL_setfuncs(L, meta, 2);
   lua_getfield(L, -1, "__index");
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushinteger(L, class);
   luaL_setfuncs(L, shared, 2);
   lua_getfield(L, -1, "len");

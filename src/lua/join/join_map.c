@@ -13,7 +13,7 @@
 /* ---- making one ---- */
 
 /* The table at `hasher`, which came in the argument `arg`. */
-static void read_hasher(lua_State *L, lua_map *map, int hasher, int arg) {
+static void read_hasher(lua_State *L, ebb_lua_map *map, int hasher, int arg) {
   luaL_argcheck(L, lua_getfield(L, hasher, "hash") == LUA_TFUNCTION, arg,
                 "hasher has no function `hash`");
   luaL_argcheck(L, lua_getfield(L, hasher, "equal") == LUA_TFUNCTION, arg,
@@ -24,9 +24,9 @@ static void read_hasher(lua_State *L, lua_map *map, int hasher, int arg) {
 }
 
 static int new_map(lua_State *L, lua_Integer capacity, int hasher, int arg) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   if (hasher != 0) luaL_checktype(L, hasher, LUA_TTABLE);
-  lua_map *map = ebb_lua_new_collection(
+  ebb_lua_map *map = ebb_lua_new_collection(
       L, el, CLASS_JOIN_MAP, hasher ? ebb_lua_map_equal : ebb_lua_key_equal);
   if (hasher != 0) read_hasher(L, map, hasher, arg);
   if (capacity > 0) {
@@ -48,7 +48,7 @@ static int map_new(lua_State *L) {
   lua_Integer capacity = ebb_lua_count_option(L, 1, "capacity", 0, MOST);
   bool hasher = ebb_lua_push_option(L, 1, "hasher", LUA_TTABLE);
   new_map(L, capacity, hasher ? 2 : 0, 1);
-  lua_map *map = *(lua_map **)lua_touserdata(L, -1);
+  ebb_lua_map *map = *(ebb_lua_map **)lua_touserdata(L, -1);
   ebb_join_map_set_max_tasks(&map->engine, (size_t)max_tasks);
   return 1;
 }
@@ -71,21 +71,21 @@ static int map_with_capacity_and_hasher(lua_State *L) {
 /* ---- spawning ---- */
 
 /* A task in the place of an unfinished one needs no free place. */
-static bool must_wait(const lua_map *map, const ebb_task *old) {
+static bool must_wait(const ebb_lua_map *map, const ebb_task *old) {
   return ebb_join_set_is_full(&map->engine.set) &&
          (old == NULL || old->state == EBB_FINISHED);
 }
 
 static void keep_key(lua_State *L, ebb_lua *el, int place) {
-  ebb_lua_stored(L, el, STORE_KEYS);
+  ebb_lua_push_slot(L, el, STORE_KEYS);
   lua_pushvalue(L, 2);
   lua_rawseti(L, -2, place);
   lua_pop(L, 1);
 }
 
-/* stack: map, key, carrier, body, arguments... -> id. Runs no Lua code until
+/* stack: map, key, target, body, arguments... -> id. Runs no Lua code until
    the task is in its place. */
-static int spawn_in(lua_State *L, lua_map *map, ebb_lua_place at) {
+static int spawn_in(lua_State *L, ebb_lua_map *map, ebb_lua_place at) {
   int err = ebb_join_map_reserve(&map->engine, 1);
   if (err < 0) ebb_lua_raise(L, err);
   int place = ebb_lua_thread_next(map->el)->place;
@@ -117,11 +117,10 @@ enum { IF_ABSENT = -1 };
 static int spawn_on(lua_State *L, ebb_lua *el) {
   for (;;) {
     ebb_lua_task_prepare(L, el, 4);
-    lua_map *map = ebb_lua_check_map(L, el);
+    ebb_lua_map *map = ebb_lua_check_map(L, el);
     ebb_lua_place at = ebb_lua_map_find(L, map, 2);
     if (el->idle_count == 0) continue; /* the hasher has spawned */
-    if (at.task != NULL &&
-        lua_tointeger(L, lua_upvalueindex(2)) == IF_ABSENT) {
+    if (at.task != NULL && lua_tointeger(L, lua_upvalueindex(2)) == IF_ABSENT) {
       luaL_pushfail(L);
       return 1;
     }
@@ -141,14 +140,14 @@ static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
 /* stack: map, key, body, [where,] arguments... -> id, or nil when the key is
    there and its task is to stay */
 int ebb_lua_map_spawn(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   (void)ebb_lua_check_map(L, el);
   lua_Integer where = lua_tointeger(L, lua_upvalueindex(2));
   bool anchored;
   luaL_checkany(L, 2);
   (void)ebb_lua_key(L, 2, &anchored);
-  ebb_lua_plan(L, el, where == IF_ABSENT ? EBB_LUA_HERE : (ebb_lua_where)where,
-               3);
+  ebb_lua_choose_target(
+      L, el, where == IF_ABSENT ? EBB_LUA_HERE : (ebb_lua_where)where, 3);
   lua_insert(L, 3);
   return spawn_on(L, el);
 }
@@ -156,13 +155,13 @@ int ebb_lua_map_spawn(lua_State *L) {
 /* ---- joining ---- */
 
 static int map_join_next(lua_State *L) {
-  ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_check_map(L, ebb_lua_state_checked(L));
   ebb_lua_check_surplus(L, 2);
   return ebb_lua_join_next(L, true);
 }
 
 static int map_try_join_next(lua_State *L) {
-  ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_check_map(L, ebb_lua_state_checked(L));
   ebb_lua_check_surplus(L, 2);
   return ebb_lua_try_join_next(L, true);
 }
@@ -174,7 +173,7 @@ static int join_k(lua_State *L, int status, lua_KContext ctx);
 static int join_on(lua_State *L, ebb_lua *el) {
   ebb_id id = (ebb_id)lua_tointeger(L, 2);
   for (;;) {
-    lua_map *map = ebb_lua_check_map(L, el);
+    ebb_lua_map *map = ebb_lua_check_map(L, el);
     ebb_task *t = ebb_task_find(el->rt, id);
     if (t == NULL || t->set != &map->engine.set) {
       lua_pushnil(L);
@@ -200,7 +199,7 @@ static int join_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int map_join(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   (void)ebb_lua_check_map(L, el);
   ebb_lua_check_surplus(L, 2);
   lua_settop(L, 2);
@@ -219,8 +218,8 @@ static int map_join(lua_State *L) {
 /* ---- aborting and detaching ---- */
 
 static int map_abort(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
-  lua_map *map = ebb_lua_check_map(L, el);
+  ebb_lua *el = ebb_lua_state_checked(L);
+  ebb_lua_map *map = ebb_lua_check_map(L, el);
   ebb_lua_check_surplus(L, 3);
   ebb_lua_place at = ebb_lua_map_find(L, map, 2);
   if (at.task != NULL) ebb_lua_task_abort(L, lua_task(at.task), 3);
@@ -231,14 +230,14 @@ static int map_abort(lua_State *L) {
 /* The predicate may do anything with the map: each task is looked at when its
    turn has come, and aborted only if it is still there after. */
 static int map_abort_matching(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   (void)ebb_lua_check_map(L, el);
   ebb_lua_check_surplus(L, 2);
   luaL_checktype(L, 2, LUA_TFUNCTION);
-  ebb_table_cursor c = ebb_join_set_begin_walk(
-      &ebb_lua_check_map(L, el)->engine.set);
+  ebb_table_cursor c =
+      ebb_join_set_begin_walk(&ebb_lua_check_map(L, el)->engine.set);
   for (;;) {
-    lua_map *map = ebb_lua_check_map(L, el);
+    ebb_lua_map *map = ebb_lua_check_map(L, el);
     ebb_task *t = ebb_join_set_walk(&map->engine.set, &c);
     if (t == NULL) return 0;
     ebb_id id = t->id;
@@ -253,7 +252,7 @@ static int map_abort_matching(lua_State *L) {
 }
 
 static int map_detach(lua_State *L) {
-  lua_map *map = ebb_lua_check_map(L, ebb_lua_open(L));
+  ebb_lua_map *map = ebb_lua_check_map(L, ebb_lua_state_checked(L));
   ebb_lua_check_surplus(L, 2);
   ebb_lua_place at = ebb_lua_map_find(L, map, 2);
   if (at.task != NULL) ebb_lua_let_go(map, at.task);
@@ -262,20 +261,19 @@ static int map_detach(lua_State *L) {
 }
 
 void ebb_lua_define_join_map(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg methods[] = {
-      {"abort", map_abort},
-      {"abort_matching", map_abort_matching},
-      {"detach", map_detach},
-      {"join", map_join},
-      {"join_next", map_join_next},
-      {"try_join_next", map_try_join_next},
-      {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"abort", map_abort},
+                                     {"abort_matching", map_abort_matching},
+                                     {"detach", map_detach},
+                                     {"join", map_join},
+                                     {"join_next", map_join_next},
+                                     {"try_join_next", map_try_join_next},
+                                     {NULL, NULL}};
   ebb_lua_define_collection(L, el, CLASS_JOIN_MAP, methods);
   ebb_lua_define_map_looks(L, el);
-  ebb_lua_stored(L, el, STORE_META_FIRST + CLASS_JOIN_MAP);
+  ebb_lua_push_slot(L, el, STORE_META_FIRST + CLASS_JOIN_MAP);
   lua_getfield(L, -1, "__index");
   ebb_lua_set_spawns(L, el, ebb_lua_map_spawn);
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushinteger(L, IF_ABSENT);
   lua_pushcclosure(L, ebb_lua_map_spawn, 2);
   lua_setfield(L, -2, "spawn_if_absent");
@@ -290,7 +288,7 @@ void ebb_lua_open_join_map(lua_State *L, ebb_lua *el) {
       {"with_hasher", map_with_hasher},
       {NULL, NULL}};
   lua_newtable(L);
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
   lua_setfield(L, -2, "JoinMap");
 }

@@ -13,38 +13,36 @@ enum { UV_HASH = 1, UV_EQUAL, UV_COUNT = UV_EQUAL };
 /* In the engine's memory: it outlives its object if Lua has no memory to call
    the finalizer of that. Lua code may finalize it at any call, and then the
    object points to nothing. */
-typedef struct lua_map {
+typedef struct ebb_lua_map {
   ebb_join_map engine; /* a JoinSet's keys are ids */
   ebb_list link;       /* in el->maps */
   ebb_lua *el;
   bool hasher;  /* keys are hashed and compared by the user's functions */
   bool keyless; /* it is a JoinSet */
-} lua_map;
+} ebb_lua_map;
 
-static inline lua_map *ebb_lua_map_of(const ebb_task *t) {
-  return t->set == NULL || t->set->owner != NULL ? NULL : (lua_map *)t->set;
+static inline ebb_lua_map *ebb_lua_map_of(const ebb_task *t) {
+  return t->set == NULL || t->set->owner != NULL ? NULL : (ebb_lua_map *)t->set;
 }
 
-static inline ebb_lua_task *lua_task(ebb_task *t) {
-  return (ebb_lua_task *)t;
-}
+static inline ebb_lua_task *lua_task(ebb_task *t) { return (ebb_lua_task *)t; }
 
 /* The JoinMap at index 1, where these functions all expect it. */
-lua_map *ebb_lua_check_map(lua_State *L, ebb_lua *el);
+ebb_lua_map *ebb_lua_check_map(lua_State *L, ebb_lua *el);
 
 /* ---- collection.c ---- */
 
 /* The JoinMap or JoinSet at index 1, of the class that the caller is for. */
-lua_map *ebb_lua_check_collection(lua_State *L, ebb_lua *el);
+ebb_lua_map *ebb_lua_check_collection(lua_State *L, ebb_lua *el);
 
 /* A new one, pushed. Raises errors. */
-lua_map *ebb_lua_new_collection(lua_State *L, ebb_lua *el,
-                                ebb_lua_class class,
-                                int (*equal)(void *, ebb_key, ebb_key));
+ebb_lua_map *ebb_lua_new_collection(lua_State *L, ebb_lua *el,
+                                    ebb_lua_class class,
+                                    int (*equal)(void *, ebb_key, ebb_key));
 
 /* The map or set whose object is at index 1; NULL once it is finalized. */
-static inline lua_map *ebb_lua_collection_at(lua_State *L) {
-  return *(lua_map **)lua_touserdata(L, 1);
+static inline ebb_lua_map *ebb_lua_collection_at(lua_State *L) {
+  return *(ebb_lua_map **)lua_touserdata(L, 1);
 }
 
 /* A task that was under `key` has left the collection: what is kept for the
@@ -52,7 +50,7 @@ static inline lua_map *ebb_lua_collection_at(lua_State *L) {
 void ebb_lua_forget_key(const ebb_task *t, ebb_key key);
 
 /* Takes a task out, and lets go of it. May run Lua code. */
-void ebb_lua_let_go(lua_map *map, ebb_task *t);
+void ebb_lua_let_go(ebb_lua_map *map, ebb_task *t);
 
 /* Lets go of all tasks of the map or set at index 1. */
 void ebb_lua_detach_all(lua_State *L);
@@ -60,7 +58,7 @@ void ebb_lua_detach_all(lua_State *L);
 /* Takes a finished task out and pushes what it came to: its key, if asked
    for, ok, and the values. Returns how many, 0 when the collection has changed
    before it could be taken: look again. */
-int ebb_lua_join_task(lua_State *L, ebb_lua *el, lua_map *map, ebb_task *t,
+int ebb_lua_join_task(lua_State *L, ebb_lua *el, ebb_lua_map *map, ebb_task *t,
                       bool with_key);
 
 /* The methods, for the collection at index 1. */
@@ -84,7 +82,7 @@ typedef struct ebb_lua_place {
 } ebb_lua_place;
 
 /* Looks up the value at `arg`. May run the user's hasher; raises errors. */
-ebb_lua_place ebb_lua_map_find(lua_State *L, lua_map *map, int arg);
+ebb_lua_place ebb_lua_map_find(lua_State *L, ebb_lua_map *map, int arg);
 
 /* ---- map_look.c ---- */
 

@@ -3,29 +3,29 @@
 #include "lua/join/join_map.h"
 #include "lua/spawn/spawn.h"
 
-static lua_map *check_set(lua_State *L, ebb_lua *el) {
+static ebb_lua_map *check_set(lua_State *L, ebb_lua *el) {
   (void)ebb_lua_check(L, el, 1, CLASS_JOIN_SET);
-  lua_map *set = ebb_lua_collection_at(L);
+  ebb_lua_map *set = ebb_lua_collection_at(L);
   if (set == NULL) luaL_error(L, "the JoinSet has been finalized");
   return set;
 }
 
 static int set_new(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 0);
+  ebb_lua *el = ebb_lua_state_enter(L, 0);
   ebb_lua_new_collection(L, el, CLASS_JOIN_SET, ebb_lua_key_equal);
   return 1;
 }
 
 /* stack: set, body, [where,] arguments... -> AbortHandle */
 int ebb_lua_set_spawn(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   (void)check_set(L, el);
-  ebb_lua_plan(L, el, ebb_lua_where_of(L), 2);
+  ebb_lua_choose_target(L, el, ebb_lua_where_of(L), 2);
   ebb_lua_new_abort_handle(L, el);
   ebb_lua_task_prepare(L, el, 2);
-  lua_rotate(L, 2, 2); /* set, carrier, handle, body, ... */
+  lua_rotate(L, 2, 2); /* set, target, handle, body, ... */
   /* No Lua code runs from here on. */
-  lua_map *set = check_set(L, el);
+  ebb_lua_map *set = check_set(L, el);
   int err = ebb_join_map_reserve(&set->engine, 1);
   if (err < 0) ebb_lua_raise(L, err);
   ebb_lua_task *lt = ebb_lua_task_of(L, el, 2, 4);
@@ -38,25 +38,25 @@ int ebb_lua_set_spawn(lua_State *L) {
 }
 
 static int set_join_next(lua_State *L) {
-  check_set(L, ebb_lua_open(L));
+  check_set(L, ebb_lua_state_checked(L));
   ebb_lua_check_surplus(L, 2);
   return ebb_lua_join_next(L, false);
 }
 
 static int set_join_next_with_id(lua_State *L) {
-  check_set(L, ebb_lua_open(L));
+  check_set(L, ebb_lua_state_checked(L));
   ebb_lua_check_surplus(L, 2);
   return ebb_lua_join_next(L, true);
 }
 
 static int set_try_join_next(lua_State *L) {
-  check_set(L, ebb_lua_open(L));
+  check_set(L, ebb_lua_state_checked(L));
   ebb_lua_check_surplus(L, 2);
   return ebb_lua_try_join_next(L, false);
 }
 
 static int set_try_join_next_with_id(lua_State *L) {
-  check_set(L, ebb_lua_open(L));
+  check_set(L, ebb_lua_state_checked(L));
   ebb_lua_check_surplus(L, 2);
   return ebb_lua_try_join_next(L, true);
 }
@@ -65,7 +65,7 @@ static int join_all_k(lua_State *L, int status, lua_KContext ctx);
 
 /* The first failure ends it: the others are aborted, and nobody will ask for
    what they come to. */
-static int fail_all(lua_State *L, ebb_lua *el, lua_map *set) {
+static int fail_all(lua_State *L, ebb_lua *el, ebb_lua_map *set) {
   ebb_join_map_abort_all(&set->engine);
   ebb_lua_detach_all(L);
   ebb_lua_throw(L, el);
@@ -75,7 +75,7 @@ static int fail_all(lua_State *L, ebb_lua *el, lua_map *set) {
    leaves a hole. */
 static int join_all_on(lua_State *L, ebb_lua *el) {
   for (;;) {
-    lua_map *set = check_set(L, el);
+    ebb_lua_map *set = check_set(L, el);
     ebb_task *t = ebb_join_set_peek(&set->engine.set);
     if (t != NULL && ebb_lua_take_budget(L, el)) {
       int count = ebb_lua_join_task(L, el, set, t, false);
@@ -107,7 +107,7 @@ static int join_all_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int set_join_all(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   check_set(L, el);
   ebb_lua_check_surplus(L, 1);
   lua_settop(L, 1);
@@ -117,7 +117,7 @@ static int set_join_all(lua_State *L) {
 }
 
 static int set_tostring(lua_State *L) {
-  lua_map *set = check_set(L, ebb_lua_open(L));
+  ebb_lua_map *set = check_set(L, ebb_lua_state_checked(L));
   ebb_table *members = &set->engine.set.members;
   const char *separator = "";
   luaL_Buffer b;
@@ -144,8 +144,8 @@ void ebb_lua_define_join_set(lua_State *L, ebb_lua *el) {
       {"try_join_next_with_id", set_try_join_next_with_id},
       {NULL, NULL}};
   ebb_lua_define_collection(L, el, CLASS_JOIN_SET, methods);
-  ebb_lua_stored(L, el, STORE_META_FIRST + CLASS_JOIN_SET);
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_META_FIRST + CLASS_JOIN_SET);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushcclosure(L, set_tostring, 1);
   lua_setfield(L, -2, "__tostring");
   lua_getfield(L, -1, "__index");
@@ -155,7 +155,7 @@ void ebb_lua_define_join_set(lua_State *L, ebb_lua *el) {
 
 void ebb_lua_open_join_set(lua_State *L, ebb_lua *el) {
   lua_newtable(L);
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushcclosure(L, set_new, 1);
   lua_setfield(L, -2, "new");
   lua_setfield(L, -2, "JoinSet");

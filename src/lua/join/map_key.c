@@ -6,9 +6,9 @@
 
 #include "lua/join/join_map.h"
 
-lua_map *ebb_lua_check_map(lua_State *L, ebb_lua *el) {
+ebb_lua_map *ebb_lua_check_map(lua_State *L, ebb_lua *el) {
   (void)ebb_lua_check(L, el, 1, CLASS_JOIN_MAP);
-  lua_map *map = ebb_lua_collection_at(L);
+  ebb_lua_map *map = ebb_lua_collection_at(L);
   if (map == NULL) luaL_error(L, "the JoinMap has been finalized");
   return map;
 }
@@ -40,8 +40,8 @@ void ebb_lua_push_key_text(lua_State *L, ebb_lua *el, ebb_task *t) {
 /* What a comparison in Lua needs to know. */
 typedef struct probe {
   lua_State *L;
-  const lua_map *map; /* whose object is at index 1 */
-  int key;            /* index of the key that is looked for */
+  const ebb_lua_map *map; /* whose object is at index 1 */
+  int key;                /* index of the key that is looked for */
 } probe;
 
 /* Called by the engine's find, so an error must not pass: it stays on the
@@ -74,12 +74,12 @@ static uint32_t hash_in_lua(lua_State *L, int key) {
 }
 
 /* What the user's functions do to the map shows in the object at 1. */
-static void check_again(lua_State *L, const lua_map *map) {
+static void check_again(lua_State *L, const ebb_lua_map *map) {
   if (ebb_lua_collection_at(L) != map)
     luaL_error(L, "the JoinMap has been finalized");
 }
 
-ebb_lua_place ebb_lua_map_find(lua_State *L, lua_map *map, int arg) {
+ebb_lua_place ebb_lua_map_find(lua_State *L, ebb_lua_map *map, int arg) {
   ebb_lua_place at = {.anchored = false};
   at.key = ebb_lua_key(L, arg, &at.anchored);
   at.hash = map->hasher ? hash_in_lua(L, arg) : ebb_lua_key_hash(at.key);

@@ -65,7 +65,7 @@ static int collect(lua_State *L) {
 }
 
 static int load(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   luaL_optstring(L, 3, NULL);
   luaL_optstring(L, 2, NULL);
   if (!lua_isstring(L, 1)) {

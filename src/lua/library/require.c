@@ -95,7 +95,7 @@ static void free_load(ebb_lua *el, load_record *r) {
 }
 
 static int guard_close(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   load_guard *g = ebb_lua_check(L, el, 1, CLASS_LOAD);
   load_record *r = g->load;
   g->load = NULL;
@@ -120,13 +120,12 @@ static void begin_load(lua_State *L, ebb_lua *el) {
   lua_setiuservalue(L, 2, 1);
   load_record *r = ebb_alloc_new(&el->rt->alloc, sizeof *r + length);
   if (r == NULL) ebb_lua_raise(L, -ENOMEM);
-  *r = (load_record){
-      .task = el->rt->current, .coroutine = L, .length = length};
+  *r = (load_record){.task = el->rt->current, .coroutine = L, .length = length};
   memcpy(r->name, name, length);
   ebb_list_init(&r->waiters);
   ebb_list_push(&el->loads, &r->link);
   g->load = r;
-  ebb_lua_stored(L, el, STORE_OBJECTS);
+  ebb_lua_push_slot(L, el, STORE_OBJECTS);
   lua_pushvalue(L, 2);
   lua_rawsetp(L, -2, r);
   lua_pop(L, 1);
@@ -190,7 +189,7 @@ static int require_k(lua_State *L, int status, lua_KContext ctx) {
 
 /* stack: name */
 static int require(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   luaL_checkstring(L, 1);
   lua_settop(L, 1);
   if (el->rt != NULL) return require_on(L, el);

@@ -111,7 +111,7 @@ static void set_deadline(lua_State *L, ebb_lua *el) {
 }
 
 int ebb_lua_net_connect(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 3);
+  ebb_lua *el = ebb_lua_state_enter(L, 3);
   set_deadline(L, el);
   ebb_lua_net_push_query(L, AT_HOST, false, false);
   while (ebb_lua_net_resolve(L, el, AT_QUERY) == -EINTR) continue;
@@ -119,7 +119,7 @@ int ebb_lua_net_connect(lua_State *L) {
 }
 
 int ebb_lua_net_connect_unix(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 2);
+  ebb_lua *el = ebb_lua_state_enter(L, 2);
   lua_settop(L, 2);
   luaL_checkstring(L, 1);
   if (!lua_isnil(L, 2)) (void)ebb_lua_check_duration(L, 2);

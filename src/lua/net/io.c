@@ -112,7 +112,7 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx) {
 
 /* stack: object, events, seconds */
 static int io_wait(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 3);
+  ebb_lua *el = ebb_lua_state_enter(L, 3);
   bool pollable;
   luaL_checkany(L, 1);
   lua_settop(L, 3);
@@ -132,7 +132,7 @@ static int io_wait(lua_State *L) {
 }
 
 static int io_forget(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   bool pollable;
   luaL_checkany(L, 1);
   lua_settop(L, 1);
@@ -145,7 +145,7 @@ void ebb_lua_open_io(lua_State *L, ebb_lua *el) {
   static const luaL_Reg functions[] = {
       {"forget", io_forget}, {"wait", io_wait}, {NULL, NULL}};
   lua_newtable(L);
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
   ebb_lua_open_io_select(L, el);
   lua_setfield(L, -2, "io");

@@ -148,7 +148,7 @@ static int select_k(lua_State *L, int status, lua_KContext ctx) {
 
 /* stack: readers, writers, seconds */
 static int io_select(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 3);
+  ebb_lua *el = ebb_lua_state_enter(L, 3);
   lua_settop(L, ENTRIES);
   int64_t ns = EBB_NEVER;
   if (!lua_isnil(L, 3)) ns = ebb_lua_check_duration(L, 3);
@@ -162,7 +162,7 @@ static int io_select(lua_State *L) {
 }
 
 void ebb_lua_open_io_select(lua_State *L, ebb_lua *el) {
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushcclosure(L, io_select, 1);
   lua_setfield(L, -2, "select");
 }

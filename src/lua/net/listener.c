@@ -20,7 +20,7 @@ static net_socket *check_listener(lua_State *L, ebb_lua *el, int most) {
 }
 
 static int listener_close(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   ebb_lua_net_close(L, el, check_listener(L, el, 2), false);
   return 0;
 }
@@ -76,7 +76,7 @@ static int accept_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int listener_accept(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   net_socket *s = check_listener(L, el, 2);
   lua_settop(L, AT_LISTENER);
   lua_pushinteger(L, ebb_lua_net_deadline(el, s));
@@ -108,7 +108,7 @@ static int check_backlog(lua_State *L, int arg) {
 }
 
 int ebb_lua_net_listen(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 3);
+  ebb_lua *el = ebb_lua_state_enter(L, 3);
   int backlog = check_backlog(L, 3);
   lua_settop(L, 2);
   const ebb_resolve_query *q = ebb_lua_net_push_query(L, 1, true, false);
@@ -117,7 +117,7 @@ int ebb_lua_net_listen(lua_State *L) {
 }
 
 int ebb_lua_net_listen_unix(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 2);
+  ebb_lua *el = ebb_lua_state_enter(L, 2);
   int backlog = check_backlog(L, 2);
   return listen_on(L, el, ebb_lua_net_push_path(L, 1), backlog);
 }

@@ -130,7 +130,7 @@ int ebb_lua_net_resolve(lua_State *L, ebb_lua *el, int arg) {
 
 static net_socket *check_socket(lua_State *L, int most) {
   ebb_lua_class class = (ebb_lua_class)lua_tointeger(L, lua_upvalueindex(2));
-  return ebb_lua_check_self(L, ebb_lua_open(L), class, most);
+  return ebb_lua_check_self(L, ebb_lua_state_checked(L), class, most);
 }
 
 /* -1 once it is closed, as with LuaSocket. */
@@ -164,7 +164,7 @@ static int to_string(lua_State *L) {
 /* Sets functions that know by their second upvalue for which class. */
 static void set_functions(lua_State *L, ebb_lua *el, ebb_lua_class class,
                           const luaL_Reg *functions) {
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushinteger(L, class);
   luaL_setfuncs(L, functions, 2);
 }
@@ -179,7 +179,7 @@ void ebb_lua_net_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
   const luaL_Reg meta[] = {{"__close", close}, {"__gc", close}, {NULL, NULL}};
   const luaL_Reg closing[] = {{"close", close}, {NULL, NULL}};
   ebb_lua_define_class(L, el, class, methods, meta);
-  ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
+  ebb_lua_push_slot(L, el, STORE_META_FIRST + (int)class);
   set_functions(L, el, class, shown);
   lua_getfield(L, -1, "__index");
   set_functions(L, el, class, shared);
@@ -191,7 +191,7 @@ void ebb_lua_net_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
 
 /* Two connections whose other ends they are. */
 static int pair(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 0);
+  ebb_lua *el = ebb_lua_state_enter(L, 0);
   net_conn *a = ebb_lua_net_new_conn(L, el), *b = ebb_lua_net_new_conn(L, el);
   int fds[2];
   int err = ebb_socket_pair(fds);
@@ -211,7 +211,7 @@ void ebb_lua_open_net(lua_State *L, ebb_lua *el) {
       {"udp", ebb_lua_net_udp},
       {NULL, NULL}};
   lua_newtable(L);
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
   lua_setfield(L, -2, "net");
 }

@@ -256,7 +256,7 @@ static int read_start(lua_State *L, ebb_lua *el, const net_conn *c) {
 }
 
 int ebb_lua_net_conn_read_some(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   net_conn *c = ebb_lua_net_check_conn(L, el, 2);
   lua_Integer limit = luaL_optinteger(L, 2, SOME);
   luaL_argcheck(L, limit > 0, 2, "count is not positive");
@@ -283,7 +283,7 @@ static void check_request(lua_State *L) {
 }
 
 int ebb_lua_net_conn_read(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   net_conn *c = ebb_lua_net_check_conn(L, el, 3);
   check_request(L);
   return read_start(L, el, c);
@@ -294,11 +294,11 @@ static int next_line(lua_State *L) {
   lua_settop(L, 0);
   for (int i = AT_CONN; i <= AT_LIMIT; i++)
     lua_pushvalue(L, lua_upvalueindex(1 + i));
-  return read_start(L, ebb_lua_open(L), lua_touserdata(L, AT_CONN));
+  return read_start(L, ebb_lua_state_checked(L), lua_touserdata(L, AT_CONN));
 }
 
 int ebb_lua_net_conn_lines(lua_State *L) {
-  ebb_lua_net_check_conn(L, ebb_lua_open(L), 3);
+  ebb_lua_net_check_conn(L, ebb_lua_state_checked(L), 3);
   if (lua_isnoneornil(L, 2)) {
     lua_settop(L, 3);
     lua_pushliteral(L, "*l");

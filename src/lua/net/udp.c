@@ -13,7 +13,7 @@ static net_socket *check_udp(lua_State *L, ebb_lua *el, int most) {
 }
 
 static int udp_close(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   ebb_lua_net_close(L, el, check_udp(L, el, 2), false);
   return 0;
 }
@@ -67,7 +67,7 @@ static int receive_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int udp_receive(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   net_socket *s = check_udp(L, el, 2);
   lua_settop(L, AT_UDP);
   lua_pushinteger(L, ebb_lua_net_deadline(el, s));
@@ -123,7 +123,7 @@ static int send_start(lua_State *L, ebb_lua *el, const net_socket *s) {
 }
 
 static int udp_send(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   net_socket *s = check_udp(L, el, 2);
   luaL_checkstring(L, 2);
   lua_settop(L, 2);
@@ -146,7 +146,7 @@ static bool push_peer(lua_State *L, ebb_lua *el, int arg, int *results) {
 }
 
 static int udp_send_to(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   net_socket *s = check_udp(L, el, 4);
   int results;
   luaL_checkstring(L, 2);
@@ -158,7 +158,7 @@ static int udp_send_to(lua_State *L) {
 }
 
 static int udp_connect(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   net_socket *s = check_udp(L, el, 3);
   int results;
   lua_settop(L, 3);
@@ -173,7 +173,7 @@ static int udp_connect(lua_State *L) {
 /* ---- making one ---- */
 
 int ebb_lua_net_udp(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 2);
+  ebb_lua *el = ebb_lua_state_enter(L, 2);
   lua_settop(L, 2);
   if (lua_isnil(L, 2)) {
     lua_pushinteger(L, 0);

@@ -21,7 +21,7 @@ typedef struct guard {
 
 /* Wakes them all: each looks whether it is its turn. */
 static int guard_close(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   guard *g = ebb_lua_check(L, el, 1, CLASS_NET_GUARD);
   g->c->writing = false;
   if (el->rt != NULL) ebb_wake_all(&g->c->turns);
@@ -162,7 +162,7 @@ static int write_slowly(lua_State *L, ebb_lua *el, net_conn *c, size_t sent,
 }
 
 int ebb_lua_net_conn_write(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   net_conn *c = ebb_lua_check(L, el, 1, CLASS_NET_CONN);
   int top = lua_gettop(L);
   size_t sent = 0;

@@ -8,22 +8,22 @@
 #include "lua/remote/job.h"
 #include "lua/spawn/spawn.h"
 
-typedef struct courier {
+typedef struct executor {
   ebb_task task;
-  lua_job *job; /* NULL once it is done */
+  ebb_lua_job *job; /* NULL once it is done */
   ebb_lua *el;
   ebb_lua_task *lt; /* that does it; NULL until the first turn */
-} courier;
+} executor;
 
-static const ebb_task_ops courier_ops;
+static const ebb_task_ops executor_ops;
 
-ebb_task *ebb_lua_courier_new(ebb_lua *el, lua_job *j) {
-  courier *c = (courier *)ebb_task_create(el->rt, &courier_ops);
+ebb_task *ebb_lua_executor_new(ebb_lua *el, ebb_lua_job *j) {
+  executor *c = (executor *)ebb_task_create(el->rt, &executor_ops);
   if (c == NULL) return NULL;
   c->job = j;
   c->el = el;
   c->lt = NULL;
-  c->task.closing = true;
+  c->task.uncancellable = true;
   return &c->task;
 }
 
@@ -37,7 +37,7 @@ static int to_text(lua_State *L) {
 /* stack: job, error, trace. What cannot be sent is sent as text; its
    __tostring may fail. */
 static int pack_text(lua_State *L) {
-  lua_job *j = lua_touserdata(L, 1);
+  ebb_lua_job *j = lua_touserdata(L, 1);
   ebb_lua_trace_to_text(L);
   const char *type = luaL_typename(L, 2);
   lua_pushcfunction(L, to_text);
@@ -46,13 +46,13 @@ static int pack_text(lua_State *L) {
     lua_pushfstring(L, "(error object is a %s value)", type);
   lua_replace(L, 2);
   lua_settop(L, 3);
-  ebb_parcel_pack(L, &j->result, 2, "error", 1);
+  ebb_lua_pack_values(L, &j->result, 2, "error", 1);
   return 0;
 }
 
 static int pack_values(lua_State *L) {
-  lua_job *j = lua_touserdata(L, 1);
-  ebb_parcel_pack(L, &j->result, 2, "result", 1);
+  ebb_lua_job *j = lua_touserdata(L, 1);
+  ebb_lua_pack_values(L, &j->result, 2, "result", 1);
   return 0;
 }
 
@@ -65,7 +65,7 @@ static int pack_error(lua_State *L) {
 /* Calls f(job, ...) with the values above `base` on aux, which it pops. True
    when it went well; else the error is left. Others use aux as well, so that
    nothing that is called here may wait. */
-static bool call(courier *c, lua_CFunction f, int base) {
+static bool call(executor *c, lua_CFunction f, int base) {
   ebb_lua *el = c->el;
   lua_State *aux = el->aux;
   const char *outer = el->no_wait;
@@ -79,8 +79,8 @@ static bool call(courier *c, lua_CFunction f, int base) {
 }
 
 /* The error and the traceback are above `base`. Without memory even for the
-   text the parcel stays empty, which says so. */
-static void send_panic(courier *c, int base) {
+   text the pack stays empty, which says so. */
+static void send_panic(executor *c, int base) {
   lua_State *aux = c->el->aux;
   lua_pushvalue(aux, base + 1);
   lua_pushvalue(aux, base + 2);
@@ -93,12 +93,12 @@ static void send_panic(courier *c, int base) {
 }
 
 /* The one value above `base` is an error of ours. */
-static void send_own_error(courier *c, int base) {
+static void send_own_error(executor *c, int base) {
   lua_pushnil(c->el->aux);
   send_panic(c, base);
 }
 
-static void send_results(courier *c, int base) {
+static void send_results(executor *c, int base) {
   lua_State *L = c->lt->L, *aux = c->el->aux;
   if (!lua_checkstack(aux, c->lt->count + 4)) {
     lua_pushliteral(aux, "too many results");
@@ -114,7 +114,7 @@ static void send_results(courier *c, int base) {
 
 /* What is packed may run code that ends the process, and the task with it: so
    the job counts as cancelled until that is done. */
-static void send_outcome(courier *c) {
+static void send_outcome(executor *c) {
   lua_State *aux = c->el->aux;
   ebb_lua_task *lt = c->lt;
   int base = lua_gettop(aux);
@@ -130,11 +130,11 @@ static void send_outcome(courier *c) {
 
 /* ---- the task ---- */
 
-/* stack: courier -> */
+/* stack: executor -> */
 static int begin(lua_State *L) {
-  courier *c = lua_touserdata(L, 1);
+  executor *c = lua_touserdata(L, 1);
   ebb_lua *el = c->el;
-  ebb_parcel_unpack(L, &c->job->call);
+  ebb_lua_unpack_values(L, &c->job->call);
   if (c->job->job.blocking) {
     lua_pushvalue(L, 2);
     lua_pushvalue(L, 3);
@@ -158,20 +158,20 @@ static int begin(lua_State *L) {
 }
 
 /* What is asked of the task's result is done. */
-static void reply(courier *c) {
+static void reply(executor *c) {
   ebb_job *job = &c->job->job;
   c->job = NULL;
-  ebb_parcel_clear(&((lua_job *)job)->call);
+  ebb_lua_pack_clear(&((ebb_lua_job *)job)->call);
   if (!job->blocking) ebb_job_done(job);
 }
 
-static void let_go(courier *c) {
+static void let_go(executor *c) {
   if (c->lt != NULL) ebb_task_release(&c->lt->task);
   c->lt = NULL;
 }
 
 static ebb_poll poll(ebb_task *t) {
-  courier *c = (courier *)t;
+  executor *c = (executor *)t;
   t->outcome = EBB_COMPLETED;
   if (c->lt == NULL && !t->aborted) {
     lua_State *aux = c->el->aux;
@@ -192,23 +192,23 @@ static ebb_poll poll(ebb_task *t) {
 }
 
 static void abort_task(ebb_task *t) {
-  courier *c = (courier *)t;
+  executor *c = (executor *)t;
   if (c->lt != NULL) ebb_task_abort(&c->lt->task);
 }
 
 static void finished(ebb_task *t) {
-  courier *c = (courier *)t;
+  executor *c = (executor *)t;
   let_go(c);
   reply(c);
   ebb_lua_note_end(c->el);
 }
 
-static void *owner(const ebb_task *t) { return ((const courier *)t)->el; }
+static void *owner(const ebb_task *t) { return ((const executor *)t)->el; }
 
 static void drop(ebb_task *t) { (void)t; }
 
-static const ebb_task_ops courier_ops = {
-    .size = sizeof(courier),
+static const ebb_task_ops executor_ops = {
+    .size = sizeof(executor),
     .traits = EBB_LUA_IS_INNER,
     .poll = poll,
     .abort = abort_task,

@@ -25,7 +25,7 @@ static bool push_library(lua_State *L, int i) {
 
 void ebb_lua_note_libraries(lua_State *L, ebb_lua *el) {
   if (el->libraries != 0) return;
-  ebb_lua_stored(L, el, STORE_MODULES);
+  ebb_lua_push_slot(L, el, STORE_MODULES);
   for (int i = 0; i < LIBRARIES; i++) {
     if (push_library(L, i)) {
       el->libraries |= 1U << i;
@@ -41,7 +41,7 @@ void ebb_lua_note_libraries(lua_State *L, ebb_lua *el) {
 /* Is the library in package.loaded still, and no other table in its place? */
 static bool has_library(lua_State *L, ebb_lua *el, int i) {
   int top = lua_gettop(L);
-  ebb_lua_stored(L, el, STORE_MODULES);
+  ebb_lua_push_slot(L, el, STORE_MODULES);
   bool has = false;
   if ((el->libraries & 1U << i) != 0 && push_library(L, i)) {
     lua_rawget(L, -2);
@@ -84,7 +84,7 @@ static int open_state(lua_State *L) {
     lua_pop(L, 1);
   }
   ebb_lua_replace_shell(L);
-  ebb_lua *el = ebb_lua_new(L, NULL, g->parts);
+  ebb_lua *el = ebb_lua_state_new(L, NULL, g->parts);
   el->rt->thread_alloc = g->alloc;
   luaL_requiref(L, "ebb", luaopen_ebb, 0);
   return 0;

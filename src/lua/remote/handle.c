@@ -7,134 +7,134 @@
 
 #include "lua/spawn/spawn.h"
 
-/* ---- ports ---- */
+/* ---- references to states ---- */
 
-ebb_lua_port *ebb_lua_port_get(ebb_lua *el, int *err) {
+ebb_lua_state_ref *ebb_lua_state_ref_get(ebb_lua *el, int *err) {
   ebb_handle *h;
-  if (el->port != NULL) return el->port;
+  if (el->ref != NULL) return el->ref;
   *err = ebb_handle_get(el->rt, &h);
   if (*err < 0) return NULL;
-  ebb_lua_port *port = malloc(sizeof *port);
-  if (port == NULL) {
+  ebb_lua_state_ref *ref = malloc(sizeof *ref);
+  if (ref == NULL) {
     *err = -ENOMEM;
     return NULL;
   }
-  *port = (ebb_lua_port){.handle = h, .el = el};
-  atomic_init(&port->refs, 1);
+  *ref = (ebb_lua_state_ref){.handle = h, .el = el};
+  atomic_init(&ref->refs, 1);
   ebb_handle_retain(h);
-  return el->port = port;
+  return el->ref = ref;
 }
 
-ebb_lua_port *ebb_lua_port_retain(ebb_lua_port *port) {
-  atomic_fetch_add(&port->refs, 1);
-  return port;
+ebb_lua_state_ref *ebb_lua_state_ref_retain(ebb_lua_state_ref *ref) {
+  atomic_fetch_add(&ref->refs, 1);
+  return ref;
 }
 
-void ebb_lua_port_release(ebb_lua_port *port) {
-  if (atomic_fetch_sub(&port->refs, 1) > 1) return;
-  ebb_handle_release(port->handle);
-  free(port);
+void ebb_lua_state_ref_release(ebb_lua_state_ref *ref) {
+  if (atomic_fetch_sub(&ref->refs, 1) > 1) return;
+  ebb_handle_release(ref->handle);
+  free(ref);
 }
 
-ebb_lua_port_ref ebb_lua_port_refer(const ebb_lua *el, ebb_lua_port *port) {
-  bool foreign = port != el->port;
-  if (foreign) ebb_handle_retain_foreign(port->handle);
-  return (ebb_lua_port_ref){ebb_lua_port_retain(port), foreign};
+ebb_lua_state_link ebb_lua_state_ref_refer(const ebb_lua *el,
+                                           ebb_lua_state_ref *ref) {
+  bool external = ref != el->ref;
+  if (external) ebb_handle_retain_external(ref->handle);
+  return (ebb_lua_state_link){ebb_lua_state_ref_retain(ref), external};
 }
 
-void ebb_lua_port_forget(ebb_lua_port_ref *ref) {
-  ebb_lua_port *port = ref->port;
-  if (port == NULL) return;
-  ref->port = NULL;
-  if (ref->foreign) ebb_handle_release_foreign(port->handle);
-  ebb_lua_port_release(port);
+void ebb_lua_state_ref_forget(ebb_lua_state_link *link) {
+  ebb_lua_state_ref *ref = link->ref;
+  if (ref == NULL) return;
+  link->ref = NULL;
+  if (link->external) ebb_handle_release_external(ref->handle);
+  ebb_lua_state_ref_release(ref);
 }
 
-void ebb_lua_port_close(ebb_lua *el) {
-  if (el->port == NULL) return;
-  el->port->el = NULL;
-  ebb_lua_port_release(el->port);
-  el->port = NULL;
+void ebb_lua_state_ref_close(ebb_lua *el) {
+  if (el->ref == NULL) return;
+  el->ref->el = NULL;
+  ebb_lua_state_ref_release(el->ref);
+  el->ref = NULL;
 }
 
 /* ---- the class ---- */
 
 typedef struct handle {
-  ebb_lua_port_ref to; /* none once it is collected */
+  ebb_lua_state_link to; /* none once it is collected */
 } handle;
 
-ebb_lua_port *ebb_lua_to_port(lua_State *L, int arg) {
-  handle *h = ebb_lua_is(L, ebb_lua_of(L), arg, CLASS_HANDLE);
-  return h != NULL ? h->to.port : NULL;
+ebb_lua_state_ref *ebb_lua_to_state_ref(lua_State *L, int arg) {
+  handle *h = ebb_lua_is(L, ebb_lua_state_find(L), arg, CLASS_HANDLE);
+  return h != NULL ? h->to.ref : NULL;
 }
 
-void ebb_lua_push_handle(lua_State *L, ebb_lua_port *port) {
-  ebb_lua *el = ebb_lua_of(L);
+void ebb_lua_push_handle(lua_State *L, ebb_lua_state_ref *ref) {
+  ebb_lua *el = ebb_lua_state_find(L);
   handle *h = ebb_lua_new_object(L, el, CLASS_HANDLE, sizeof *h, 0);
-  h->to = ebb_lua_port_refer(el, port);
-  if (h->to.foreign) el->has_foreign = true;
+  h->to = ebb_lua_state_ref_refer(el, ref);
+  if (h->to.external) el->has_external = true;
 }
 
-ebb_lua_port *ebb_lua_check_handle(lua_State *L, ebb_lua *el, int arg) {
+ebb_lua_state_ref *ebb_lua_check_handle(lua_State *L, ebb_lua *el, int arg) {
   handle *h = ebb_lua_check(L, el, arg, CLASS_HANDLE);
-  if (h->to.port == NULL) luaL_error(L, "the Handle has been finalized");
-  return h->to.port;
+  if (h->to.ref == NULL) luaL_error(L, "the Handle has been finalized");
+  return h->to.ref;
 }
 
 /* Blocking work is asked for by a runtime; what it calls its current one is
    that, not the one which its thread has for its own use. */
 static int handle_current(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 0);
+  ebb_lua *el = ebb_lua_state_enter(L, 0);
   int err = 0;
-  ebb_lua_port *port = el->employer;
-  if (port == NULL) port = ebb_lua_port_get(el, &err);
-  if (port == NULL) ebb_lua_raise(L, err);
-  ebb_lua_push_handle(L, port);
+  ebb_lua_state_ref *ref = el->requester;
+  if (ref == NULL) ref = ebb_lua_state_ref_get(el, &err);
+  if (ref == NULL) ebb_lua_raise(L, err);
+  ebb_lua_push_handle(L, ref);
   return 1;
 }
 
 static int handle_id(lua_State *L) {
-  ebb_lua_port *port = ebb_lua_check_handle(L, ebb_lua_open(L), 1);
+  ebb_lua_state_ref *ref = ebb_lua_check_handle(L, ebb_lua_state_checked(L), 1);
   ebb_lua_check_surplus(L, 1);
-  lua_pushinteger(L, (lua_Integer)ebb_handle_id(port->handle));
+  lua_pushinteger(L, (lua_Integer)ebb_handle_id(ref->handle));
   return 1;
 }
 
 static int handle_eq(lua_State *L) {
-  ebb_lua_port *a = ebb_lua_to_port(L, 1), *b = ebb_lua_to_port(L, 2);
+  ebb_lua_state_ref *a = ebb_lua_to_state_ref(L, 1),
+                    *b = ebb_lua_to_state_ref(L, 2);
   lua_pushboolean(L, a != NULL && a == b);
   return 1;
 }
 
 static int handle_tostring(lua_State *L) {
-  ebb_lua_port *port = ebb_lua_check_handle(L, ebb_lua_open(L), 1);
-  lua_pushfstring(L, "Handle(%I)",
-                  (lua_Integer)ebb_handle_id(port->handle));
+  ebb_lua_state_ref *ref = ebb_lua_check_handle(L, ebb_lua_state_checked(L), 1);
+  lua_pushfstring(L, "Handle(%I)", (lua_Integer)ebb_handle_id(ref->handle));
   return 1;
 }
 
 static int handle_gc(lua_State *L) {
-  handle *h = ebb_lua_check(L, ebb_lua_self(L), 1, CLASS_HANDLE);
-  ebb_lua_port_forget(&h->to);
+  handle *h = ebb_lua_check(L, ebb_lua_state_raw(L), 1, CLASS_HANDLE);
+  ebb_lua_state_ref_forget(&h->to);
   return 0;
 }
 
 static int handle_spawn(lua_State *L) {
-  (void)ebb_lua_check_handle(L, ebb_lua_open(L), 1);
+  (void)ebb_lua_check_handle(L, ebb_lua_state_checked(L), 1);
   return ebb_lua_spawn_by(L, EBB_LUA_ON);
 }
 
 static int handle_spawn_blocking(lua_State *L) {
-  (void)ebb_lua_check_handle(L, ebb_lua_open(L), 1);
+  (void)ebb_lua_check_handle(L, ebb_lua_state_checked(L), 1);
   return ebb_lua_spawn_by(L, EBB_LUA_BLOCKING_ON);
 }
 
 void ebb_lua_define_handle(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg methods[] = {
-      {"id", handle_id},
-      {"spawn", handle_spawn},
-      {"spawn_blocking", handle_spawn_blocking},
-      {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"id", handle_id},
+                                     {"spawn", handle_spawn},
+                                     {"spawn_blocking", handle_spawn_blocking},
+                                     {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__eq", handle_eq},
                                   {"__gc", handle_gc},
                                   {"__tostring", handle_tostring},
@@ -144,7 +144,7 @@ void ebb_lua_define_handle(lua_State *L, ebb_lua *el) {
 
 void ebb_lua_open_handle(lua_State *L, ebb_lua *el) {
   lua_newtable(L);
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushcclosure(L, handle_current, 1);
   lua_setfield(L, -2, "current");
   lua_setfield(L, -2, "Handle");

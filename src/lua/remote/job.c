@@ -10,25 +10,25 @@
 
 /* ---- the job ---- */
 
-void ebb_lua_job_init(lua_job *j, const ebb_job_ops *ops, ebb_lua *el,
-                      ebb_lua_port *port, bool blocking) {
-  ebb_job_init(&j->job, ops, el->port->handle, port->handle, blocking);
-  j->call = j->result = (ebb_parcel){0};
-  j->to = ebb_lua_port_refer(el, port);
+void ebb_lua_job_init(ebb_lua_job *j, const ebb_job_ops *ops, ebb_lua *el,
+                      ebb_lua_state_ref *ref, bool blocking) {
+  ebb_job_init(&j->job, ops, el->ref->handle, ref->handle, blocking);
+  j->call = j->result = (ebb_lua_pack){0};
+  j->to = ebb_lua_state_ref_refer(el, ref);
   j->kind = blocking ? "blocking task" : "task";
   j->name = NULL;
 }
 
 /* What keeps other states in touch with this one goes; nobody there has to do
    with the job any more. */
-static void strip(lua_job *j) {
-  ebb_parcel_clear(&j->call);
-  ebb_parcel_clear(&j->result);
-  ebb_lua_port_forget(&j->to);
+static void strip(ebb_lua_job *j) {
+  ebb_lua_pack_clear(&j->call);
+  ebb_lua_pack_clear(&j->result);
+  ebb_lua_state_ref_forget(&j->to);
 }
 
 void ebb_lua_job_free(ebb_job *job) {
-  lua_job *j = (lua_job *)job;
+  ebb_lua_job *j = (ebb_lua_job *)job;
   strip(j);
   free(j->name);
   free(j);
@@ -36,7 +36,7 @@ void ebb_lua_job_free(ebb_job *job) {
 
 void ebb_lua_describe_work(ebb_work *w, char *text, size_t size) {
   const ebb_job *job = ebb_container_of(w, ebb_job, work);
-  const lua_job *j = (const lua_job *)job;
+  const ebb_lua_job *j = (const ebb_lua_job *)job;
   bool is_lua = job->ops->free == ebb_lua_job_free;
   const char *kind = is_lua ? j->kind : "blocking task";
   const char *name = is_lua ? j->name : NULL;
@@ -49,15 +49,15 @@ void ebb_lua_describe_work(ebb_work *w, char *text, size_t size) {
 
 /* The state may have been closed while its runtime, an engine's, goes on. */
 static ebb_task *arrive(ebb_job *job, ebb_runtime *rt) {
-  lua_job *j = (lua_job *)job;
-  ebb_lua *el = j->to.port->el;
+  ebb_lua_job *j = (ebb_lua_job *)job;
+  ebb_lua *el = j->to.ref->el;
   (void)rt;
   if (el == NULL || el->closing) return NULL;
-  return ebb_lua_courier_new(el, j);
+  return ebb_lua_executor_new(el, j);
 }
 
 /* A Runtime's job is not stripped: it leads to the runtime even then. */
-static void strip_job(ebb_job *job) { strip((lua_job *)job); }
+static void strip_job(ebb_job *job) { strip((ebb_lua_job *)job); }
 
 static const ebb_job_ops job_ops = {
     .run = ebb_lua_worker_run,
@@ -66,34 +66,34 @@ static const ebb_job_ops job_ops = {
     .free = ebb_lua_job_free,
 };
 
-/* ---- the carrier ---- */
+/* ---- the target ---- */
 
-typedef struct carrier {
-  lua_job *job; /* NULL once it has been taken */
-} carrier;
+typedef struct target {
+  ebb_lua_job *job; /* NULL once it has been taken */
+} target;
 
-static int carrier_gc(lua_State *L) {
-  carrier *c = ebb_lua_check(L, ebb_lua_self(L), 1, CLASS_CARRIER);
+static int target_gc(lua_State *L) {
+  target *c = ebb_lua_check(L, ebb_lua_state_raw(L), 1, CLASS_TARGET);
   if (c->job != NULL) ebb_job_release(&c->job->job);
   c->job = NULL;
   return 0;
 }
 
-void ebb_lua_define_carrier(lua_State *L, ebb_lua *el) {
+void ebb_lua_define_target(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__gc", carrier_gc}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_CARRIER, none, meta);
+  static const luaL_Reg meta[] = {{"__gc", target_gc}, {NULL, NULL}};
+  ebb_lua_define_class(L, el, CLASS_TARGET, none, meta);
 }
 
-lua_job *ebb_lua_carried_job(lua_State *L, ebb_lua *el, int arg) {
-  carrier *c = ebb_lua_is(L, el, arg, CLASS_CARRIER);
+ebb_lua_job *ebb_lua_carried_job(lua_State *L, ebb_lua *el, int arg) {
+  target *c = ebb_lua_is(L, el, arg, CLASS_TARGET);
   if (c == NULL) return NULL;
-  lua_job *j = c->job;
+  ebb_lua_job *j = c->job;
   c->job = NULL;
   return j;
 }
 
-void ebb_lua_job_set_name(lua_State *L, lua_job *j, const char *name) {
+void ebb_lua_job_set_name(lua_State *L, ebb_lua_job *j, const char *name) {
   if (name == NULL) return;
   size_t size = strlen(name) + 1;
   j->name = malloc(size);
@@ -101,53 +101,54 @@ void ebb_lua_job_set_name(lua_State *L, lua_job *j, const char *name) {
   memcpy(j->name, name, size);
 }
 
-static lua_job *new_job(lua_State *L, ebb_lua *el, ebb_lua_port *port,
-                        bool blocking) {
+static ebb_lua_job *new_job(lua_State *L, ebb_lua *el, ebb_lua_state_ref *ref,
+                            bool blocking) {
   int err = 0;
   ebb_lua_grant grant = ebb_lua_get_grant(L, el);
-  if (ebb_lua_port_get(el, &err) == NULL) ebb_lua_raise(L, err);
-  lua_job *j = malloc(sizeof *j);
+  if (ebb_lua_state_ref_get(el, &err) == NULL) ebb_lua_raise(L, err);
+  ebb_lua_job *j = malloc(sizeof *j);
   if (j == NULL) ebb_lua_raise(L, -ENOMEM);
-  ebb_handle_spare_ids(port->handle, el->rt);
-  ebb_lua_job_init(j, &job_ops, el, port, blocking);
+  ebb_handle_spare_ids(ref->handle, el->rt);
+  ebb_lua_job_init(j, &job_ops, el, ref, blocking);
   j->grant = grant;
   return j;
 }
 
-void ebb_lua_push_carrier(lua_State *L, ebb_lua *el) {
-  ebb_lua_new_object(L, el, CLASS_CARRIER, sizeof(carrier), 0);
+void ebb_lua_push_target(lua_State *L, ebb_lua *el) {
+  ebb_lua_new_object(L, el, CLASS_TARGET, sizeof(target), 0);
 }
 
-void ebb_lua_carry(lua_State *L, int arg, lua_job *j) {
-  ((carrier *)lua_touserdata(L, arg))->job = j;
+void ebb_lua_carry(lua_State *L, int arg, ebb_lua_job *j) {
+  ((target *)lua_touserdata(L, arg))->job = j;
 }
 
-void ebb_lua_push_job(lua_State *L, ebb_lua *el, ebb_lua_port *port,
+void ebb_lua_push_job(lua_State *L, ebb_lua *el, ebb_lua_state_ref *ref,
                       bool blocking, int body) {
-  ebb_lua_push_carrier(L, el);
-  carrier *c = lua_touserdata(L, -1);
+  ebb_lua_push_target(L, el);
+  target *c = lua_touserdata(L, -1);
   lua_insert(L, body);
   if (blocking) {
     luaL_checkstack(L, 4, NULL);
     ebb_lua_push_paths(L);
     lua_rotate(L, body + 1, 2);
   }
-  c->job = new_job(L, el, port, blocking);
+  c->job = new_job(L, el, ref, blocking);
   ebb_lua_job_set_name(L, c->job, ebb_lua_name_of(L));
-  ebb_parcel_pack(L, &c->job->call, body + 1, "argument", blocking ? -2 : 0);
+  ebb_lua_pack_values(L, &c->job->call, body + 1, "argument",
+                      blocking ? -2 : 0);
   lua_settop(L, body);
 }
 
 /* ---- the task here ---- */
 
-static lua_job *job_of(ebb_task *t) { return ((ebb_lua_task *)t)->job; }
+static ebb_lua_job *job_of(ebb_task *t) { return ((ebb_lua_task *)t)->job; }
 
 /* stack: task -> its results, or error and traceback. There may have been no
    memory to send an error. */
 static int open_result(lua_State *L) {
   ebb_task *t = lua_touserdata(L, 1);
-  const ebb_parcel *p = &job_of(t)->result;
-  if (p->data != NULL) return ebb_parcel_unpack(L, p);
+  const ebb_lua_pack *p = &job_of(t)->result;
+  if (p->data != NULL) return ebb_lua_unpack_values(L, p);
   if (t->outcome == EBB_COMPLETED) return 0;
   return luaL_error(L, "not enough memory on the other thread");
 }
@@ -190,7 +191,7 @@ static ebb_poll poll(ebb_task *t) {
     keep(lt, aux, base);
   else
     keep_error(lt, aux);
-  ebb_parcel_clear(&lt->job->result);
+  ebb_lua_pack_clear(&lt->job->result);
   return done;
 }
 

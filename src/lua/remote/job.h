@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
    A Lua function on its way to another thread, and what comes of it. Here it
    is a Lua task whose thread only holds the results (job.c). There it is done
-   as a task of the state that runs there, by a courier (executor.c): the task
+   as a task of the state that runs there, by a executor (executor.c): the task
    of the engine that unpacks the function, waits for its task, and packs the
    results. A pool's thread has a state of its own for that (worker.c). */
 #ifndef EBB_LUA_REMOTE_JOB_H
@@ -12,41 +12,41 @@
 #include "lua/remote/handle.h"
 #include "lua/remote/pack.h"
 
-typedef struct lua_job {
+typedef struct ebb_lua_job {
   ebb_job job;
-  ebb_parcel call;   /* function and arguments; for a pool after the paths
+  ebb_lua_pack call;     /* function and arguments; for a pool after the paths
                         for `require` */
-  ebb_parcel result; /* results, or error and traceback. there, then here */
-  ebb_lua_port_ref to; /* whose runtime does it, or asks for it to be done on
+  ebb_lua_pack result;   /* results, or error and traceback. there, then here */
+  ebb_lua_state_link to; /* whose runtime does it, or asks for it to be done on
                           a pool; none when its task is done */
-  ebb_lua_grant grant; /* for the state of a pool's thread that does it */
-  const char *kind; /* what it is, for people */
-  char *name; /* Builder's, or NULL */
-} lua_job;
+  ebb_lua_grant grant;   /* for the state of a pool's thread that does it */
+  const char *kind;      /* what it is, for people */
+  char *name;            /* Builder's, or NULL */
+} ebb_lua_job;
 
 /* ---- job.c ---- */
 
 extern const ebb_task_ops ebb_lua_proxy_ops;
 
-/* Pushes a carrier with a job that does the function at `body` with the
+/* Pushes a target with a job that does the function at `body` with the
    arguments above it, which are popped. Raises errors. */
-void ebb_lua_push_job(lua_State *L, ebb_lua *el, ebb_lua_port *port,
+void ebb_lua_push_job(lua_State *L, ebb_lua *el, ebb_lua_state_ref *ref,
                       bool blocking, int body);
 
-/* Takes the job out of the carrier at `arg`; NULL when it is no such one. */
-lua_job *ebb_lua_carried_job(lua_State *L, ebb_lua *el, int arg);
+/* Takes the job out of the target at `arg`; NULL when it is no such one. */
+ebb_lua_job *ebb_lua_carried_job(lua_State *L, ebb_lua *el, int arg);
 
-/* A job in place, for a task of `el`, which has a port. */
-void ebb_lua_job_init(lua_job *j, const ebb_job_ops *ops, ebb_lua *el,
-                      ebb_lua_port *port, bool blocking);
+/* A job in place, for a task of `el`, which has a ref. */
+void ebb_lua_job_init(ebb_lua_job *j, const ebb_job_ops *ops, ebb_lua *el,
+                      ebb_lua_state_ref *ref, bool blocking);
 
-/* Pushes an empty carrier, and puts a job with its reference into it. Raises
+/* Pushes an empty target, and puts a job with its reference into it. Raises
    errors. */
-void ebb_lua_push_carrier(lua_State *L, ebb_lua *el);
-void ebb_lua_carry(lua_State *L, int carrier, lua_job *j);
+void ebb_lua_push_target(lua_State *L, ebb_lua *el);
+void ebb_lua_carry(lua_State *L, int target, ebb_lua_job *j);
 
 /* Gives a job a copy of a name; NULL: it has none. Raises errors. */
-void ebb_lua_job_set_name(lua_State *L, lua_job *j, const char *name);
+void ebb_lua_job_set_name(lua_State *L, ebb_lua_job *j, const char *name);
 
 /* Frees a job, which is in a block from malloc. */
 void ebb_lua_job_free(ebb_job *job);
@@ -57,7 +57,7 @@ void ebb_lua_describe_work(ebb_work *w, char *text, size_t size);
 /* ---- executor.c ---- */
 
 /* Makes the task that does the job in the state `el`. NULL: no memory. */
-ebb_task *ebb_lua_courier_new(ebb_lua *el, lua_job *j);
+ebb_task *ebb_lua_executor_new(ebb_lua *el, ebb_lua_job *j);
 
 /* ---- worker.c ---- */
 

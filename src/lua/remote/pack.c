@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
-   Filling parcels; pack_format.h says what is in one. */
+   Filling packs; pack_format.h says what is in one. */
 #include "lua/remote/pack.h"
 
 #include <lauxlib.h>
@@ -15,7 +15,7 @@
 /* Notes the table at the top, which it pops, under a name. */
 static void note(lua_State *L, ebb_lua *el, const char *name) {
   if (lua_istable(L, -1)) {
-    ebb_lua_stored(L, el, STORE_MODULES);
+    ebb_lua_push_slot(L, el, STORE_MODULES);
     lua_pushvalue(L, -2);
     lua_pushstring(L, name);
     lua_rawset(L, -3);
@@ -24,7 +24,7 @@ static void note(lua_State *L, ebb_lua *el, const char *name) {
   lua_pop(L, 1);
 }
 
-void ebb_parcel_note_modules(lua_State *L, ebb_lua *el) {
+void ebb_lua_pack_note_modules(lua_State *L, ebb_lua *el) {
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
     const char *name = lua_pushfstring(L, "ebb.%s", lua_tostring(L, -2));
     lua_insert(L, -2);
@@ -41,9 +41,9 @@ typedef enum spot { AT_TOP, AT_UPVALUE, AT_FIELD, AT_KEY } spot;
 
 typedef struct packer {
   ebb_lua *el;
-  ebb_parcel *p;
-  const char *what;  /* AT_TOP: "argument" or "result" */
-  int number;        /* AT_TOP: its number */
+  ebb_lua_pack *p;
+  const char *what; /* AT_TOP: "argument" or "result" */
+  int number;       /* AT_TOP: its number */
   spot place;
   const char *name;  /* AT_UPVALUE: its name */
   int key;           /* AT_FIELD: index of the key */
@@ -54,7 +54,7 @@ typedef struct packer {
   const void *globals;
 } packer;
 
-static void grow(lua_State *L, ebb_parcel *p, size_t size) {
+static void grow(lua_State *L, ebb_lua_pack *p, size_t size) {
   size_t capacity = p->capacity * 2;
   if (capacity < p->size + size) capacity = p->size + size + 64;
   char *data = realloc(p->data, capacity);
@@ -63,31 +63,34 @@ static void grow(lua_State *L, ebb_parcel *p, size_t size) {
   p->capacity = capacity;
 }
 
-static void put(lua_State *L, ebb_parcel *p, const void *data, size_t size) {
+static void put(lua_State *L, ebb_lua_pack *p, const void *data, size_t size) {
   if (p->capacity - p->size < size) grow(L, p, size);
   if (size > 0) memcpy(p->data + p->size, data, size);
   p->size += size;
 }
 
 /* A tag and a word in one go. */
-static void put_word(lua_State *L, ebb_parcel *p, ebb_parcel_tag tag, const void *word) {
+static void put_word(lua_State *L, ebb_lua_pack *p, ebb_lua_pack_tag tag,
+                     const void *word) {
   if (p->capacity - p->size < 9) grow(L, p, 9);
   p->data[p->size] = (char)tag;
   memcpy(p->data + p->size + 1, word, 8);
   p->size += 9;
 }
 
-static void put_tag(lua_State *L, ebb_parcel *p, ebb_parcel_tag tag) {
+static void put_tag(lua_State *L, ebb_lua_pack *p, ebb_lua_pack_tag tag) {
   char byte = (char)tag;
   put(L, p, &byte, 1);
 }
 
-static void put_integer(lua_State *L, ebb_parcel *p, ebb_parcel_tag tag, lua_Integer i) {
+static void put_integer(lua_State *L, ebb_lua_pack *p, ebb_lua_pack_tag tag,
+                        lua_Integer i) {
   int64_t word = i;
   put_word(L, p, tag, &word);
 }
 
-static void put_string(lua_State *L, ebb_parcel *p, ebb_parcel_tag tag, int arg) {
+static void put_string(lua_State *L, ebb_lua_pack *p, ebb_lua_pack_tag tag,
+                       int arg) {
   size_t size;
   const char *s = lua_tolstring(L, arg, &size);
   put_integer(L, p, tag, (lua_Integer)size);
@@ -163,7 +166,7 @@ static void announce_function(lua_State *L, packer *k) {
 
 /* Is the table at the top one of the standard library, or of ebb? */
 static bool is_module(lua_State *L, packer *k) {
-  ebb_lua_stored(L, k->el, STORE_MODULES);
+  ebb_lua_push_slot(L, k->el, STORE_MODULES);
   lua_pushvalue(L, -2);
   bool found = lua_rawget(L, -2) == LUA_TSTRING;
   if (found) put_string(L, k->p, TAG_MODULE, -1);
@@ -179,15 +182,15 @@ static void announce_table(lua_State *L, packer *k) {
 }
 
 static void pack_handle(lua_State *L, packer *k) {
-  ebb_parcel *p = k->p;
-  ebb_lua_port *port = ebb_lua_to_port(L, -1);
-  if (port == NULL) refuse(L, k, "userdata");
-  struct ebb_lua_port_ref *ports =
-      realloc(p->ports, (p->port_count + 1) * sizeof *ports);
-  if (ports == NULL) luaL_error(L, "not enough memory");
-  p->ports = ports;
-  put_integer(L, p, TAG_HANDLE, (lua_Integer)p->port_count);
-  p->ports[p->port_count++] = ebb_lua_port_refer(k->el, port);
+  ebb_lua_pack *p = k->p;
+  ebb_lua_state_ref *ref = ebb_lua_to_state_ref(L, -1);
+  if (ref == NULL) refuse(L, k, "userdata");
+  struct ebb_lua_state_link *refs =
+      realloc(p->refs, (p->ref_count + 1) * sizeof *refs);
+  if (refs == NULL) luaL_error(L, "not enough memory");
+  p->refs = refs;
+  put_integer(L, p, TAG_HANDLE, (lua_Integer)p->ref_count);
+  p->refs[p->ref_count++] = ebb_lua_state_ref_refer(k->el, ref);
 }
 
 static void pack_number(lua_State *L, packer *k) {
@@ -207,17 +210,32 @@ static void pack_light(lua_State *L, packer *k) {
 /* The value at the top, which stays there. */
 static void pack_value(lua_State *L, packer *k) {
   switch (lua_type(L, -1)) {
-    case LUA_TNIL: put_tag(L, k->p, TAG_NIL); break;
+    case LUA_TNIL:
+      put_tag(L, k->p, TAG_NIL);
+      break;
     case LUA_TBOOLEAN:
       put_tag(L, k->p, lua_toboolean(L, -1) ? TAG_TRUE : TAG_FALSE);
       break;
-    case LUA_TNUMBER: pack_number(L, k); break;
-    case LUA_TSTRING: put_string(L, k->p, TAG_STRING, -1); break;
-    case LUA_TTABLE: announce_table(L, k); break;
-    case LUA_TFUNCTION: announce_function(L, k); break;
-    case LUA_TUSERDATA: pack_handle(L, k); break;
-    case LUA_TLIGHTUSERDATA: pack_light(L, k); break;
-    default: refuse(L, k, luaL_typename(L, -1));
+    case LUA_TNUMBER:
+      pack_number(L, k);
+      break;
+    case LUA_TSTRING:
+      put_string(L, k->p, TAG_STRING, -1);
+      break;
+    case LUA_TTABLE:
+      announce_table(L, k);
+      break;
+    case LUA_TFUNCTION:
+      announce_function(L, k);
+      break;
+    case LUA_TUSERDATA:
+      pack_handle(L, k);
+      break;
+    case LUA_TLIGHTUSERDATA:
+      pack_light(L, k);
+      break;
+    default:
+      refuse(L, k, luaL_typename(L, -1));
   }
 }
 
@@ -310,28 +328,28 @@ static int pack(lua_State *L) {
   return 0;
 }
 
-void ebb_parcel_pack(lua_State *L, ebb_parcel *p, int first,
-                     const char *what, int number) {
+void ebb_lua_pack_values(lua_State *L, ebb_lua_pack *p, int first,
+                         const char *what, int number) {
   packer k = {
-      .el = ebb_lua_of(L), .p = p, .what = what, .number = number};
+      .el = ebb_lua_state_find(L), .p = p, .what = what, .number = number};
   int count = lua_gettop(L) - first + 1;
   luaL_checkstack(L, count + 3, "too many values to send");
-  *p = (ebb_parcel){0};
+  *p = (ebb_lua_pack){0};
   lua_pushcfunction(L, pack);
   lua_pushlightuserdata(L, &k);
   for (int i = 0; i < count; i++) lua_pushvalue(L, first + i);
   if (lua_pcall(L, count + 1, 0, 0) == LUA_OK) return;
-  ebb_parcel_clear(p);
+  ebb_lua_pack_clear(p);
   luaL_where(L, 1);
   lua_insert(L, -2);
   lua_concat(L, 2);
   lua_error(L);
 }
 
-void ebb_parcel_clear(ebb_parcel *p) {
-  for (size_t i = 0; i < p->port_count; i++)
-    ebb_lua_port_forget(&p->ports[i]);
-  free(p->ports);
+void ebb_lua_pack_clear(ebb_lua_pack *p) {
+  for (size_t i = 0; i < p->ref_count; i++)
+    ebb_lua_state_ref_forget(&p->refs[i]);
+  free(p->refs);
   free(p->data);
-  *p = (ebb_parcel){0};
+  *p = (ebb_lua_pack){0};
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
-   Unpacking parcels; pack_format.h says what is in one. */
+   Unpacking packs; pack_format.h says what is in one. */
 #include "lua/remote/pack.h"
 
 #include <lauxlib.h>
@@ -10,7 +10,7 @@
 #include "lua/remote/pack_format.h"
 
 typedef struct unpacker {
-  const ebb_parcel *p;
+  const ebb_lua_pack *p;
   size_t at;
   int objects; /* index of a table: number -> object */
   lua_Integer count;
@@ -86,13 +86,21 @@ static int length_hint(const unpacker *u, lua_Integer border) {
   return border < (lua_Integer)most ? (int)border : (int)most;
 }
 
-static void unpack_value(lua_State *L, unpacker *u, ebb_parcel_tag tag) {
+static void unpack_value(lua_State *L, unpacker *u, ebb_lua_pack_tag tag) {
   size_t size;
   switch (tag) {
-    case TAG_FALSE: lua_pushboolean(L, 0); break;
-    case TAG_TRUE: lua_pushboolean(L, 1); break;
-    case TAG_INTEGER: lua_pushinteger(L, take_integer(u)); break;
-    case TAG_FLOAT: lua_pushnumber(L, take_float(u)); break;
+    case TAG_FALSE:
+      lua_pushboolean(L, 0);
+      break;
+    case TAG_TRUE:
+      lua_pushboolean(L, 1);
+      break;
+    case TAG_INTEGER:
+      lua_pushinteger(L, take_integer(u));
+      break;
+    case TAG_FLOAT:
+      lua_pushnumber(L, take_float(u));
+      break;
     case TAG_STRING:
       size = (size_t)take_integer(u);
       lua_pushlstring(L, take(u, size), size);
@@ -101,29 +109,38 @@ static void unpack_value(lua_State *L, unpacker *u, ebb_parcel_tag tag) {
       lua_pushlightuserdata(L, (void *)(intptr_t)take_integer(u));
       break;
     case TAG_HANDLE:
-      ebb_lua_push_handle(L, u->p->ports[take_integer(u)].port);
+      ebb_lua_push_handle(L, u->p->refs[take_integer(u)].ref);
       break;
-    case TAG_GLOBALS: lua_pushglobaltable(L); break;
+    case TAG_GLOBALS:
+      lua_pushglobaltable(L);
+      break;
     case TAG_MODULE:
       size = (size_t)take_integer(u);
       push_module(L, take(u, size), size);
       break;
-    case TAG_OBJECT: lua_rawgeti(L, u->objects, take_integer(u)); break;
+    case TAG_OBJECT:
+      lua_rawgeti(L, u->objects, take_integer(u));
+      break;
     case TAG_TABLE:
       lua_createtable(L, length_hint(u, take_integer(u)), 0);
       number_object(L, u);
       break;
-    case TAG_FUNCTION: unpack_function(L, u); break;
-    default: lua_pushnil(L);
+    case TAG_FUNCTION:
+      unpack_function(L, u);
+      break;
+    default:
+      lua_pushnil(L);
   }
 }
 
-static ebb_parcel_tag take_tag(unpacker *u) { return (ebb_parcel_tag)*take(u, 1); }
+static ebb_lua_pack_tag take_tag(unpacker *u) {
+  return (ebb_lua_pack_tag)*take(u, 1);
+}
 
 /* The table is at the top. */
 static void unpack_table(lua_State *L, unpacker *u) {
   lua_Integer next = 1;
-  for (ebb_parcel_tag tag; (tag = take_tag(u)) != TAG_END;) {
+  for (ebb_lua_pack_tag tag; (tag = take_tag(u)) != TAG_END;) {
     if (tag == TAG_NEXT) {
       unpack_value(L, u, take_tag(u));
       lua_rawseti(L, -2, next++);
@@ -147,7 +164,7 @@ static void share_upvalue(lua_State *L, unpacker *u, int n) {
 static void unpack_upvalues(lua_State *L, unpacker *u) {
   for (int n = 1; lua_getupvalue(L, -1, n) != NULL; n++) {
     lua_pop(L, 1);
-    ebb_parcel_tag tag = take_tag(u);
+    ebb_lua_pack_tag tag = take_tag(u);
     if (tag == TAG_SHARED) {
       share_upvalue(L, u, n);
     } else {
@@ -157,7 +174,7 @@ static void unpack_upvalues(lua_State *L, unpacker *u) {
   }
 }
 
-int ebb_parcel_unpack(lua_State *L, const ebb_parcel *p) {
+int ebb_lua_unpack_values(lua_State *L, const ebb_lua_pack *p) {
   unpacker u = {.p = p};
   u.at = 1;
   int count = (int)take_integer(&u);

@@ -46,7 +46,7 @@ static void drop_local(void *local) { lua_close(local); }
 /* The thread's state may be to another measure than the job's sender's. */
 static lua_State *state_for(ebb_worker *worker, const ebb_lua_grant *g) {
   lua_State *L = worker->local;
-  if (L != NULL && ebb_lua_is_granted(ebb_lua_of(L), g)) return L;
+  if (L != NULL && ebb_lua_is_granted(ebb_lua_state_find(L), g)) return L;
   if (L != NULL) lua_close(L);
   worker->local = ebb_lua_grant_state(g);
   worker->drop_local = drop_local;
@@ -66,10 +66,10 @@ static bool tidy_up(lua_State *L, ebb_lua *el) {
   el->shutdown_timeout = EBB_LUA_SHUTDOWN_TIMEOUT;
   el->end_by = 0;
   lua_pushnil(L);
-  ebb_lua_store(L, el, STORE_UNHANDLED);
-  if (el->has_foreign || lua_gc(L, LUA_GCCOUNT) > KEEP_KB)
+  ebb_lua_set_slot(L, el, STORE_UNHANDLED);
+  if (el->has_external || lua_gc(L, LUA_GCCOUNT) > KEEP_KB)
     lua_gc(L, LUA_GCCOLLECT);
-  el->has_foreign = false;
+  el->has_external = false;
   return true;
 }
 
@@ -80,26 +80,26 @@ static void drive(ebb_lua *el, ebb_task *t) {
   while (!ebb_task_is_finished(t)) {
     int err = ebb_task_join(t, EBB_NEVER, NULL);
     if (err == -EDEADLK) ebb_break_waits(el->rt);
-    if (err == -ENOMEM) ebb_sit_out(el->rt);
+    if (err == -ENOMEM) ebb_poll_briefly(el->rt);
   }
 }
 
 void ebb_lua_worker_run(ebb_job *job, ebb_worker *worker) {
-  lua_job *j = (lua_job *)job;
+  ebb_lua_job *j = (ebb_lua_job *)job;
   lua_State *L = state_for(worker, &j->grant);
   job->outcome = EBB_PANICKED; /* for want of memory */
   if (L == NULL) return;
-  ebb_lua *el = ebb_lua_of(L);
-  ebb_task *t = ebb_lua_courier_new(el, j);
+  ebb_lua *el = ebb_lua_state_find(L);
+  ebb_task *t = ebb_lua_executor_new(el, j);
   if (t == NULL) return;
   job->outcome = EBB_CANCELLED;
-  el->employer = j->to.port;
+  el->requester = j->to.ref;
   ebb_task_retain(t);
   ebb_task_start(t);
   drive(el, t);
   ebb_task_release(t);
   bool tidy = tidy_up(L, el);
-  el->employer = NULL;
+  el->requester = NULL;
   if (tidy) return;
   lua_close(L);
   worker->local = NULL;

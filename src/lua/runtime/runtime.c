@@ -10,7 +10,7 @@
 #include "lua/spawn/spawn.h"
 
 typedef struct runtime_job {
-  lua_job base;
+  ebb_lua_job base;
   ebb_mail stop;   /* to the runtime */
   lua_State *L;    /* its state; there. `base.to` leads to it */
   ebb_lua *el;     /* the same */
@@ -45,7 +45,7 @@ static void run(ebb_job *job, ebb_worker *worker) {
   rt->wakers++;
   while (!r->stopped) {
     int err = ebb_wait(rt, NULL, EBB_NEVER, "its shutdown");
-    if (err == -ENOMEM) ebb_sit_out(rt);
+    if (err == -ENOMEM) ebb_poll_briefly(rt);
   }
   rt->wakers--;
   r->el->shutdown_timeout = r->timeout;
@@ -66,7 +66,7 @@ static void stop(ebb_job *job) {
   const ebb_lua_task *lt = (ebb_lua_task *)job->task;
   if (!r->asked) r->timeout = lt->el->shutdown_timeout;
   ebb_job_retain(job);
-  if (ebb_handle_post(r->base.to.port->handle, &r->stop) < 0)
+  if (ebb_handle_post(r->base.to.ref->handle, &r->stop) < 0)
     ebb_job_release(job);
 }
 
@@ -82,7 +82,7 @@ static const ebb_job_ops runtime_ops = {
 
 /* The userdata. */
 typedef struct runtime {
-  lua_State *L; /* until the job has it */
+  lua_State *L;     /* until the job has it */
   ebb_lua_task *lt; /* the job's task; a reference; NULL once collected */
 } runtime;
 
@@ -96,7 +96,7 @@ static int configure(lua_State *L) {
   lua_pushstring(L, s->path);
   lua_pushstring(L, s->cpath);
   ebb_lua_set_paths(L);
-  (void)ebb_lua_get(L);
+  (void)ebb_lua_state_ensure(L);
   return 1;
 }
 
@@ -116,13 +116,13 @@ static ebb_lua *new_state(lua_State *L, ebb_lua *el, runtime *r) {
   return there;
 }
 
-/* The job is in the carrier at the top. */
+/* The job is in the target at the top. */
 static runtime_job *new_job(lua_State *L, ebb_lua *el, ebb_lua *there) {
   int err = 0;
-  ebb_lua_port *home = ebb_lua_port_get(el, &err);
+  ebb_lua_state_ref *home = ebb_lua_state_ref_get(el, &err);
   if (home == NULL) ebb_lua_raise(L, err);
-  ebb_lua_port *port = ebb_lua_port_get(there, &err);
-  if (port == NULL) ebb_lua_raise(L, err);
+  ebb_lua_state_ref *ref = ebb_lua_state_ref_get(there, &err);
+  if (ref == NULL) ebb_lua_raise(L, err);
   runtime_job *job = calloc(1, sizeof *job);
   if (job == NULL) ebb_lua_raise(L, -ENOMEM);
   ebb_lua_job_init(&job->base, &runtime_ops, el, home, true);
@@ -130,10 +130,10 @@ static runtime_job *new_job(lua_State *L, ebb_lua *el, ebb_lua *there) {
   ebb_mail_init(&job->stop, deliver_stop);
   job->base.kind = "runtime";
   job->base.job.background = true;
-  job->base.job.work.alone = true;
+  job->base.job.work.dedicated = true;
   job->el = there;
-  ebb_lua_port_forget(&job->base.to);
-  job->base.to = ebb_lua_port_refer(el, port);
+  ebb_lua_state_ref_forget(&job->base.to);
+  job->base.to = ebb_lua_state_ref_refer(el, ref);
   return job;
 }
 
@@ -142,7 +142,7 @@ static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
                   unsigned threads) {
   ebb_lua *there = new_state(L, el, r);
   there->rt->max_blocking_threads = threads;
-  ebb_lua_push_carrier(L, el);
+  ebb_lua_push_target(L, el);
   runtime_job *job = new_job(L, el, there);
   ebb_lua_job_set_name(L, &job->base, name);
   ebb_lua_thread_reserve(L, el);
@@ -160,15 +160,15 @@ static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
 /* stack: [options] -> Runtime */
 static int runtime_new(lua_State *L) {
   static const char *const names[] = {"name", "max_blocking_threads", NULL};
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   if (lua_isnoneornil(L, 1)) {
     lua_settop(L, 0);
     lua_newtable(L);
   }
   ebb_lua_check_options(L, 1, names);
   lua_settop(L, 1);
-  unsigned threads = (unsigned)ebb_lua_count_option(
-      L, 1, "max_blocking_threads", 1, INT_MAX);
+  unsigned threads =
+      (unsigned)ebb_lua_count_option(L, 1, "max_blocking_threads", 1, INT_MAX);
   (void)ebb_lua_push_option(L, 1, "name", LUA_TSTRING);
   const char *name = lua_tostring(L, 2);
   runtime *r = ebb_lua_new_object(L, el, CLASS_RUNTIME, sizeof *r, 0);
@@ -186,9 +186,9 @@ static runtime *check_runtime(lua_State *L, ebb_lua *el) {
 static runtime_job *job_of(runtime *r) { return (runtime_job *)r->lt->job; }
 
 static int runtime_handle(lua_State *L) {
-  runtime *r = check_runtime(L, ebb_lua_open(L));
+  runtime *r = check_runtime(L, ebb_lua_state_checked(L));
   ebb_lua_check_surplus(L, 1);
-  ebb_lua_push_handle(L, job_of(r)->base.to.port);
+  ebb_lua_push_handle(L, job_of(r)->base.to.ref);
   return 1;
 }
 
@@ -229,8 +229,9 @@ static int shutdown_on(lua_State *L, ebb_lua *el, int status) {
   else if (ebb_task_is_finished(t))
     lua_pushliteral(L, "the state that has made the runtime is being closed");
   else
-    lua_pushliteral(L, "the runtime has not ended: a task of it runs on "
-                       "without waiting");
+    lua_pushliteral(L,
+                    "the runtime has not ended: a task of it runs on "
+                    "without waiting");
   return 2;
 }
 
@@ -244,7 +245,7 @@ static int shutdown_k(lua_State *L, int status, lua_KContext ctx) {
    if it does not come to that, it gets a second more. */
 static int runtime_shutdown(lua_State *L) {
   enum { GRACE = 1000000000 };
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   runtime *r = check_runtime(L, el);
   ebb_lua_check_surplus(L, 2);
   int64_t timeout = el->shutdown_timeout;
@@ -257,7 +258,7 @@ static int runtime_shutdown(lua_State *L) {
 }
 
 static int runtime_close(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   runtime *r = ebb_lua_check(L, el, 1, CLASS_RUNTIME);
   if (el->rt == NULL || r->lt == NULL) return 0;
   lua_settop(L, 1);
@@ -265,7 +266,7 @@ static int runtime_close(lua_State *L) {
 }
 
 static int runtime_gc(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   runtime *r = ebb_lua_check(L, el, 1, CLASS_RUNTIME);
   if (r->L != NULL) lua_close(r->L);
   r->L = NULL;
@@ -280,26 +281,25 @@ static int runtime_gc(lua_State *L) {
 /* ---- the module's functions about the state's own runtime ---- */
 
 static int set_max_blocking_threads(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   lua_Integer n = luaL_checkinteger(L, 1);
   luaL_argcheck(L, n >= 1 && n <= INT_MAX, 1,
                 "number of threads must be positive");
   el->rt->max_blocking_threads = (unsigned)n;
   if (el->rt->handle != NULL)
-    ebb_blocking_set_limit(&el->rt->handle->pool, (unsigned)n);
+    ebb_thread_pool_set_limit(&el->rt->handle->pool, (unsigned)n);
   return 0;
 }
 
 static int set_shutdown_timeout(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   el->shutdown_timeout = ebb_lua_check_duration(L, 1);
   return 0;
 }
 
 void ebb_lua_define_runtime(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg methods[] = {{"handle", runtime_handle},
-                                     {"shutdown", runtime_shutdown},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"handle", runtime_handle}, {"shutdown", runtime_shutdown}, {NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__close", runtime_close}, {"__gc", runtime_gc}, {NULL, NULL}};
   ebb_lua_define_class(L, el, CLASS_RUNTIME, methods, meta);
@@ -310,10 +310,10 @@ void ebb_lua_open_runtime(lua_State *L, ebb_lua *el) {
       {"set_max_blocking_threads", set_max_blocking_threads},
       {"set_shutdown_timeout", set_shutdown_timeout},
       {NULL, NULL}};
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
   lua_newtable(L);
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushcclosure(L, runtime_new, 1);
   lua_setfield(L, -2, "new");
   lua_setfield(L, -2, "Runtime");

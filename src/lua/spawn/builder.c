@@ -17,12 +17,12 @@ static void new_builder(lua_State *L, ebb_lua *el) {
 }
 
 static int builder_new(lua_State *L) {
-  new_builder(L, ebb_lua_enter(L, 0));
+  new_builder(L, ebb_lua_state_enter(L, 0));
   return 1;
 }
 
 int ebb_lua_build_task(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_check_self(L, el, ebb_lua_class_of(L), 1);
   new_builder(L, el);
   lua_pushvalue(L, 1);
@@ -31,7 +31,7 @@ int ebb_lua_build_task(lua_State *L) {
 }
 
 static int builder_name(lua_State *L) {
-  ebb_lua_check_self(L, ebb_lua_open(L), CLASS_BUILDER, 2);
+  ebb_lua_check_self(L, ebb_lua_state_checked(L), CLASS_BUILDER, 2);
   luaL_checktype(L, 2, LUA_TSTRING);
   lua_settop(L, 2);
   lua_setiuservalue(L, 1, UV_NAME);
@@ -70,8 +70,7 @@ static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   ebb_lua *el = (ebb_lua *)ctx;
   ebb_lua_task *lt = spawned(L, el);
-  if (lua_getiuservalue(L, 1, UV_NAME) != LUA_TNIL)
-    ebb_lua_set_name(L, el, lt);
+  if (lua_getiuservalue(L, 1, UV_NAME) != LUA_TNIL) ebb_lua_set_name(L, el, lt);
   lua_settop(L, 2);
   return 1;
 }
@@ -86,7 +85,7 @@ static lua_CFunction spawn_of(lua_State *L, ebb_lua *el) {
 /* Pushes it, with the name, and the target, if there is one, above it. */
 static void push_spawn(lua_State *L, ebb_lua *el, ebb_lua_where where) {
   lua_CFunction spawn = spawn_of(L, el);
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushinteger(L, where);
   lua_getiuservalue(L, 1, UV_NAME);
   lua_pushcclosure(L, spawn, 3);
@@ -96,7 +95,7 @@ static void push_spawn(lua_State *L, ebb_lua *el, ebb_lua_where where) {
 
 /* Calls the spawn of the module, or of the map or set, which may wait. */
 static int builder_spawn(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_check(L, el, 1, CLASS_BUILDER);
   int count = lua_gettop(L) - 1;
   lua_getiuservalue(L, 1, UV_TARGET);
@@ -110,11 +109,10 @@ static int builder_spawn(lua_State *L) {
 }
 
 void ebb_lua_define_builder(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg methods[] = {{"name", builder_name},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"name", builder_name}, {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
   ebb_lua_define_class(L, el, CLASS_BUILDER, methods, none);
-  ebb_lua_stored(L, el, STORE_META_FIRST + CLASS_BUILDER);
+  ebb_lua_push_slot(L, el, STORE_META_FIRST + CLASS_BUILDER);
   lua_getfield(L, -1, "__index");
   ebb_lua_set_spawns(L, el, builder_spawn);
   lua_pop(L, 2);
@@ -122,7 +120,7 @@ void ebb_lua_define_builder(lua_State *L, ebb_lua *el) {
 
 void ebb_lua_open_builder(lua_State *L, ebb_lua *el) {
   lua_newtable(L);
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushcclosure(L, builder_new, 1);
   lua_setfield(L, -2, "new");
   lua_setfield(L, -2, "Builder");

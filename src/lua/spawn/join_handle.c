@@ -28,7 +28,7 @@ void ebb_lua_new_join_handle(lua_State *L, ebb_lua *el) {
 /* ---- methods of both ---- */
 
 static handle *check_handle(lua_State *L, ebb_lua_class class) {
-  handle *h = ebb_lua_check(L, ebb_lua_open(L), 1, class);
+  handle *h = ebb_lua_check(L, ebb_lua_state_checked(L), 1, class);
   if (h->lt == NULL) luaL_error(L, "the handle has been finalized");
   return h;
 }
@@ -47,7 +47,7 @@ static int handle_abort(lua_State *L) {
 /* Aborts, so that a variable's scope can bound a task's life. The end of
    the state may finalize the handle before the clean-up that closes it. */
 static int handle_close(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   const handle *h = ebb_lua_check_self(L, el, ebb_lua_class_of(L), 2);
   if (h->lt != NULL && el->rt != NULL) ebb_task_abort(&h->lt->task);
   return 0;
@@ -70,7 +70,7 @@ static int handle_tostring(lua_State *L) {
 }
 
 static int handle_gc(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   handle *h = ebb_lua_check(L, el, 1, ebb_lua_class_of(L));
   ebb_lua_task *lt = h->lt;
   if (lt == NULL || el->rt == NULL) return 0;
@@ -101,8 +101,7 @@ static int join_on(lua_State *L, ebb_lua *el, lua_KFunction k) {
 
 static void check_not_self(lua_State *L, ebb_lua *el) {
   ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
-  if (&lt->task == el->rt->current)
-    luaL_error(L, "a task cannot join itself");
+  if (&lt->task == el->rt->current) luaL_error(L, "a task cannot join itself");
   ebb_lua_check_surplus(L, 1);
   lua_settop(L, 1);
 }
@@ -115,7 +114,7 @@ static int join_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int handle_join(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   check_not_self(L, el);
   return join_on(L, el, join_k);
 }
@@ -138,13 +137,13 @@ static int await_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int handle_await(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   check_not_self(L, el);
   return await_on(L, el);
 }
 
 static int handle_abort_handle(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
   ebb_lua_check_surplus(L, 1);
   ebb_lua_new_abort_handle(L, el);
@@ -164,12 +163,12 @@ static void define_handle(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                   {"__tostring", handle_tostring},
                                   {NULL, NULL}};
   ebb_lua_define_class(L, el, class, methods, none);
-  ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_META_FIRST + (int)class);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushinteger(L, class);
   luaL_setfuncs(L, meta, 2);
   lua_getfield(L, -1, "__index");
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushinteger(L, class);
   luaL_setfuncs(L, both, 2);
   lua_pop(L, 2);
@@ -213,7 +212,7 @@ static int block_in_place(lua_State *L) {
   lua_replace(L, 1);
   lua_settop(L, 1);
   lua_toclose(L, 1);
-  return in_place_on(L, ebb_lua_open(L));
+  return in_place_on(L, ebb_lua_state_checked(L));
 }
 
 static int yield_k(lua_State *L, int status, lua_KContext ctx) {
@@ -223,7 +222,7 @@ static int yield_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int yield_now(lua_State *L) {
-  ebb_lua_yield(L, ebb_lua_open(L), yield_k);
+  ebb_lua_yield(L, ebb_lua_state_checked(L), yield_k);
   return 0;
 }
 
@@ -242,18 +241,18 @@ static int consume_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int consume_budget(lua_State *L) {
-  return consume_on(L, ebb_lua_open(L));
+  return consume_on(L, ebb_lua_state_checked(L));
 }
 
 static int has_budget_remaining(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 0);
+  ebb_lua *el = ebb_lua_state_enter(L, 0);
   bool free = el->unconstrained > 0 && ebb_lua_is_unconstrained(L, el);
   lua_pushboolean(L, free || ebb_has_budget_remaining(el->rt));
   return 1;
 }
 
 static int try_id(lua_State *L) {
-  ebb_task *t = ebb_current(ebb_lua_enter(L, 0)->rt);
+  ebb_task *t = ebb_current(ebb_lua_state_enter(L, 0)->rt);
   if (t != NULL)
     lua_pushinteger(L, (lua_Integer)t->id);
   else
@@ -278,7 +277,7 @@ void ebb_lua_open_task(lua_State *L, ebb_lua *el) {
       {"try_id", try_id},
       {"yield_now", yield_now},
       {NULL, NULL}};
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
   ebb_lua_set_spawns(L, el, ebb_lua_spawn);
 }

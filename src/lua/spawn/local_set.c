@@ -4,26 +4,25 @@
 
 #include <errno.h>
 
-#include "lua/task/task_vars.h"
 #include "lua/spawn/spawn.h"
 #include "lua/spawn/unconstrained.h"
+#include "lua/task/task_vars.h"
 
 /* In the engine's memory: it outlives its object if Lua has no memory to call
    the finalizer of that. The object points to nothing once it is closed. */
-typedef struct lua_local_set {
+typedef struct ebb_lua_local_set {
   ebb_local_set engine;
   ebb_list link; /* in el->local_sets */
-} lua_local_set;
+} ebb_lua_local_set;
 
 /* The set of the object at `arg`, or NULL. */
-static lua_local_set *set_at(lua_State *L, int arg) {
-  return *(lua_local_set **)lua_touserdata(L, arg);
+static ebb_lua_local_set *set_at(lua_State *L, int arg) {
+  return *(ebb_lua_local_set **)lua_touserdata(L, arg);
 }
 
-static lua_local_set *check_open(lua_State *L, ebb_lua *el, int arg) {
+static ebb_lua_local_set *check_open(lua_State *L, ebb_lua *el, int arg) {
   (void)ebb_lua_check(L, el, arg, CLASS_LOCAL_SET);
-  luaL_argcheck(L, set_at(L, arg) != NULL, arg,
-                "the LocalSet has been closed");
+  luaL_argcheck(L, set_at(L, arg) != NULL, arg, "the LocalSet has been closed");
   return set_at(L, arg);
 }
 
@@ -40,15 +39,15 @@ ebb_local_set *ebb_lua_carried_set(lua_State *L, ebb_lua *el, int arg) {
 /* For the sets of running tasks; the collector takes a set out before its
    finalizer runs. */
 static int set_new(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 0);
-  lua_local_set **object =
+  ebb_lua *el = ebb_lua_state_enter(L, 0);
+  ebb_lua_local_set **object =
       ebb_lua_new_object(L, el, CLASS_LOCAL_SET, sizeof *object, 0);
-  lua_local_set *s = ebb_alloc_new(&el->rt->alloc, sizeof *s);
+  ebb_lua_local_set *s = ebb_alloc_new(&el->rt->alloc, sizeof *s);
   if (s == NULL) ebb_lua_raise(L, -ENOMEM);
   ebb_local_set_init(&s->engine, el->rt);
   ebb_list_push(&el->local_sets, &s->link);
   *object = s;
-  ebb_lua_stored(L, el, STORE_OBJECTS);
+  ebb_lua_push_slot(L, el, STORE_OBJECTS);
   lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, &s->engine);
   lua_pop(L, 1);
@@ -56,14 +55,14 @@ static int set_new(lua_State *L) {
   return 1;
 }
 
-static void free_set(lua_local_set *s) {
+static void free_set(ebb_lua_local_set *s) {
   ebb_alloc alloc = s->engine.rt->alloc;
   ebb_list_remove(&s->link);
   ebb_local_set_destroy(&s->engine, ebb_task_abort);
   ebb_alloc_free(&alloc, s, sizeof *s);
 }
 
-static bool is_lost(ebb_lua *el, const lua_local_set *s) {
+static bool is_lost(ebb_lua *el, const ebb_lua_local_set *s) {
   if (ebb_list_is_empty(&s->engine.members)) return false;
   bool lost = lua_rawgetp(el->store, STORE_OBJECTS, &s->engine) == LUA_TNIL;
   lua_pop(el->store, 1);
@@ -74,14 +73,14 @@ static bool is_lost(ebb_lua *el, const lua_local_set *s) {
 void ebb_lua_end_lost_sets(ebb_lua *el) {
   const ebb_list *sets = &el->local_sets;
   for (ebb_list *at = sets->next; at != sets; at = at->next) {
-    lua_local_set *s = ebb_container_of(at, lua_local_set, link);
+    ebb_lua_local_set *s = ebb_container_of(at, ebb_lua_local_set, link);
     if (is_lost(el, s)) ebb_local_set_destroy(&s->engine, ebb_task_abort);
   }
 }
 
 void ebb_lua_free_local_sets(ebb_lua *el) {
   while (!ebb_list_is_empty(&el->local_sets))
-    free_set(ebb_container_of(el->local_sets.next, lua_local_set, link));
+    free_set(ebb_container_of(el->local_sets.next, ebb_lua_local_set, link));
 }
 
 /* ---- guards: which set is current, which is driven ----
@@ -91,9 +90,9 @@ void ebb_lua_free_local_sets(ebb_lua *el) {
 static const char guards_key;
 
 typedef struct guard {
-  ebb_lua_guard base; /* open while the set is current */
-  bool driving;       /* the set, just now */
-  bool resting;       /* it drives only while the code inside waits */
+  ebb_lua_scope_guard base; /* open while the set is current */
+  bool driving;             /* the set, just now */
+  bool resting;             /* it drives only while the code inside waits */
 } guard;
 
 bool ebb_lua_push_local_set(lua_State *L, ebb_lua *el) {
@@ -102,7 +101,7 @@ bool ebb_lua_push_local_set(lua_State *L, ebb_lua *el) {
   if (ebb_lua_push_local(L, el)) return true;
   lua_pop(L, 1);
   if (own == NULL) return false;
-  ebb_lua_stored(L, el, STORE_OBJECTS);
+  ebb_lua_push_slot(L, el, STORE_OBJECTS);
   int type = lua_rawgetp(L, -1, own);
   lua_remove(L, -2);
   if (type == LUA_TNIL) lua_pop(L, 1);
@@ -111,8 +110,8 @@ bool ebb_lua_push_local_set(lua_State *L, ebb_lua *el) {
 
 /* Pushes a guard for the set at 1. */
 static guard *push_new_guard(lua_State *L, ebb_lua *el) {
-  guard *g = ebb_lua_new_object(L, el, CLASS_LOCAL_GUARD, sizeof *g,
-                                UV_LOCAL_COUNT);
+  guard *g =
+      ebb_lua_new_object(L, el, CLASS_LOCAL_GUARD, sizeof *g, UV_LOCAL_COUNT);
   lua_pushlightuserdata(L, (void *)(uintptr_t)&guards_key);
   lua_setiuservalue(L, -2, UV_LOCAL_KEY);
   lua_pushvalue(L, 1);
@@ -122,9 +121,9 @@ static guard *push_new_guard(lua_State *L, ebb_lua *el) {
 }
 
 /* stack: ..., guard */
-static lua_local_set *set_of_guard(lua_State *L) {
+static ebb_lua_local_set *set_of_guard(lua_State *L) {
   lua_getiuservalue(L, -1, UV_LOCAL_VALUE);
-  lua_local_set *s = set_at(L, -1);
+  ebb_lua_local_set *s = set_at(L, -1);
   lua_pop(L, 1);
   return s;
 }
@@ -132,7 +131,7 @@ static lua_local_set *set_of_guard(lua_State *L) {
 /* stack: ..., guard */
 static void start_driving(lua_State *L) {
   guard *g = lua_touserdata(L, -1);
-  lua_local_set *s = set_of_guard(L);
+  ebb_lua_local_set *s = set_of_guard(L);
   if (g->driving || s == NULL) return;
   g->driving = true;
   ebb_local_set_begin(&s->engine);
@@ -141,13 +140,13 @@ static void start_driving(lua_State *L) {
 /* stack: ..., guard */
 static void stop_driving(lua_State *L) {
   guard *g = lua_touserdata(L, -1);
-  lua_local_set *s = set_of_guard(L);
+  ebb_lua_local_set *s = set_of_guard(L);
   if (g->driving && s != NULL) ebb_local_set_end(&s->engine);
   g->driving = false;
 }
 
 static int guard_close(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   guard *g = ebb_lua_check(L, el, 1, CLASS_LOCAL_GUARD);
   ebb_lua_check_surplus(L, 2);
   if (el->rt == NULL) return 0;
@@ -155,7 +154,7 @@ static int guard_close(lua_State *L) {
   stop_driving(L);
   if (g->resting) el->resting--;
   g->resting = false;
-  if (g->base.open) ebb_lua_guard_close(L);
+  if (g->base.open) ebb_lua_scope_guard_close(L);
   return 0;
 }
 
@@ -185,36 +184,37 @@ static bool drive_one_for_good(lua_State *L, ebb_lua *el) {
 
 void ebb_lua_drive(lua_State *L, ebb_lua *el) {
   luaL_checkstack(L, 8, NULL);
-  ebb_lua_each_guard(L, el, &guards_key, drive_one);
+  ebb_lua_each_scope_guard(L, el, &guards_key, drive_one);
 }
 
 void ebb_lua_rest(lua_State *L, ebb_lua *el) {
-  ebb_lua_each_guard(L, el, &guards_key, rest_one);
+  ebb_lua_each_scope_guard(L, el, &guards_key, rest_one);
 }
 
 void ebb_lua_drive_given(lua_State *L, ebb_lua *el,
                          const lua_State *coroutine) {
-  ebb_lua_each_guard_of(L, el, coroutine, &guards_key, drive_one_for_good);
+  ebb_lua_each_scope_guard_of(L, el, coroutine, &guards_key,
+                              drive_one_for_good);
 }
 
 /* ---- methods ---- */
 
 static int set_enter(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   (void)check_open(L, el, 1);
   ebb_lua_check_surplus(L, 1);
   push_new_guard(L, el);
-  ebb_lua_guard_open(L, el);
+  ebb_lua_scope_guard_open(L, el);
   return 1;
 }
 
 /* stack: set, function, arguments... -> the function's results */
 static int set_run_until(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   (void)check_open(L, el, 1);
   ebb_lua_check_callable(L, 2);
   guard *g = push_new_guard(L, el);
-  ebb_lua_guard_open(L, el);
+  ebb_lua_scope_guard_open(L, el);
   g->resting = !ebb_lua_is_own(L, el);
   if (g->resting)
     el->resting++;
@@ -222,17 +222,16 @@ static int set_run_until(lua_State *L) {
     start_driving(L);
   lua_replace(L, 1);
   lua_toclose(L, 1);
-  return ebb_lua_call_within(L);
+  return ebb_lua_guarded_call(L);
 }
 
 static int await_k(lua_State *L, int status, lua_KContext ctx);
 
 /* stack: guard, set */
 static int await_on(lua_State *L, ebb_lua *el) {
-  lua_local_set *s;
-  while ((s = set_at(L, 2)) != NULL &&
-         !ebb_list_is_empty(&s->engine.members))
-    ebb_lua_wait(L, el, &s->engine.drained, EBB_NEVER,
+  ebb_lua_local_set *s;
+  while ((s = set_at(L, 2)) != NULL && !ebb_list_is_empty(&s->engine.members))
+    ebb_lua_wait(L, el, &s->engine.when_empty, EBB_NEVER,
                  "the tasks of a LocalSet", await_k);
   return 0;
 }
@@ -245,7 +244,7 @@ static int await_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int set_await(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   (void)check_open(L, el, 1);
   ebb_lua_check_surplus(L, 1);
   lua_settop(L, 1);
@@ -257,16 +256,16 @@ static int set_await(lua_State *L) {
 }
 
 static int set_spawn_local(lua_State *L) {
-  (void)check_open(L, ebb_lua_open(L), 1);
+  (void)check_open(L, ebb_lua_state_checked(L), 1);
   return ebb_lua_spawn_by(L, EBB_LUA_LOCAL_ON);
 }
 
 /* Also when the set is collected. */
 static int set_close(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
-  lua_local_set **object = ebb_lua_check(L, el, 1, CLASS_LOCAL_SET);
+  ebb_lua *el = ebb_lua_state_raw(L);
+  ebb_lua_local_set **object = ebb_lua_check(L, el, 1, CLASS_LOCAL_SET);
   ebb_lua_check_surplus(L, 2);
-  lua_local_set *s = *object;
+  ebb_lua_local_set *s = *object;
   if (s == NULL || el->rt == NULL) return 0;
   *object = NULL;
   free_set(s);
@@ -296,7 +295,7 @@ void ebb_lua_define_local_guard(lua_State *L, ebb_lua *el) {
 
 void ebb_lua_open_local_set(lua_State *L, ebb_lua *el) {
   lua_newtable(L);
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushcclosure(L, set_new, 1);
   lua_setfield(L, -2, "new");
   lua_setfield(L, -2, "LocalSet");

@@ -24,8 +24,7 @@ ebb_local_set *ebb_lua_carried_set(lua_State *L, ebb_lua *el, int arg);
    fail. */
 void ebb_lua_drive(lua_State *L, ebb_lua *el);
 void ebb_lua_rest(lua_State *L, ebb_lua *el);
-void ebb_lua_drive_given(lua_State *L, ebb_lua *el,
-                         const lua_State *coroutine);
+void ebb_lua_drive_given(lua_State *L, ebb_lua *el, const lua_State *coroutine);
 
 /* Aborts the tasks of sets that have been collected, since Lua may have had no
    memory to call the finalizer of one. Cannot fail. */

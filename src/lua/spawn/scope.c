@@ -32,8 +32,7 @@ void ebb_lua_scope_new(lua_State *L, ebb_lua *el, size_t size) {
   lua_replace(L, 1);
   ebb_lua_scope *s = *slot(L) = new_scope(L, el);
   lua_toclose(L, 1);
-  if (ebb_table_reserve(&s->set.members, size) < 0)
-    ebb_lua_raise(L, -ENOMEM);
+  if (ebb_table_reserve(&s->set.members, size) < 0) ebb_lua_raise(L, -ENOMEM);
 }
 
 ebb_lua_scope *ebb_lua_scope_here(lua_State *L) {
@@ -71,8 +70,8 @@ int ebb_lua_scope_results(lua_State *L, ebb_lua_scope *s, ebb_task *t) {
 }
 
 void ebb_lua_scope_shield(ebb_lua_scope *s) {
-  s->shielded = !s->set.owner->closing;
-  s->set.owner->closing = true;
+  s->shielded = !s->set.owner->uncancellable;
+  s->set.owner->uncancellable = true;
 }
 
 /* ---- its end ---- */
@@ -83,7 +82,7 @@ static void close_scope(lua_State *L) {
   ebb_task *owner = s->set.owner;
   *slot(L) = NULL;
   owner->racing = false;
-  if (s->shielded) owner->closing = false;
+  if (s->shielded) owner->uncancellable = false;
   ebb_task_release(owner);
   ebb_lua_scope_free(s);
 }
@@ -113,8 +112,8 @@ static int close_on(lua_State *L, ebb_lua *el, int status) {
     else if (s->set.members.len == 0)
       close_scope(L);
     else
-      status = ebb_lua_try_wait(L, el, &s->set.waiters, EBB_NEVER,
-                                "a clean-up", close_k);
+      status = ebb_lua_try_wait(L, el, &s->set.waiters, EBB_NEVER, "a clean-up",
+                                close_k);
   }
   if (!ebb_lua_wait_failed(status)) return 0;
   if (*slot(L) != NULL) abandon(L);
@@ -129,17 +128,17 @@ static int close_k(lua_State *L, int status, lua_KContext ctx) {
 
 /* In the end of the state, after its finalizer perhaps. */
 static int scope_close(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   ebb_lua_check(L, el, 1, CLASS_SCOPE);
   lua_settop(L, 1);
   if (el->rt == NULL || *slot(L) == NULL) return 0;
-  ebb_join_set_call_off(&(*slot(L))->set);
+  ebb_join_set_cancel_rest(&(*slot(L))->set);
   return close_on(L, el, 0);
 }
 
 /* The state is being closed, and its call will not come to its end. */
 static int scope_gc(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   ebb_lua_check(L, el, 1, CLASS_SCOPE);
   if (el->rt != NULL && *slot(L) != NULL) abandon(L);
   return 0;
@@ -154,8 +153,7 @@ void ebb_lua_scope_free(ebb_lua_scope *s) {
 /* Their tasks are gone already. */
 void ebb_lua_free_scopes(ebb_lua *el) {
   while (!ebb_list_is_empty(&el->scopes))
-    ebb_lua_scope_free(
-        ebb_container_of(el->scopes.next, ebb_lua_scope, link));
+    ebb_lua_scope_free(ebb_container_of(el->scopes.next, ebb_lua_scope, link));
 }
 
 void ebb_lua_define_scope(lua_State *L, ebb_lua *el) {
@@ -187,7 +185,7 @@ static int block_on_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 int ebb_lua_block_on(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_check_body(L, el, 1);
   lua_pushnil(L); /* a place for the scope */
   lua_insert(L, 1);

@@ -15,8 +15,9 @@ static void check_branch(lua_State *L) {
   }
   const char *got = luaL_typename(L, -1);
   const char *key = luaL_tolstring(L, -2, NULL);
-  luaL_argerror(L, 1, lua_pushfstring(L, "branch '%s' is a %s, not a function",
-                                      key, got));
+  luaL_argerror(
+      L, 1,
+      lua_pushfstring(L, "branch '%s' is a %s, not a function", key, got));
 }
 
 /* stack: branches -> branches, key, body, key, body... How many there are. */
@@ -92,7 +93,7 @@ static int select_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int ebb_select(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   uint32_t n = push_branches(L);
@@ -104,6 +105,6 @@ static int ebb_select(lua_State *L) {
 
 void ebb_lua_open_select(lua_State *L, ebb_lua *el) {
   static const luaL_Reg functions[] = {{"select", ebb_select}, {NULL, NULL}};
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
 }

@@ -17,7 +17,7 @@ static const char *const spawn_names[] = {
 
 void ebb_lua_set_spawns(lua_State *L, ebb_lua *el, lua_CFunction f) {
   for (int where = EBB_LUA_HERE; where <= EBB_LUA_BLOCKING_ON; where++) {
-    ebb_lua_stored(L, el, STORE_STATE);
+    ebb_lua_push_slot(L, el, STORE_STATE);
     lua_pushinteger(L, where);
     lua_pushcclosure(L, f, 2);
     lua_setfield(L, -2, spawn_names[where]);
@@ -32,29 +32,29 @@ static void lift(lua_State *L, int arg) {
   lua_remove(L, arg);
 }
 
-static void plan_elsewhere(lua_State *L, ebb_lua *el, ebb_lua_where where,
-                           int body) {
+static void target_elsewhere(lua_State *L, ebb_lua *el, ebb_lua_where where,
+                             int body) {
   bool on = where == EBB_LUA_ON || where == EBB_LUA_BLOCKING_ON;
   bool blocking = where != EBB_LUA_ON;
   int err = 0;
-  ebb_lua_port *port = on ? ebb_lua_check_handle(L, el, body + 1)
-                          : ebb_lua_port_get(el, &err);
-  if (port == NULL) ebb_lua_raise(L, err);
+  ebb_lua_state_ref *ref = on ? ebb_lua_check_handle(L, el, body + 1)
+                              : ebb_lua_state_ref_get(el, &err);
+  if (ref == NULL) ebb_lua_raise(L, err);
   if (on) {
     lift(L, body + 1);
     lua_insert(L, body++); /* so that it is kept */
   }
-  if (port == el->port && !blocking) {
+  if (ref == el->ref && !blocking) {
     lua_pushnil(L);
   } else {
     luaL_argcheck(L, lua_isfunction(L, body), on ? body - 1 : body,
                   "only a function can be sent to another thread");
-    ebb_lua_push_job(L, el, port, blocking, body);
+    ebb_lua_push_job(L, el, ref, blocking, body);
   }
   if (on) lua_remove(L, body - 1);
 }
 
-static void plan_local(lua_State *L, ebb_lua *el, bool on, int body) {
+static void target_local(lua_State *L, ebb_lua *el, bool on, int body) {
   if (on) {
     ebb_lua_check_local_set(L, el, body + 1);
     lift(L, body + 1);
@@ -63,33 +63,33 @@ static void plan_local(lua_State *L, ebb_lua *el, bool on, int body) {
   }
 }
 
-void ebb_lua_plan(lua_State *L, ebb_lua *el, ebb_lua_where where, int body) {
+void ebb_lua_choose_target(lua_State *L, ebb_lua *el, ebb_lua_where where,
+                           int body) {
   ebb_lua_check_body(L, el, body);
   if (where == EBB_LUA_HERE)
     lua_pushnil(L);
   else if (where == EBB_LUA_LOCAL || where == EBB_LUA_LOCAL_ON)
-    plan_local(L, el, where == EBB_LUA_LOCAL_ON, body);
+    target_local(L, el, where == EBB_LUA_LOCAL_ON, body);
   else
-    plan_elsewhere(L, el, where, body);
+    target_elsewhere(L, el, where, body);
 }
 
 /* ---- the task ---- */
 
-static ebb_lua_task *local_task(lua_State *L, ebb_lua *el,
-                                ebb_local_set *set, int body) {
+static ebb_lua_task *local_task(lua_State *L, ebb_lua *el, ebb_local_set *set,
+                                int body) {
   if (ebb_local_set_reserve(set) < 0) ebb_lua_raise(L, -ENOMEM);
   ebb_lua_task *lt = ebb_lua_task_new(L, el, body);
   ebb_local_set_put(set, &lt->task);
   return lt;
 }
 
-ebb_lua_task *ebb_lua_task_of(lua_State *L, ebb_lua *el, int carrier,
-                              int body) {
-  if (lua_isnil(L, carrier)) return ebb_lua_task_new(L, el, body);
-  ebb_local_set *set = ebb_lua_carried_set(L, el, carrier);
+ebb_lua_task *ebb_lua_task_of(lua_State *L, ebb_lua *el, int target, int body) {
+  if (lua_isnil(L, target)) return ebb_lua_task_new(L, el, body);
+  ebb_local_set *set = ebb_lua_carried_set(L, el, target);
   if (set != NULL) return local_task(L, el, set, body);
   ebb_lua_task *lt = ebb_lua_task_create(L, el, &ebb_lua_proxy_ops);
-  lt->job = ebb_lua_carried_job(L, el, carrier);
+  lt->job = ebb_lua_carried_job(L, el, target);
   return lt;
 }
 
@@ -97,12 +97,12 @@ ebb_lua_task *ebb_lua_task_of(lua_State *L, ebb_lua *el, int carrier,
 
 /* stack: body, [where,] arguments... -> JoinHandle */
 int ebb_lua_spawn_at(lua_State *L, ebb_lua_where where) {
-  ebb_lua *el = ebb_lua_open(L);
-  ebb_lua_plan(L, el, where, 1);
+  ebb_lua *el = ebb_lua_state_checked(L);
+  ebb_lua_choose_target(L, el, where, 1);
   /* The handle first, since the task must not be left without one. */
   ebb_lua_new_join_handle(L, el);
   ebb_lua_task_prepare(L, el, 1);
-  lua_rotate(L, 1, 2); /* carrier, handle, body, ... */
+  lua_rotate(L, 1, 2); /* target, handle, body, ... */
   ebb_lua_task *lt = ebb_lua_task_of(L, el, 1, 3);
   ebb_lua_fill_handle(L, 2, lt);
   lt->handles = 1;
@@ -112,7 +112,7 @@ int ebb_lua_spawn_at(lua_State *L, ebb_lua_where where) {
 }
 
 int ebb_lua_spawn_by(lua_State *L, ebb_lua_where where) {
-  ebb_lua_check_body(L, ebb_lua_open(L), 2);
+  ebb_lua_check_body(L, ebb_lua_state_checked(L), 2);
   lua_pushvalue(L, 1);
   lua_insert(L, 3);
   lua_remove(L, 1);

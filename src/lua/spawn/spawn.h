@@ -32,17 +32,17 @@ static inline const char *ebb_lua_name_of(lua_State *L) {
 void ebb_lua_set_spawns(lua_State *L, ebb_lua *el, lua_CFunction f);
 
 /* Checks the body at `body`, takes out the argument after it that says
-   where, and pushes the *carrier*: it must be on the stack until the task is
+   where, and pushes the *target*: it must be on the stack until the task is
    made. If the task will run elsewhere, the body and its arguments are packed
-   into the carrier and popped. Raises errors. */
-void ebb_lua_plan(lua_State *L, ebb_lua *el, ebb_lua_where where, int body);
+   into the target and popped. Raises errors. */
+void ebb_lua_choose_target(lua_State *L, ebb_lua *el, ebb_lua_where where,
+                           int body);
 
-/* Makes the task, not started, which has been prepared, by its carrier at
-   `carrier`. Unless they are in that, the body is at `body`, and the arguments
+/* Makes the task, not started, which has been prepared, by its target at
+   `target`. Unless they are in that, the body is at `body`, and the arguments
    above it up to the top; they are popped. Raises errors, having changed
    nothing, and runs no Lua code. */
-ebb_lua_task *ebb_lua_task_of(lua_State *L, ebb_lua *el, int carrier,
-                              int body);
+ebb_lua_task *ebb_lua_task_of(lua_State *L, ebb_lua *el, int target, int body);
 
 /* The spawn functions of JoinMap and JoinSet. */
 int ebb_lua_map_spawn(lua_State *L);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
    ebb.task_local (Tokio: task_local!, task::LocalKey). */
-#include "lua/task/task_vars.h"
 #include "lua/spawn/unconstrained.h"
+#include "lua/task/task_vars.h"
 
 /* User values of a LocalKey. */
 enum { UV_NAME = 1 };
 
 static int new_key(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   luaL_checktype(L, 1, LUA_TSTRING);
   ebb_lua_new_object(L, el, CLASS_LOCAL_KEY, 0, 1);
   lua_pushvalue(L, 1);
@@ -18,36 +18,36 @@ static int new_key(lua_State *L) {
 /* ---- scopes ---- */
 
 static int scope_close(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
-  const ebb_lua_guard *g = ebb_lua_check(L, el, 1, CLASS_LOCAL_SCOPE);
+  ebb_lua *el = ebb_lua_state_raw(L);
+  const ebb_lua_scope_guard *g = ebb_lua_check(L, el, 1, CLASS_LOCAL_SCOPE);
   if (!g->open || el->rt == NULL) return 0;
   lua_settop(L, 1);
-  ebb_lua_guard_close(L);
+  ebb_lua_scope_guard_close(L);
   return 0;
 }
 
 /* stack: key, value, ... -> guard, value, ... */
 static void enter(lua_State *L, ebb_lua *el) {
-  ebb_lua_new_object(L, el, CLASS_LOCAL_SCOPE, sizeof(ebb_lua_guard),
+  ebb_lua_new_object(L, el, CLASS_LOCAL_SCOPE, sizeof(ebb_lua_scope_guard),
                      UV_LOCAL_COUNT);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, UV_LOCAL_KEY);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, UV_LOCAL_VALUE);
-  ebb_lua_guard_open(L, el);
+  ebb_lua_scope_guard_open(L, el);
   lua_replace(L, 1);
   lua_toclose(L, 1);
 }
 
 /* stack: key, value, function, arguments... -> the function's results */
 static int key_scope(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_check(L, el, 1, CLASS_LOCAL_KEY);
   luaL_checkany(L, 2);
   ebb_lua_check_callable(L, 3);
   enter(L, el);
   lua_remove(L, 2);
-  return ebb_lua_call_within(L);
+  return ebb_lua_guarded_call(L);
 }
 
 /* ---- looking ---- */
@@ -85,7 +85,7 @@ static void check_value(lua_State *L, ebb_lua *el) {
 }
 
 static ebb_lua *check_key(lua_State *L, int most) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_check_self(L, el, CLASS_LOCAL_KEY, most);
   return el;
 }
@@ -135,17 +135,19 @@ static int key_tostring(lua_State *L) {
 }
 
 static int error_tostring(lua_State *L) {
-  ebb_lua_check(L, ebb_lua_self(L), 1, CLASS_ACCESS_ERROR);
+  ebb_lua_check(L, ebb_lua_state_raw(L), 1, CLASS_ACCESS_ERROR);
   push_named(L, "task-local '", "' is not set");
   return 1;
 }
 
 void ebb_lua_define_local_key(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg methods[] = {
-      {"get", key_get},           {"scope", key_scope},
-      {"sync_scope", key_scope},  {"try_get", key_try_get},
-      {"try_with", key_try_with}, {"with", key_with},
-      {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"get", key_get},
+                                     {"scope", key_scope},
+                                     {"sync_scope", key_scope},
+                                     {"try_get", key_try_get},
+                                     {"try_with", key_try_with},
+                                     {"with", key_with},
+                                     {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", key_tostring}, {NULL, NULL}};
   ebb_lua_define_class(L, el, CLASS_LOCAL_KEY, methods, meta);
 }
@@ -163,7 +165,7 @@ void ebb_lua_define_access_error(lua_State *L, ebb_lua *el) {
 }
 
 void ebb_lua_open_task_local(lua_State *L, ebb_lua *el) {
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushcclosure(L, new_key, 1);
   lua_setfield(L, -2, "task_local");
 }

@@ -5,14 +5,14 @@
 
 /* ---- calling within ---- */
 
-static int call_within_k(lua_State *L, int status, lua_KContext ctx) {
+static int guarded_call_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status, (void)ctx;
   return lua_gettop(L) - 1;
 }
 
-int ebb_lua_call_within(lua_State *L) {
-  lua_callk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, call_within_k);
-  return call_within_k(L, LUA_OK, 0);
+int ebb_lua_guarded_call(lua_State *L) {
+  lua_callk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, guarded_call_k);
+  return guarded_call_k(L, LUA_OK, 0);
 }
 
 void ebb_lua_check_callable(lua_State *L, int arg) {
@@ -31,8 +31,8 @@ void ebb_lua_check_callable(lua_State *L, int arg) {
 static const char unconstrained_key;
 
 typedef struct unconstrained {
-  ebb_lua_guard base; /* open: it is called in a generator */
-  bool suspended;     /* the budget of the task */
+  ebb_lua_scope_guard base; /* open: it is called in a generator */
+  bool suspended;           /* the budget of the task */
   ebb_id task;
   int budget; /* to give back */
 } unconstrained;
@@ -42,14 +42,14 @@ static void open_in_generator(lua_State *L, ebb_lua *el) {
   lua_setiuservalue(L, -2, UV_LOCAL_KEY);
   lua_pushboolean(L, true);
   lua_setiuservalue(L, -2, UV_LOCAL_VALUE);
-  ebb_lua_guard_open(L, el);
+  ebb_lua_scope_guard_open(L, el);
   el->unconstrained++;
 }
 
 static void close_in_generator(lua_State *L, ebb_lua *el) {
   el->unconstrained--;
   lua_settop(L, 1);
-  ebb_lua_guard_close(L);
+  ebb_lua_scope_guard_close(L);
 }
 
 static void suspend_budget(unconstrained *u, ebb_task *t) {
@@ -67,7 +67,7 @@ static void resume_budget(unconstrained *u, ebb_runtime *rt) {
 
 /* Also when a generator is collected. */
 static int unconstrained_close(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   unconstrained *u = ebb_lua_check(L, el, 1, CLASS_UNCONSTRAINED);
   if (el->rt == NULL) return 0;
   if (u->suspended) resume_budget(u, el->rt);
@@ -77,17 +77,17 @@ static int unconstrained_close(lua_State *L) {
 
 /* stack: function, arguments... */
 static int run_unconstrained(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_check_callable(L, 1);
-  unconstrained *u = ebb_lua_new_object(L, el, CLASS_UNCONSTRAINED, sizeof *u,
-                                        UV_LOCAL_COUNT);
+  unconstrained *u =
+      ebb_lua_new_object(L, el, CLASS_UNCONSTRAINED, sizeof *u, UV_LOCAL_COUNT);
   if (ebb_lua_is_own(L, el))
     suspend_budget(u, el->rt->current);
   else
     open_in_generator(L, el);
   lua_insert(L, 1);
   lua_toclose(L, 1);
-  return ebb_lua_call_within(L);
+  return ebb_lua_guarded_call(L);
 }
 
 bool ebb_lua_is_unconstrained(lua_State *L, ebb_lua *el) {
@@ -105,8 +105,8 @@ void ebb_lua_define_unconstrained(lua_State *L, ebb_lua *el) {
   ebb_lua_define_class(L, el, CLASS_UNCONSTRAINED, none, meta);
 }
 
-void ebb_lua_open_within(lua_State *L, ebb_lua *el) {
-  ebb_lua_stored(L, el, STORE_STATE);
+void ebb_lua_open_unconstrained(lua_State *L, ebb_lua *el) {
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushcclosure(L, run_unconstrained, 1);
   lua_setfield(L, -2, "unconstrained");
 }

@@ -10,6 +10,6 @@ void ebb_lua_check_callable(lua_State *L, int arg);
 
 /* stack: guard, function, arguments... -> the function's results. The guard
    is to be closed (lua_toclose), and is, whichever way the function ends. */
-int ebb_lua_call_within(lua_State *L);
+int ebb_lua_guarded_call(lua_State *L);
 
 #endif

@@ -25,8 +25,7 @@ void ebb_lua_check_options(lua_State *L, int arg, const char *const *names) {
   luaL_checktype(L, arg, LUA_TTABLE);
   for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
     lua_pushvalue(L, -2);
-    if (lua_type(L, -1) != LUA_TSTRING ||
-        !is_among(lua_tostring(L, -1), names))
+    if (lua_type(L, -1) != LUA_TSTRING || !is_among(lua_tostring(L, -1), names))
       refuse(L, arg, names);
     lua_pop(L, 1);
   }
@@ -39,9 +38,9 @@ lua_Integer ebb_lua_count_option(lua_State *L, int arg, const char *name,
   if (lua_getfield(L, arg, name) != LUA_TNIL) {
     n = lua_tointegerx(L, -1, &is_integer);
     if (!is_integer || n < least || n > most)
-      luaL_argerror(L, arg,
-                    lua_pushfstring(L, "%s must be an integer from %I on",
-                                    name, least));
+      luaL_argerror(
+          L, arg,
+          lua_pushfstring(L, "%s must be an integer from %I on", name, least));
   }
   lua_pop(L, 1);
   return n;
@@ -50,7 +49,8 @@ lua_Integer ebb_lua_count_option(lua_State *L, int arg, const char *name,
 bool ebb_lua_push_option(lua_State *L, int arg, const char *name, int type) {
   if (lua_getfield(L, arg, name) == LUA_TNIL) return false;
   if (lua_type(L, -1) != type)
-    luaL_argerror(L, arg, lua_pushfstring(L, "%s must be a %s", name,
-                                          lua_typename(L, type)));
+    luaL_argerror(
+        L, arg,
+        lua_pushfstring(L, "%s must be a %s", name, lua_typename(L, type)));
   return true;
 }

@@ -12,9 +12,9 @@
 
 #include <errno.h>
 
+#include "core/loop/scheduler.h"
 #include "core/spawn/join_map.h"
 #include "core/sync/wait_queue.h"
-#include "core/loop/scheduler.h"
 #include "lua/state/class.h"
 #include "lua/state/compat.h"
 
@@ -23,7 +23,7 @@ enum {
   STORE_STATE = 1,  /* the userdata that is this ebb_lua */
   STORE_SENTINEL,   /* see close.c */
   STORE_DETAILS,    /* task id -> abort reason, or trace of a panic */
-  STORE_HELD,       /* weak keys: a thread that scripts know -> its spare */
+  STORE_EXPOSED,    /* weak keys: a thread that scripts know -> its shadow */
   STORE_ANCHORS,    /* the threads of all tasks, by their places */
   STORE_KEYS,       /* keys that the collector would free, by the place of the
                        task under them in a map */
@@ -31,7 +31,7 @@ enum {
   STORE_NOOP,       /* a Lua function that does nothing, for pending hooks */
   STORE_EXIT,       /* the os.exit that was there before ours */
   STORE_NAMES,      /* task id -> name */
-  STORE_LOCALS,     /* weak: a coroutine's address -> see task_vars.c */
+  STORE_TASK_VARS,  /* weak: a coroutine's address -> see task_vars.c */
   STORE_MODULES,    /* table of the standard library or of ebb -> its name */
   STORE_OBJECTS,    /* weak: what is in the engine's memory -> its object */
   STORE_RAISED,     /* task id -> what its body raised, while its clean-up
@@ -65,27 +65,28 @@ struct ebb_lua {
   bool owns_runtime;
   unsigned parts;     /* of the module: EBB_LUA_TASKS... */
   unsigned libraries; /* those of Lua, see grant.h; 0 until `ebb` is opened */
-  bool closing;  /* the end has begun, see close.c */
-  bool refusing; /* a task is aborted as it is started */
-  int rounds;    /* in which all tasks have been aborted */
+  bool closing;       /* the end has begun, see close.c */
+  bool refusing;      /* a task is aborted as it is started */
+  int rounds;         /* in which all tasks have been aborted */
   uint32_t deadlock_turn; /* of the root: see is_deadlock in wait.c */
-  const char *no_wait; /* not NULL: where waiting is refused just now */
+  const char *no_wait;    /* not NULL: where waiting is refused just now */
   const void *sentinel;
-  struct ebb_lua_port *port; /* see handle.h; NULL until it is asked for */
-  struct ebb_lua_port *employer; /* not NULL: the state is a pool thread's, and
+  struct ebb_lua_state_ref *ref; /* see handle.h; NULL until it is asked for */
+  struct ebb_lua_state_ref
+      *requester;           /* not NULL: the state is a pool thread's, and
                                     works for this one */
-  bool has_foreign; /* there may be Handles of other states */
+  bool has_external;        /* there may be Handles of other states */
   int64_t shutdown_timeout; /* ns that the end may take */
-  int64_t end_by; /* on the system's clock; 0: it has not begun */
-  ebb_stuck_fn *stuck; /* told of what outlasts it */
+  int64_t end_by;           /* on the system's clock; 0: it has not begun */
+  ebb_stuck_fn *stuck;      /* told of what outlasts it */
   void *stuck_ctx;
   uint32_t unconstrained; /* calls of it in generators */
-  uint32_t resting; /* calls of run_until in generators */
-  unsigned wants; /* in a row, of memory to close a thread in */
-  ebb_list drained; /* while closing: waits for a task to finish */
-  uint32_t ended;   /* and how many have */
-  ebb_list maps;    /* every JoinMap that has not been finalized */
-  ebb_list scopes;  /* every scope that has not been closed or finalized */
+  uint32_t resting;       /* calls of run_until in generators */
+  unsigned wants;         /* in a row, of memory to close a thread in */
+  ebb_list when_empty;    /* while closing: waits for a task to finish */
+  uint32_t ended;         /* and how many have */
+  ebb_list maps;          /* every JoinMap that has not been finalized */
+  ebb_list scopes;     /* every scope that has not been closed or finalized */
   ebb_list local_sets; /* every LocalSet, likewise */
   ebb_list loads;      /* of modules, under way: see require.c */
   const void *metatables[CLASS_COUNT]; /* to tell the classes apart */
@@ -94,29 +95,29 @@ struct ebb_lua {
 /* A task that is a Lua coroutine. When it has finished, L's stack holds its
    results; of a panic the value; and on top the JoinError, once somebody has
    asked for it who may ask again. A thread that scripts know
-   must look dead then and not be used again: it is *held*, and has a spare,
+   must look dead then and not be used again: it is *exposed*, and has a shadow,
    a thread with the task's id on its stack, that becomes L in its place. */
 typedef struct ebb_lua_task {
   ebb_task task;
   lua_State *L;
   ebb_lua *el;
-  struct lua_job *job; /* that another thread does; NULL: it runs here */
-  int place;  /* among the anchors */
-  int count;  /* arguments before the first poll, results when finished */
-  uint32_t handles;   /* JoinHandles there are */
-  bool held : 1;      /* L is known to scripts, and has a spare */
-  bool unclean : 1;   /* the body has not returned: L is not used again */
+  struct ebb_lua_job *job; /* that another thread does; NULL: it runs here */
+  int place;               /* among the anchors */
+  int count;        /* arguments before the first poll, results when finished */
+  uint32_t handles; /* JoinHandles there are */
+  bool exposed : 1; /* L is known to scripts, and has a shadow */
+  bool unclean : 1; /* the body has not returned: L is not used again */
   bool started : 1;
-  bool waits : 1;     /* on its stack, in wait.c, which deals with an abort */
-  bool cut : 1;       /* a wait of a C function was cut off; see cut.c */
+  bool waits : 1;      /* on its stack, in wait.c, which deals with an abort */
+  bool cut : 1;        /* a wait of a C function was cut off; see cut.c */
   bool cancelling : 1; /* its clean-up runs, after an abort */
-  bool foretold : 1;  /* its detail is its JoinError already */
-  bool detailed : 1;  /* STORE_DETAILS has an entry */
-  bool named : 1;     /* STORE_NAMES has one */
-  bool localized : 1; /* STORE_LOCALS had one for L */
-  bool handed : 1;    /* STORE_LINKS has one */
-  bool seen : 1;      /* somebody has joined it */
-  bool has_error : 1; /* the JoinError is on top of L */
+  bool foretold : 1;   /* its detail is its JoinError already */
+  bool detailed : 1;   /* STORE_DETAILS has an entry */
+  bool named : 1;      /* STORE_NAMES has one */
+  bool localized : 1;  /* STORE_TASK_VARS had one for L */
+  bool handed : 1;     /* STORE_LINKS has one */
+  bool seen : 1;       /* somebody has joined it */
+  bool has_error : 1;  /* the JoinError is on top of L */
 } ebb_lua_task;
 
 extern const ebb_task_ops ebb_lua_task_ops;
@@ -141,22 +142,22 @@ static inline bool ebb_lua_is_coroutine(const ebb_task *t) {
 
 /* ---- state.c ---- */
 
-static inline ebb_lua *ebb_lua_self(lua_State *L) {
+static inline ebb_lua *ebb_lua_state_raw(lua_State *L) {
   return lua_touserdata(L, lua_upvalueindex(1));
 }
 
-/* As ebb_lua_self; an error when the state is being closed and the runtime
+/* As ebb_lua_state_raw; an error when the state is being closed and the runtime
    is gone. */
-ebb_lua *ebb_lua_open(lua_State *L);
+ebb_lua *ebb_lua_state_checked(lua_State *L);
 
-/* As ebb_lua_open, in a function that is no method, of at most so many
+/* As ebb_lua_state_checked, in a function that is no method, of at most so many
    arguments: a value beyond them is an argument error. nil is none, since a
    caller may hand on what it was not given. What a generic `for` may call
    allows for the control variable, and what may be a __close for the error.
    Not for what takes the arguments of another function, nor for yield_now and
    consume_budget, which Lua may call with its own, as hooks and
    metamethods. */
-ebb_lua *ebb_lua_enter(lua_State *L, int most);
+ebb_lua *ebb_lua_state_enter(lua_State *L, int most);
 
 /* That check alone. */
 void ebb_lua_refuse_surplus(lua_State *L, int most);
@@ -165,10 +166,10 @@ static inline void ebb_lua_check_surplus(lua_State *L, int most) {
 }
 
 /* Pushes what is at a place of the store. */
-void ebb_lua_stored(lua_State *L, ebb_lua *el, int place);
+void ebb_lua_push_slot(lua_State *L, ebb_lua *el, int place);
 
 /* Pops a value into a place of the store. */
-void ebb_lua_store(lua_State *L, ebb_lua *el, int place);
+void ebb_lua_set_slot(lua_State *L, ebb_lua *el, int place);
 
 /* A userdata of a class, without user values beyond `uservalues`, pushed. */
 void *ebb_lua_new_object(lua_State *L, ebb_lua *el, ebb_lua_class class,
@@ -184,7 +185,7 @@ void *ebb_lua_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class);
 void *ebb_lua_check(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class);
 
 /* The same of index 1, in a method of at most so many arguments, counting
-   that: see ebb_lua_enter. */
+   that: see ebb_lua_state_enter. */
 void *ebb_lua_check_self(lua_State *L, ebb_lua *el, ebb_lua_class class,
                          int most);
 
@@ -215,8 +216,9 @@ static inline ebb_lua_task *ebb_lua_current(const ebb_lua *el) {
 
 /* The same for a class that shares functions with others: they get the class
    as their second upvalue. */
-void ebb_lua_define_kin(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                        const luaL_Reg *methods, const luaL_Reg *metamethods);
+void ebb_lua_define_shared_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                                 const luaL_Reg *methods,
+                                 const luaL_Reg *metamethods);
 
 /* The class that the running function of those is of. */
 static inline ebb_lua_class ebb_lua_class_of(lua_State *L) {
@@ -231,12 +233,12 @@ _Noreturn void ebb_lua_error(lua_State *L, const char *format, ...);
 
 /* The ebb_lua of a state, made if there is none; pushes its userdata, or does
    not. Raise errors. */
-ebb_lua *ebb_lua_get(lua_State *L);
+ebb_lua *ebb_lua_state_ensure(lua_State *L);
 
 /* Makes it, for a runtime or, if that is NULL, with one of its own; pushes its
    userdata. Raises errors. */
-ebb_lua *ebb_lua_new(lua_State *L, ebb_runtime *rt, unsigned parts);
-ebb_lua *ebb_lua_of(lua_State *L);
+ebb_lua *ebb_lua_state_new(lua_State *L, ebb_runtime *rt, unsigned parts);
+ebb_lua *ebb_lua_state_find(lua_State *L);
 
 /* Puts `f` in the place of a function of Lua's library, unless it is there;
    the one that was there before is its second upvalue. Raises errors. */
@@ -276,16 +278,16 @@ void ebb_lua_anchor_instead(lua_State *L, ebb_lua *el, int place);
 
 void ebb_lua_free_idle(ebb_lua *el);
 
-/* Gives the thread at the top of the stack a spare, unless it has one.
+/* Gives the thread at the top of the stack a shadow, unless it has one.
    Raises errors. */
 void ebb_lua_hold(lua_State *L, ebb_lua *el);
 
-/* The spare of the held thread at `arg`, or NULL. Until the task's first turn
-   it holds the task's id at 1, and above it the arguments. */
-lua_State *ebb_lua_spare(lua_State *L, ebb_lua *el, int arg);
+/* The shadow of the exposed thread at `arg`, or NULL. Until the task's first
+   turn it holds the task's id at 1, and above it the arguments. */
+lua_State *ebb_lua_shadow(lua_State *L, ebb_lua *el, int arg);
 
-/* A task with a held thread has finished with `count` values on its stack:
-   moves them to the spare, which becomes the task's thread. Cannot fail; for
+/* A task with an exposed thread has finished with `count` values on its stack:
+   moves them to the shadow, which becomes the task's thread. Cannot fail; for
    want of memory the thread remains the task's. */
 void ebb_lua_let_thread_go(ebb_lua_task *lt, int count);
 
@@ -342,11 +344,11 @@ void ebb_lua_keep_foretold(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
 /* Pushes the detail kept for a task, or nil. */
 void ebb_lua_push_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
 
-/* Tells the end of the state that a task or a courier has finished. */
+/* Tells the end of the state that a task or a executor has finished. */
 static inline void ebb_lua_note_end(ebb_lua *el) {
   if (!el->closing) return;
   el->ended++;
-  ebb_wake_all(&el->drained);
+  ebb_wake_all(&el->when_empty);
 }
 
 /* ---- join_error.c: what a task came to ---- */
@@ -448,11 +450,11 @@ static inline bool ebb_lua_wait_failed(int status) {
 
 _Noreturn void ebb_lua_raise_wait(lua_State *L, ebb_lua *el, int status);
 
-/* The same in a line. ebb_line_take, called before anything else when the
+/* The same in a line. ebb_wait_queue_take, called before anything else when the
    wait is over, tells whether something was granted. If not, callers look
    again: all who waited have been dismissed, or a signal has come. */
-int ebb_lua_wait_in(lua_State *L, ebb_lua *el, ebb_line *line, uint32_t want,
-                    const char *what, lua_KFunction k);
+int ebb_lua_wait_in(lua_State *L, ebb_lua *el, ebb_wait_queue *queue,
+                    uint32_t amount, const char *what, lua_KFunction k);
 
 /* Calls fn(arg) on a thread of the pool while the task waits here on its
    stack, so that `arg` may be there. `fn` must not touch Lua. 0; -EINTR: a
@@ -636,7 +638,7 @@ void ebb_lua_open_io(lua_State *L, ebb_lua *el);
 void ebb_lua_open_io_select(lua_State *L, ebb_lua *el);
 void ebb_lua_open_net(lua_State *L, ebb_lua *el);
 void ebb_lua_open_inspect(lua_State *L, ebb_lua *el);
-void ebb_lua_open_within(lua_State *L, ebb_lua *el);
+void ebb_lua_open_unconstrained(lua_State *L, ebb_lua *el);
 void ebb_lua_open_task_local(lua_State *L, ebb_lua *el);
 void ebb_lua_open_local_set(lua_State *L, ebb_lua *el);
 void ebb_lua_open_handle(lua_State *L, ebb_lua *el);

@@ -21,7 +21,7 @@ typedef struct ebb_lua ebb_lua;
   X(JOIN_SET, "JoinSet", join_set)                               \
   X(BUILDER, "Builder", builder)                                 \
   X(HANDLE, "Handle", handle)                                    \
-  X(CARRIER, "ebb.carrier", carrier)                             \
+  X(TARGET, "ebb.target", target)                                \
   X(RUNTIME, "Runtime", runtime)                                 \
   X(LOCAL_SET, "LocalSet", local_set)                            \
   X(LOCAL_GUARD, "LocalEnterGuard", local_guard)                 \

@@ -12,8 +12,8 @@ enum { ALL_PARTS = 2 * EBB_LUA_THREADS - 1 };
 
 static const char registry_key;
 
-ebb_lua *ebb_lua_open(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+ebb_lua *ebb_lua_state_checked(lua_State *L) {
+  ebb_lua *el = ebb_lua_state_raw(L);
   if (el->rt == NULL) luaL_error(L, "the Lua state is being closed");
   return el;
 }
@@ -23,17 +23,17 @@ void ebb_lua_refuse_surplus(lua_State *L, int most) {
     if (!lua_isnil(L, i)) luaL_typeerror(L, i, "no value");
 }
 
-ebb_lua *ebb_lua_enter(lua_State *L, int most) {
+ebb_lua *ebb_lua_state_enter(lua_State *L, int most) {
   ebb_lua_check_surplus(L, most);
-  return ebb_lua_open(L);
+  return ebb_lua_state_checked(L);
 }
 
-void ebb_lua_stored(lua_State *L, ebb_lua *el, int place) {
+void ebb_lua_push_slot(lua_State *L, ebb_lua *el, int place) {
   lua_pushvalue(el->store, place);
   lua_xmove(el->store, L, 1);
 }
 
-void ebb_lua_store(lua_State *L, ebb_lua *el, int place) {
+void ebb_lua_set_slot(lua_State *L, ebb_lua *el, int place) {
   lua_xmove(L, el->store, 1);
   lua_replace(el->store, place);
 }
@@ -42,7 +42,7 @@ void *ebb_lua_new_object(lua_State *L, ebb_lua *el, ebb_lua_class class,
                          size_t size, int uservalues) {
   void *object = lua_newuserdatauv(L, size, uservalues);
   memset(object, 0, size);
-  ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
+  ebb_lua_push_slot(L, el, STORE_META_FIRST + (int)class);
   lua_setmetatable(L, -2);
   return object;
 }
@@ -71,8 +71,7 @@ void *ebb_lua_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class) {
   return meta == el->metatables[class] ? object : NULL;
 }
 
-void *ebb_lua_check(lua_State *L, ebb_lua *el, int arg,
-                    ebb_lua_class class) {
+void *ebb_lua_check(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class) {
   void *object = ebb_lua_is(L, el, arg, class);
   if (object == NULL) luaL_typeerror(L, arg, class_names[class]);
   return object;
@@ -88,37 +87,38 @@ void *ebb_lua_check_self(lua_State *L, ebb_lua *el, ebb_lua_class class,
 void ebb_lua_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
                           const luaL_Reg *methods,
                           const luaL_Reg *metamethods) {
-  ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
+  ebb_lua_push_slot(L, el, STORE_META_FIRST + (int)class);
   lua_pushstring(L, class_names[class]);
   lua_setfield(L, -2, "__name");
   lua_pushboolean(L, false);
   lua_setfield(L, -2, "__metatable");
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   luaL_setfuncs(L, metamethods, 1);
   lua_newtable(L);
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   luaL_setfuncs(L, methods, 1);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }
 
 /* Fills the table at the top of the stack, and pops it. */
-static void set_kin(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                    const luaL_Reg *functions) {
-  ebb_lua_stored(L, el, STORE_STATE);
+static void set_shared_functions(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                                 const luaL_Reg *functions) {
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushinteger(L, class);
   luaL_setfuncs(L, functions, 2);
   lua_pop(L, 1);
 }
 
-void ebb_lua_define_kin(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                        const luaL_Reg *methods, const luaL_Reg *metamethods) {
+void ebb_lua_define_shared_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                                 const luaL_Reg *methods,
+                                 const luaL_Reg *metamethods) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   ebb_lua_define_class(L, el, class, none, none);
-  ebb_lua_stored(L, el, STORE_META_FIRST + (int)class);
+  ebb_lua_push_slot(L, el, STORE_META_FIRST + (int)class);
   lua_getfield(L, -1, "__index");
-  set_kin(L, el, class, methods);
-  set_kin(L, el, class, metamethods);
+  set_shared_functions(L, el, class, methods);
+  set_shared_functions(L, el, class, metamethods);
 }
 
 void ebb_lua_replace(lua_State *L, ebb_lua *el, const char *library,
@@ -128,7 +128,7 @@ void ebb_lua_replace(lua_State *L, ebb_lua *el, const char *library,
   if (lua_getfield(L, -1, library) == LUA_TTABLE &&
       lua_getfield(L, -1, name) == LUA_TFUNCTION &&
       lua_tocfunction(L, -1) != f) {
-    ebb_lua_stored(L, el, STORE_STATE);
+    ebb_lua_push_slot(L, el, STORE_STATE);
     lua_insert(L, -2);
     lua_pushcclosure(L, f, 2);
     lua_setfield(L, -2, name);
@@ -151,8 +151,9 @@ void ebb_lua_raise(lua_State *L, int err) {
   if (err == -ENOMEM)
     ebb_lua_error(L, "not enough memory for a task or a stack");
   if (err == -EPERM)
-    ebb_lua_error(L, "cannot wait outside of a task: this runtime is driven "
-                     "by ebb_tick; spawn a task that waits");
+    ebb_lua_error(L,
+                  "cannot wait outside of a task: this runtime is driven "
+                  "by ebb_tick; spawn a task that waits");
   ebb_lua_error(L, "ebb: %s", strerror(-err));
 }
 
@@ -177,22 +178,22 @@ static void push_weak_table(lua_State *L, const char *mode) {
 static void fill_store(lua_State *L, ebb_lua *el) {
   if (!lua_checkstack(el->store, STORE_META_FIRST + CLASS_COUNT + 20))
     ebb_lua_raise(L, -ENOMEM);
-  lua_pushvalue(L, -1);                /* STORE_STATE */
-  lua_pushnil(L);                      /* STORE_SENTINEL */
-  lua_newtable(L);                     /* STORE_DETAILS */
-  push_weak_table(L, "k");             /* STORE_HELD */
-  lua_newtable(L);                     /* STORE_ANCHORS */
-  lua_newtable(L);                     /* STORE_KEYS */
-  lua_pushnil(L);                      /* STORE_UNHANDLED */
+  lua_pushvalue(L, -1);                               /* STORE_STATE */
+  lua_pushnil(L);                                     /* STORE_SENTINEL */
+  lua_newtable(L);                                    /* STORE_DETAILS */
+  push_weak_table(L, "k");                            /* STORE_EXPOSED */
+  lua_newtable(L);                                    /* STORE_ANCHORS */
+  lua_newtable(L);                                    /* STORE_KEYS */
+  lua_pushnil(L);                                     /* STORE_UNHANDLED */
   if (luaL_loadstring(L, "") != LUA_OK) lua_error(L); /* STORE_NOOP */
-  lua_pushnil(L);                      /* STORE_EXIT */
-  lua_newtable(L);                     /* STORE_NAMES */
-  push_weak_table(L, "v");             /* STORE_LOCALS */
-  lua_newtable(L);                     /* STORE_MODULES */
-  push_weak_table(L, "v");             /* STORE_OBJECTS */
-  lua_newtable(L);                     /* STORE_RAISED */
-  push_weak_table(L, "v");             /* STORE_HANDED */
-  lua_newtable(L);                     /* STORE_LINKS */
+  lua_pushnil(L);                                     /* STORE_EXIT */
+  lua_newtable(L);                                    /* STORE_NAMES */
+  push_weak_table(L, "v");                            /* STORE_TASK_VARS */
+  lua_newtable(L);                                    /* STORE_MODULES */
+  push_weak_table(L, "v");                            /* STORE_OBJECTS */
+  lua_newtable(L);                                    /* STORE_RAISED */
+  push_weak_table(L, "v");                            /* STORE_HANDED */
+  lua_newtable(L);                                    /* STORE_LINKS */
   for (int i = 0; i < CLASS_COUNT; i++) lua_newtable(L);
   lua_xmove(L, el->store, STORE_META_FIRST - 1 + CLASS_COUNT);
   for (int i = 0; i < CLASS_COUNT; i++)
@@ -221,7 +222,7 @@ static void check_release(lua_State *L) {
 
 /* Makes the ebb_lua and leaves it on the stack. Without an engine's runtime
    it makes its own, in the allocator of the Lua state. */
-ebb_lua *ebb_lua_new(lua_State *L, ebb_runtime *rt, unsigned parts) {
+ebb_lua *ebb_lua_state_new(lua_State *L, ebb_runtime *rt, unsigned parts) {
   check_release(L);
   luaL_checkstack(L, STORE_META_FIRST + CLASS_COUNT + LUA_MINSTACK, NULL);
   ebb_lua *el = lua_newuserdatauv(L, sizeof *el, 2);
@@ -229,7 +230,7 @@ ebb_lua *ebb_lua_new(lua_State *L, ebb_runtime *rt, unsigned parts) {
                   .owns_runtime = rt == NULL,
                   .parts = parts,
                   .shutdown_timeout = EBB_LUA_SHUTDOWN_TIMEOUT};
-  ebb_list_init(&el->drained);
+  ebb_list_init(&el->when_empty);
   ebb_list_init(&el->maps);
   ebb_list_init(&el->scopes);
   ebb_list_init(&el->local_sets);
@@ -248,7 +249,7 @@ ebb_lua *ebb_lua_new(lua_State *L, ebb_runtime *rt, unsigned parts) {
     if (err < 0) ebb_lua_raise(L, err);
   }
   /* From here on its __gc frees the runtime. */
-  ebb_lua_stored(L, el, STORE_META_FIRST + CLASS_STATE);
+  ebb_lua_push_slot(L, el, STORE_META_FIRST + CLASS_STATE);
   lua_setmetatable(L, -2);
   ebb_lua_renew_sentinel(L, el);
   /* The last step: a state that is only half made is not found again. */
@@ -257,21 +258,21 @@ ebb_lua *ebb_lua_new(lua_State *L, ebb_runtime *rt, unsigned parts) {
   return el;
 }
 
-ebb_lua *ebb_lua_get(lua_State *L) {
+ebb_lua *ebb_lua_state_ensure(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key) == LUA_TUSERDATA)
     return lua_touserdata(L, -1);
   lua_pop(L, 1);
-  return ebb_lua_new(L, NULL, ALL_PARTS);
+  return ebb_lua_state_new(L, NULL, ALL_PARTS);
 }
 
-ebb_lua *ebb_lua_of(lua_State *L) {
-  ebb_lua *el = ebb_lua_get(L);
+ebb_lua *ebb_lua_state_find(lua_State *L) {
+  ebb_lua *el = ebb_lua_state_ensure(L);
   lua_pop(L, 1);
   return el;
 }
 
 static int attach(lua_State *L) {
-  ebb_lua_new(L, lua_touserdata(L, 1), (unsigned)lua_tointeger(L, 2));
+  ebb_lua_state_new(L, lua_touserdata(L, 1), (unsigned)lua_tointeger(L, 2));
   return 0;
 }
 
@@ -294,9 +295,7 @@ int ebb_lua_attach_with(lua_State *L, ebb_runtime *rt,
   return -ENOMEM;
 }
 
-ebb_runtime *ebb_lua_runtime(lua_State *L) {
-  return ebb_lua_of(L)->rt;
-}
+ebb_runtime *ebb_lua_runtime(lua_State *L) { return ebb_lua_state_find(L)->rt; }
 
 lua_State *ebb_lua_thread(const ebb_task *t) {
   return ebb_lua_is_coroutine(t) ? ((const ebb_lua_task *)t)->L : NULL;

@@ -4,7 +4,7 @@
 #include "lua/sync/sync.h"
 
 typedef struct barrier {
-  ebb_line line;
+  ebb_wait_queue queue;
   lua_Integer size;
   lua_Integer arrived; /* wait in line */
 } barrier;
@@ -13,24 +13,24 @@ static barrier *check(lua_State *L, ebb_lua *el, int most) {
   return ebb_lua_check_self(L, el, CLASS_BARRIER, most);
 }
 
-static void left(ebb_line *line, uint32_t want, bool granted) {
-  (void)want;
-  if (!granted) ebb_container_of(line, barrier, line)->arrived--;
+static void on_leave(ebb_wait_queue *queue, uint32_t amount, bool granted) {
+  (void)amount;
+  if (!granted) ebb_container_of(queue, barrier, queue)->arrived--;
 }
 
 static int barrier_new(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   lua_Integer n = ebb_lua_check_count(L, 1);
   barrier *b = ebb_lua_new_object(L, el, CLASS_BARRIER, sizeof *b, 0);
   b->size = n;
-  ebb_line_init(&b->line, left);
+  ebb_wait_queue_init(&b->queue, on_leave);
   return 1;
 }
 
 static void let_all_go(barrier *b) {
   ebb_task *t;
   b->arrived = 0;
-  while ((t = ebb_line_first(&b->line)) != NULL) ebb_line_grant(t);
+  while ((t = ebb_wait_queue_first(&b->queue)) != NULL) ebb_wait_queue_grant(t);
 }
 
 static int wait_k(lua_State *L, int status, lua_KContext ctx);
@@ -39,11 +39,11 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx);
 static int wait_on(lua_State *L, ebb_lua *el) {
   barrier *b = lua_touserdata(L, 1);
   bool last = false;
-  while (!ebb_line_take(el->rt)) {
+  while (!ebb_wait_queue_take(el->rt)) {
     if (b->arrived + 1 < b->size) {
       ebb_lua_check_may_wait(L, el);
       b->arrived++;
-      ebb_lua_wait_in(L, el, &b->line, 0, "barrier", wait_k);
+      ebb_lua_wait_in(L, el, &b->queue, 0, "barrier", wait_k);
     } else if (!ebb_lua_take_budget(L, el)) {
       ebb_lua_yield(L, el, wait_k);
     } else {
@@ -64,7 +64,7 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int barrier_wait(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   check(L, el, 1);
   return wait_on(L, el);
 }

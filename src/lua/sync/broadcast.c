@@ -10,9 +10,9 @@
 enum { UV_VALUES = 1, UV_BROADCAST, UV_COUNT = UV_BROADCAST };
 
 typedef struct broadcast {
-  ebb_list waiters; /* in recv(); all are woken, and look again */
-  uint64_t next;    /* the number of the next value, from 0 */
-  uint64_t limit;   /* of the values that are kept */
+  ebb_list waiters;               /* in recv(); all are woken, and look again */
+  uint64_t next;                  /* the number of the next value, from 0 */
+  uint64_t limit;                 /* of the values that are kept */
   lua_Integer senders, receivers; /* that are not closed */
 } broadcast;
 
@@ -23,7 +23,7 @@ typedef struct end {
 } end;
 
 static end *check(lua_State *L, ebb_lua *el, int most) {
-  return ebb_lua_check_kin(L, el, most);
+  return ebb_lua_check_shared_class(L, el, most);
 }
 
 static lua_Integer *ends_of(broadcast *b, ebb_lua_class class) {
@@ -31,8 +31,7 @@ static lua_Integer *ends_of(broadcast *b, ebb_lua_class class) {
 }
 
 /* Pushes one; the values are at index `arg`, the broadcast behind them. */
-static end *new_end(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                    int arg) {
+static end *new_end(lua_State *L, ebb_lua *el, ebb_lua_class class, int arg) {
   end *e = ebb_lua_new_object(L, el, class, sizeof *e, UV_COUNT);
   lua_pushvalue(L, arg);
   lua_setiuservalue(L, -2, UV_VALUES);
@@ -45,7 +44,7 @@ static end *new_end(lua_State *L, ebb_lua *el, ebb_lua_class class,
 }
 
 static int new_broadcast(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   lua_Integer n = luaL_checkinteger(L, 1);
   luaL_argcheck(L, n >= 1, 1, "capacity is below 1");
   lua_settop(L, 0);
@@ -116,7 +115,7 @@ static void close_end(end *e, ebb_lua_class class) {
 /* Of either kind. Also called by the clean-up of a task that was collected,
    and when the state is closed. */
 static int close(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   end *e = check(L, el, 2);
   if (e->b == NULL || e->closed || el->rt == NULL) return 0;
   ebb_lua_class class = ebb_lua_class_of(L);
@@ -135,7 +134,7 @@ static end *push_end(lua_State *L, ebb_lua *el, ebb_lua_class class) {
 
 /* A new receiver, of what is sent from now on. */
 static int subscribe(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   check(L, el, 1);
   push_end(L, el, CLASS_BROADCAST_RECEIVER);
   return 1;
@@ -143,7 +142,7 @@ static int subscribe(lua_State *L) {
 
 /* Of a sender. The clone of a closed one is closed. */
 static int clone(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   const end *e = check(L, el, 1);
   end *copy = push_end(L, el, CLASS_BROADCAST_SENDER);
   if (e->closed) close_end(copy, CLASS_BROADCAST_SENDER);
@@ -153,7 +152,7 @@ static int clone(lua_State *L) {
 /* ---- sender ---- */
 
 static int send(lua_State *L) {
-  end *e = check(L, ebb_lua_open(L), 2);
+  end *e = check(L, ebb_lua_state_checked(L), 2);
   broadcast *b = e->b;
   ebb_lua_check_value(L);
   if (e->closed || b->receivers == 0) return ebb_lua_push_fail(L, "closed");
@@ -166,7 +165,7 @@ static int send(lua_State *L) {
 }
 
 static int receiver_count(lua_State *L) {
-  lua_pushinteger(L, check(L, ebb_lua_open(L), 1)->b->receivers);
+  lua_pushinteger(L, check(L, ebb_lua_state_checked(L), 1)->b->receivers);
   return 1;
 }
 
@@ -218,13 +217,13 @@ static int recv_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int recv(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   check(L, el, 2);
   return recv_on(L, el);
 }
 
 static int try_recv(lua_State *L) {
-  return push_news(L, check(L, ebb_lua_open(L), 2), "empty");
+  return push_news(L, check(L, ebb_lua_state_checked(L), 2), "empty");
 }
 
 static const luaL_Reg meta[] = {
@@ -237,7 +236,7 @@ void ebb_lua_define_broadcast_sender(lua_State *L, ebb_lua *el) {
                                      {"send", send},
                                      {"subscribe", subscribe},
                                      {NULL, NULL}};
-  ebb_lua_define_kin(L, el, CLASS_BROADCAST_SENDER, methods, meta);
+  ebb_lua_define_shared_class(L, el, CLASS_BROADCAST_SENDER, methods, meta);
 }
 
 void ebb_lua_define_broadcast_receiver(lua_State *L, ebb_lua *el) {
@@ -246,7 +245,7 @@ void ebb_lua_define_broadcast_receiver(lua_State *L, ebb_lua *el) {
                                      {"resubscribe", subscribe},
                                      {"try_recv", try_recv},
                                      {NULL, NULL}};
-  ebb_lua_define_kin(L, el, CLASS_BROADCAST_RECEIVER, methods, meta);
+  ebb_lua_define_shared_class(L, el, CLASS_BROADCAST_RECEIVER, methods, meta);
 }
 
 void ebb_lua_open_broadcast(lua_State *L, ebb_lua *el) {

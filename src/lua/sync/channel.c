@@ -32,7 +32,7 @@ typedef struct end {
 } end;
 
 static end *check(lua_State *L, ebb_lua *el, int most) {
-  return ebb_lua_check_kin(L, el, most);
+  return ebb_lua_check_shared_class(L, el, most);
 }
 
 /* Is there nothing to wait for at this end? */
@@ -70,7 +70,7 @@ static channel *push_channel(lua_State *L, size_t limit) {
 }
 
 static int new_channel(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   size_t limit = EBB_RING_UNLIMITED;
   if (!lua_isnoneornil(L, 1)) {
     lua_Integer n = luaL_checkinteger(L, 1);
@@ -84,7 +84,7 @@ static int new_channel(lua_State *L) {
 }
 
 static int new_oneshot(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 0);
+  ebb_lua *el = ebb_lua_state_enter(L, 0);
   push_channel(L, 1)->is_oneshot = true;
   new_end(L, el, CLASS_ONESHOT_SENDER, 1);
   new_end(L, el, CLASS_ONESHOT_RECEIVER, 1);
@@ -168,7 +168,7 @@ static int send_on(lua_State *L, ebb_lua *el, end *e) {
       ebb_lua_yield(L, el, send_k);
     else
       return send_now(L, e);
-    if (ebb_line_take(el->rt)) return send_granted(L, e);
+    if (ebb_wait_queue_take(el->rt)) return send_granted(L, e);
   }
 }
 
@@ -177,14 +177,13 @@ static int send_k(lua_State *L, int status, lua_KContext ctx) {
   ebb_lua *el = (ebb_lua *)ctx;
   end *e = lua_touserdata(L, 1);
   ebb_lua_wait_over(L, el, send_k);
-  return ebb_line_take(el->rt) ? send_granted(L, e) : send_on(L, el, e);
+  return ebb_wait_queue_take(el->rt) ? send_granted(L, e) : send_on(L, el, e);
 }
 
 static int try_send_on(lua_State *L, end *e) {
   ebb_ring *r = &e->c->ring;
   do
-    if (!is_over(e) && !ebb_ring_has_place(r))
-      return not_sent(L, e->c, "full");
+    if (!is_over(e) && !ebb_ring_has_place(r)) return not_sent(L, e->c, "full");
   while (!is_over(e) && !has_room(L, r));
   return send_now(L, e);
 }
@@ -192,7 +191,7 @@ static int try_send_on(lua_State *L, end *e) {
 /* What can never wait takes nothing of the budget, since it would have to
    wait when none is left: finalizers send, too. */
 static int send(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   end *e = check(L, el, 2);
   ebb_lua_check_value(L);
   if (e->c->ring.limit == EBB_RING_UNLIMITED) return try_send_on(L, e);
@@ -201,7 +200,7 @@ static int send(lua_State *L) {
 
 /* Also send of a oneshot, which never waits. */
 static int try_send(lua_State *L) {
-  end *e = check(L, ebb_lua_open(L), 2);
+  end *e = check(L, ebb_lua_state_checked(L), 2);
   ebb_lua_check_value(L);
   return try_send_on(L, e);
 }
@@ -236,7 +235,7 @@ static int recv_on(lua_State *L, ebb_lua *el, end *e) {
       ebb_lua_yield(L, el, recv_k);
     else
       return recv_now(L, e->c);
-    if (ebb_line_take(el->rt)) return take(L, e->c, true);
+    if (ebb_wait_queue_take(el->rt)) return take(L, e->c, true);
   }
 }
 
@@ -245,16 +244,16 @@ static int recv_k(lua_State *L, int status, lua_KContext ctx) {
   ebb_lua *el = (ebb_lua *)ctx;
   end *e = lua_touserdata(L, 1);
   ebb_lua_wait_over(L, el, recv_k);
-  return ebb_line_take(el->rt) ? take(L, e->c, true) : recv_on(L, el, e);
+  return ebb_wait_queue_take(el->rt) ? take(L, e->c, true) : recv_on(L, el, e);
 }
 
 static int recv(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   return recv_on(L, el, check(L, el, 2));
 }
 
 static int try_recv(lua_State *L) {
-  end *e = check(L, ebb_lua_open(L), 2);
+  end *e = check(L, ebb_lua_state_checked(L), 2);
   if (ebb_ring_has_value(&e->c->ring)) return take(L, e->c, false);
   return ebb_lua_push_fail(L, is_over(e) ? "closed" : "empty");
 }
@@ -268,14 +267,14 @@ static void close_end(end *e, ebb_lua_class class) {
   if (--*(sends ? &c->senders : &c->receivers) == 0)
     ebb_ring_close(&c->ring);
   else
-    ebb_line_dismiss_some(sends ? &c->ring.senders : &c->ring.receivers,
-                          e->number);
+    ebb_wait_queue_wake_some(sends ? &c->ring.senders : &c->ring.receivers,
+                             e->number);
 }
 
 /* Of either kind. Also called by the clean-up of a task that was collected,
    and when the state is closed. */
 static int close(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   end *e = check(L, el, 2);
   if (e->c != NULL && !e->closed && el->rt != NULL)
     close_end(e, ebb_lua_class_of(L));
@@ -283,14 +282,14 @@ static int close(lua_State *L) {
 }
 
 static int is_closed(lua_State *L) {
-  lua_pushboolean(L, is_over(check(L, ebb_lua_open(L), 1)));
+  lua_pushboolean(L, is_over(check(L, ebb_lua_state_checked(L), 1)));
   return 1;
 }
 
 /* With the last receiver, nobody can receive what is left. */
 static int collect_receiver(lua_State *L) {
   close(L);
-  end *e = check(L, ebb_lua_self(L), 1);
+  end *e = check(L, ebb_lua_state_raw(L), 1);
   if (e->c == NULL || e->collected) return 0;
   e->collected = true;
   if (--e->c->readers > 0) return 0;
@@ -303,7 +302,7 @@ static int collect_receiver(lua_State *L) {
 
 /* The clone of a closed end is closed. */
 static int clone(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_class class = ebb_lua_class_of(L);
   const end *e = check(L, el, 1);
   lua_settop(L, 1);
@@ -322,7 +321,7 @@ void ebb_lua_define_sender(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"clone", clone},         {"close", close},
                                      {"is_closed", is_closed}, {"send", send},
                                      {"try_send", try_send},   {NULL, NULL}};
-  ebb_lua_define_kin(L, el, CLASS_SENDER, methods, sender_meta);
+  ebb_lua_define_shared_class(L, el, CLASS_SENDER, methods, sender_meta);
 }
 
 void ebb_lua_define_receiver(lua_State *L, ebb_lua *el) {
@@ -331,7 +330,7 @@ void ebb_lua_define_receiver(lua_State *L, ebb_lua *el) {
                                      {"recv", recv},
                                      {"try_recv", try_recv},
                                      {NULL, NULL}};
-  ebb_lua_define_kin(L, el, CLASS_RECEIVER, methods, receiver_meta);
+  ebb_lua_define_shared_class(L, el, CLASS_RECEIVER, methods, receiver_meta);
 }
 
 void ebb_lua_define_oneshot_sender(lua_State *L, ebb_lua *el) {
@@ -339,13 +338,15 @@ void ebb_lua_define_oneshot_sender(lua_State *L, ebb_lua *el) {
                                      {"is_closed", is_closed},
                                      {"send", try_send},
                                      {NULL, NULL}};
-  ebb_lua_define_kin(L, el, CLASS_ONESHOT_SENDER, methods, sender_meta);
+  ebb_lua_define_shared_class(L, el, CLASS_ONESHOT_SENDER, methods,
+                              sender_meta);
 }
 
 void ebb_lua_define_oneshot_receiver(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {
       {"close", close}, {"recv", recv}, {"try_recv", try_recv}, {NULL, NULL}};
-  ebb_lua_define_kin(L, el, CLASS_ONESHOT_RECEIVER, methods, receiver_meta);
+  ebb_lua_define_shared_class(L, el, CLASS_ONESHOT_RECEIVER, methods,
+                              receiver_meta);
 }
 
 void ebb_lua_open_channel(lua_State *L, ebb_lua *el) {

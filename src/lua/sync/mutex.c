@@ -7,17 +7,17 @@ static ebb_semaphore *check(lua_State *L, ebb_lua *el, int most) {
 }
 
 static int mutex_new(lua_State *L) {
-  ebb_lua_new_semaphore(L, ebb_lua_enter(L, 0), CLASS_MUTEX, 1);
+  ebb_lua_new_semaphore(L, ebb_lua_state_enter(L, 0), CLASS_MUTEX, 1);
   return 1;
 }
 
 static int lock(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   return ebb_lua_acquire(L, el, check(L, el, 1), 1, "lock");
 }
 
 static int try_lock(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   return ebb_lua_try_acquire(L, el, check(L, el, 1), 1, "locked");
 }
 

@@ -9,7 +9,7 @@ static ebb_notify *check(lua_State *L, ebb_lua *el, int most) {
 }
 
 static int notify_new(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 0);
+  ebb_lua *el = ebb_lua_state_enter(L, 0);
   ebb_notify *n = ebb_lua_new_object(L, el, CLASS_NOTIFY, sizeof *n, 0);
   ebb_notify_init(n, el->rt);
   return 1;
@@ -19,9 +19,9 @@ static int notified_k(lua_State *L, int status, lua_KContext ctx);
 
 static int notified_on(lua_State *L, ebb_lua *el) {
   ebb_notify *n = lua_touserdata(L, 1);
-  while (!ebb_line_take(el->rt)) {
+  while (!ebb_wait_queue_take(el->rt)) {
     if (!n->permit) {
-      ebb_lua_wait_in(L, el, &n->line, 0, "notified", notified_k);
+      ebb_lua_wait_in(L, el, &n->queue, 0, "notified", notified_k);
     } else if (!ebb_lua_take_budget(L, el)) {
       ebb_lua_yield(L, el, notified_k);
     } else {
@@ -40,18 +40,18 @@ static int notified_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int notified(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   check(L, el, 2);
   return notified_on(L, el);
 }
 
 static int notify_one(lua_State *L) {
-  ebb_notify_one(check(L, ebb_lua_open(L), 1));
+  ebb_notify_one(check(L, ebb_lua_state_checked(L), 1));
   return 0;
 }
 
 static int notify_waiters(lua_State *L) {
-  ebb_notify_waiters(check(L, ebb_lua_open(L), 1));
+  ebb_notify_waiters(check(L, ebb_lua_state_checked(L), 1));
   return 0;
 }
 

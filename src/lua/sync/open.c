@@ -4,7 +4,7 @@
 
 void ebb_lua_add_function(lua_State *L, ebb_lua *el, const char *name,
                           lua_CFunction f) {
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   lua_pushcclosure(L, f, 1);
   lua_setfield(L, -2, name);
 }
@@ -16,7 +16,7 @@ void ebb_lua_add_class(lua_State *L, ebb_lua *el, const char *name,
   lua_setfield(L, -2, name);
 }
 
-void *ebb_lua_check_kin(lua_State *L, ebb_lua *el, int most) {
+void *ebb_lua_check_shared_class(lua_State *L, ebb_lua *el, int most) {
   return ebb_lua_check_self(L, el, ebb_lua_class_of(L), most);
 }
 

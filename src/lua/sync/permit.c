@@ -39,10 +39,10 @@ static int acquire_on(lua_State *L, ebb_lua *el) {
   permit *p = lua_touserdata(L, 2);
   ebb_semaphore *s = p->s;
   for (;;) {
-    if (ebb_line_take(el->rt)) return got(L, p);
+    if (ebb_wait_queue_take(el->rt)) return got(L, p);
     bool can = s->closed || ebb_semaphore_has(s, p->count);
     if (!can)
-      ebb_lua_wait_in(L, el, &s->line, p->count, p->what, acquire_k);
+      ebb_lua_wait_in(L, el, &s->queue, p->count, p->what, acquire_k);
     else if (!ebb_lua_take_budget(L, el))
       ebb_lua_yield(L, el, acquire_k);
     else if (ebb_semaphore_try_acquire(s, p->count) < 0)
@@ -66,8 +66,8 @@ int ebb_lua_acquire(lua_State *L, ebb_lua *el, ebb_semaphore *s, uint32_t n,
   return acquire_on(L, el);
 }
 
-int ebb_lua_try_acquire(lua_State *L, ebb_lua *el, ebb_semaphore *s,
-                        uint32_t n, const char *message) {
+int ebb_lua_try_acquire(lua_State *L, ebb_lua *el, ebb_semaphore *s, uint32_t n,
+                        const char *message) {
   lua_settop(L, 1);
   permit *p = new_permit(L, el, s, n, NULL);
   int err = ebb_semaphore_try_acquire(s, n);
@@ -77,8 +77,7 @@ int ebb_lua_try_acquire(lua_State *L, ebb_lua *el, ebb_semaphore *s,
 
 uint32_t ebb_lua_check_permits(lua_State *L, int arg) {
   lua_Integer n = ebb_lua_check_count(L, arg);
-  luaL_argcheck(L, n <= (lua_Integer)EBB_PERMITS_MAX, arg,
-                "too many permits");
+  luaL_argcheck(L, n <= (lua_Integer)EBB_PERMITS_MAX, arg, "too many permits");
   return (uint32_t)n;
 }
 
@@ -94,20 +93,20 @@ ebb_semaphore *ebb_lua_new_semaphore(lua_State *L, ebb_lua *el,
 /* Also called by the clean-up of a task that was collected, and when the
    state is closed. */
 static int release(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   permit *p = ebb_lua_check_self(L, el, CLASS_PERMIT, 2);
   if (!p->held || el->rt == NULL) return 0;
   p->held = false;
   if (ebb_semaphore_add_permits(p->s, p->count) < 0)
-    return luaL_error(L, "permits were added while these were given out, and "
-                         "there would be too many now");
+    return luaL_error(L,
+                      "permits were added while these were given out, and "
+                      "there would be too many now");
   return 0;
 }
 
 void ebb_lua_define_permit(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"release", release}, {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__close", release},
-                                  {"__gc", release},
-                                  {NULL, NULL}};
+  static const luaL_Reg meta[] = {
+      {"__close", release}, {"__gc", release}, {NULL, NULL}};
   ebb_lua_define_class(L, el, CLASS_PERMIT, methods, meta);
 }

@@ -11,27 +11,27 @@ static ebb_semaphore *check(lua_State *L, ebb_lua *el, int most) {
 }
 
 static int rw_lock_new(lua_State *L) {
-  ebb_lua_new_semaphore(L, ebb_lua_enter(L, 0), CLASS_RW_LOCK, ALL);
+  ebb_lua_new_semaphore(L, ebb_lua_state_enter(L, 0), CLASS_RW_LOCK, ALL);
   return 1;
 }
 
 static int read(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   return ebb_lua_acquire(L, el, check(L, el, 1), 1, "read");
 }
 
 static int write(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   return ebb_lua_acquire(L, el, check(L, el, 1), ALL, "write");
 }
 
 static int try_read(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   return ebb_lua_try_acquire(L, el, check(L, el, 1), 1, "locked");
 }
 
 static int try_write(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   return ebb_lua_try_acquire(L, el, check(L, el, 1), ALL, "locked");
 }
 

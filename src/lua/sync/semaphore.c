@@ -7,7 +7,7 @@ static ebb_semaphore *check(lua_State *L, ebb_lua *el, int most) {
 }
 
 static int semaphore_new(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   uint32_t permits = ebb_lua_check_permits(L, 1);
   ebb_lua_new_semaphore(L, el, CLASS_SEMAPHORE, permits);
   return 1;
@@ -18,50 +18,49 @@ static uint32_t opt_permits(lua_State *L) {
 }
 
 static int acquire(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   ebb_semaphore *s = check(L, el, 2);
   return ebb_lua_acquire(L, el, s, opt_permits(L), "acquire");
 }
 
 static int try_acquire(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   ebb_semaphore *s = check(L, el, 2);
   return ebb_lua_try_acquire(L, el, s, opt_permits(L), "no permits");
 }
 
 static int add_permits(lua_State *L) {
-  ebb_semaphore *s = check(L, ebb_lua_open(L), 2);
+  ebb_semaphore *s = check(L, ebb_lua_state_checked(L), 2);
   uint32_t n = ebb_lua_check_permits(L, 2);
-  luaL_argcheck(L, ebb_semaphore_add_permits(s, n) == 0, 2,
-                "too many permits");
+  luaL_argcheck(L, ebb_semaphore_add_permits(s, n) == 0, 2, "too many permits");
   return 0;
 }
 
 static int available_permits(lua_State *L) {
-  ebb_semaphore *s = check(L, ebb_lua_open(L), 1);
+  ebb_semaphore *s = check(L, ebb_lua_state_checked(L), 1);
   lua_pushinteger(L, ebb_semaphore_available_permits(s));
   return 1;
 }
 
 static int close(lua_State *L) {
-  ebb_semaphore_close(check(L, ebb_lua_open(L), 2));
+  ebb_semaphore_close(check(L, ebb_lua_state_checked(L), 2));
   return 0;
 }
 
 static int is_closed(lua_State *L) {
-  lua_pushboolean(L, ebb_semaphore_is_closed(check(L, ebb_lua_open(L), 1)));
+  lua_pushboolean(
+      L, ebb_semaphore_is_closed(check(L, ebb_lua_state_checked(L), 1)));
   return 1;
 }
 
 void ebb_lua_define_semaphore(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg methods[] = {
-      {"acquire", acquire},
-      {"add_permits", add_permits},
-      {"available_permits", available_permits},
-      {"close", close},
-      {"is_closed", is_closed},
-      {"try_acquire", try_acquire},
-      {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"acquire", acquire},
+                                     {"add_permits", add_permits},
+                                     {"available_permits", available_permits},
+                                     {"close", close},
+                                     {"is_closed", is_closed},
+                                     {"try_acquire", try_acquire},
+                                     {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
   ebb_lua_define_class(L, el, CLASS_SEMAPHORE, methods, none);
 }

@@ -26,7 +26,7 @@ void ebb_lua_add_function(lua_State *L, ebb_lua *el, const char *name,
                           lua_CFunction f);
 
 /* ebb_lua_check_self, for functions that have their class as second upvalue. */
-void *ebb_lua_check_kin(lua_State *L, ebb_lua *el, int most);
+void *ebb_lua_check_shared_class(lua_State *L, ebb_lua *el, int most);
 
 /* Pushes nil and a message. */
 int ebb_lua_push_fail(lua_State *L, const char *message);
@@ -42,8 +42,8 @@ int ebb_lua_acquire(lua_State *L, ebb_lua *el, ebb_semaphore *s, uint32_t n,
                     const char *what);
 
 /* Never waits: nil and `message` when there are too few. */
-int ebb_lua_try_acquire(lua_State *L, ebb_lua *el, ebb_semaphore *s,
-                        uint32_t n, const char *message);
+int ebb_lua_try_acquire(lua_State *L, ebb_lua *el, ebb_semaphore *s, uint32_t n,
+                        const char *message);
 
 /* The number of permits at `arg`. */
 uint32_t ebb_lua_check_permits(lua_State *L, int arg);

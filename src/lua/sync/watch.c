@@ -21,7 +21,7 @@ typedef struct end {
 } end;
 
 static end *check(lua_State *L, ebb_lua *el, int most) {
-  return ebb_lua_check_kin(L, el, most);
+  return ebb_lua_check_shared_class(L, el, most);
 }
 
 static lua_Integer *ends_of(watch *w, ebb_lua_class class) {
@@ -40,7 +40,7 @@ static end *new_end(lua_State *L, ebb_lua *el, ebb_lua_class class, int arg) {
 }
 
 static int new_watch(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   luaL_checkany(L, 1);
   lua_settop(L, 1);
   watch *w = lua_newuserdatauv(L, sizeof *w, UV_VALUE);
@@ -56,7 +56,7 @@ static int new_watch(lua_State *L) {
 /* ---- both ends ---- */
 
 static int borrow(lua_State *L) {
-  check(L, ebb_lua_open(L), 1);
+  check(L, ebb_lua_state_checked(L), 1);
   lua_getiuservalue(L, 1, UV_WATCH);
   lua_getiuservalue(L, -1, UV_VALUE);
   return 1;
@@ -71,7 +71,7 @@ static void close_end(end *e, ebb_lua_class class) {
 /* Also called by the clean-up of a task that was collected, and when the
    state is closed. */
 static int close(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   end *e = check(L, el, 2);
   if (e->w == NULL || e->closed || el->rt == NULL) return 0;
   close_end(e, ebb_lua_class_of(L));
@@ -80,7 +80,7 @@ static int close(lua_State *L) {
 
 /* It has seen what the other has seen, and is closed if that is. */
 static int clone(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_class class = ebb_lua_class_of(L);
   const end *e = check(L, el, 1);
   lua_settop(L, 1);
@@ -104,17 +104,16 @@ static void replace(lua_State *L, watch *w) {
 }
 
 static int send(lua_State *L) {
-  end *e = check(L, ebb_lua_open(L), 2);
+  end *e = check(L, ebb_lua_state_checked(L), 2);
   luaL_checkany(L, 2);
-  if (e->closed || e->w->receivers == 0)
-    return ebb_lua_push_fail(L, "closed");
+  if (e->closed || e->w->receivers == 0) return ebb_lua_push_fail(L, "closed");
   replace(L, e->w);
   lua_pushboolean(L, true);
   return 1;
 }
 
 static int send_replace(lua_State *L) {
-  end *e = check(L, ebb_lua_open(L), 2);
+  end *e = check(L, ebb_lua_state_checked(L), 2);
   luaL_checkany(L, 2);
   if (e->closed) return luaL_error(L, "the sender is closed");
   replace(L, e->w);
@@ -122,7 +121,7 @@ static int send_replace(lua_State *L) {
 }
 
 static int subscribe(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   check(L, el, 1);
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, UV_WATCH);
@@ -131,12 +130,12 @@ static int subscribe(lua_State *L) {
 }
 
 static int receiver_count(lua_State *L) {
-  lua_pushinteger(L, check(L, ebb_lua_open(L), 1)->w->receivers);
+  lua_pushinteger(L, check(L, ebb_lua_state_checked(L), 1)->w->receivers);
   return 1;
 }
 
 static int is_closed(lua_State *L) {
-  end *e = check(L, ebb_lua_open(L), 1);
+  end *e = check(L, ebb_lua_state_checked(L), 1);
   lua_pushboolean(L, e->closed || e->w->receivers == 0);
   return 1;
 }
@@ -173,20 +172,20 @@ static int changed_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int changed(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   check(L, el, 2);
   return changed_on(L, el);
 }
 
 static int has_changed(lua_State *L) {
-  end *e = check(L, ebb_lua_open(L), 1);
+  end *e = check(L, ebb_lua_state_checked(L), 1);
   if (e->closed || e->w->senders == 0) return ebb_lua_push_fail(L, "closed");
   lua_pushboolean(L, e->seen != e->w->version);
   return 1;
 }
 
 static int borrow_and_update(lua_State *L) {
-  end *e = check(L, ebb_lua_open(L), 1);
+  end *e = check(L, ebb_lua_state_checked(L), 1);
   e->seen = e->w->version;
   return borrow(L);
 }
@@ -204,7 +203,7 @@ void ebb_lua_define_watch_sender(lua_State *L, ebb_lua *el) {
                                      {"send_replace", send_replace},
                                      {"subscribe", subscribe},
                                      {NULL, NULL}};
-  ebb_lua_define_kin(L, el, CLASS_WATCH_SENDER, methods, meta);
+  ebb_lua_define_shared_class(L, el, CLASS_WATCH_SENDER, methods, meta);
 }
 
 void ebb_lua_define_watch_receiver(lua_State *L, ebb_lua *el) {
@@ -213,7 +212,7 @@ void ebb_lua_define_watch_receiver(lua_State *L, ebb_lua *el) {
       {"changed", changed}, {"clone", clone},
       {"close", close},     {"has_changed", has_changed},
       {NULL, NULL}};
-  ebb_lua_define_kin(L, el, CLASS_WATCH_RECEIVER, methods, meta);
+  ebb_lua_define_shared_class(L, el, CLASS_WATCH_RECEIVER, methods, meta);
 }
 
 void ebb_lua_open_watch(lua_State *L, ebb_lua *el) {

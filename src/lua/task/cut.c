@@ -8,7 +8,7 @@
 #include "lua/state/binding.h"
 
 static void end_here(lua_State *L, lua_Debug *ar) {
-  ebb_lua *el = ebb_lua_of(L);
+  ebb_lua *el = ebb_lua_state_find(L);
   (void)ar;
   lua_sethook(L, NULL, 0, 0);
   if (el->rt == NULL || el->rt->current == NULL) return;
@@ -28,8 +28,7 @@ static lua_State *resumed_by(lua_State *L) {
   for (int i = lua_gettop(L); i >= 0; i--) {
     int index = i > 0 ? i : lua_upvalueindex(1);
     lua_State *thread = lua_tothread(L, index);
-    if (thread != NULL && is_running(thread) &&
-        lua_gethook(thread) != end_here)
+    if (thread != NULL && is_running(thread) && lua_gethook(thread) != end_here)
       return thread;
   }
   return NULL;

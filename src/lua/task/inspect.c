@@ -4,14 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lua/remote/job.h"
 #include "lua/join/join_map.h"
+#include "lua/remote/job.h"
 
 enum { DEADLOCK_LIST_MAX = 20 };
 
 /* In a JoinSet the key is the id once more. */
 void ebb_lua_push_shown_key(lua_State *L, ebb_lua *el, ebb_task *t) {
-  const lua_map *map = ebb_lua_map_of(t);
+  const ebb_lua_map *map = ebb_lua_map_of(t);
   if (ebb_lua_is_task(t) && map != NULL && map->keyless)
     lua_pushnil(L);
   else
@@ -81,7 +81,7 @@ static bool is_hidden(const ebb_task *t) {
 /* Pushing may run finalizers, which may free tasks: each is looked up by
    its slot, at its turn. */
 static int tasks(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 0);
+  ebb_lua *el = ebb_lua_state_enter(L, 0);
   ebb_table *all = &el->rt->tasks;
   el->rt->measured = true;
   lua_newtable(L);
@@ -122,7 +122,7 @@ static void push_traceback(lua_State *L, ebb_lua_task *lt) {
 /* Pushing the name may run finalizers, which may free a task that has
    finished. */
 static int traceback(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   ebb_id id = (ebb_id)luaL_checkinteger(L, 1);
   ebb_lua_task *lt = find_own(el, id);
   if (lt != NULL) ebb_lua_push_name(L, el, &lt->task);
@@ -153,7 +153,7 @@ static void push_between(lua_State *L, const char *before, int index,
 static void describe_wait(lua_State *L, ebb_lua *el, ebb_task *t,
                           const char *verb) {
   lua_Integer id = (lua_Integer)t->id;
-  const char *what = t->parked ? "its LocalSet to be driven" : t->what;
+  const char *what = t->gated ? "its LocalSet to be driven" : t->what;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   ebb_lua_push_name(L, el, t);
   ebb_lua_push_shown_key(L, el, t);
@@ -171,7 +171,7 @@ static void describe_wait(lua_State *L, ebb_lua *el, ebb_task *t,
 
 static bool is_stuck(const ebb_task *t) {
   if (is_hidden(t)) return false;
-  return t->state == EBB_WAITING || t->parked;
+  return t->state == EBB_WAITING || t->gated;
 }
 
 void ebb_lua_raise_deadlock(lua_State *L, ebb_lua *el) {
@@ -224,6 +224,6 @@ void ebb_lua_describe_stuck(ebb_lua_task *lt, char *text, size_t size) {
 void ebb_lua_open_inspect(lua_State *L, ebb_lua *el) {
   static const luaL_Reg functions[] = {
       {"tasks", tasks}, {"traceback", traceback}, {NULL, NULL}};
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
 }

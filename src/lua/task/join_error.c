@@ -115,7 +115,7 @@ static void foretell_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
 /* stack: -> JoinError or nil. A C function whose wait was cut off may raise an
    error, which closes variables before the task gets to its end. */
 static int cancelled(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 0);
+  ebb_lua *el = ebb_lua_state_enter(L, 0);
   ebb_lua_task *lt = ebb_lua_current(el);
   if (lt != NULL && lt->el == el && (lt->cancelling || lt->cut))
     foretell_error(L, el, lt);
@@ -127,7 +127,7 @@ static int cancelled(lua_State *L) {
 /* ---- the class ---- */
 
 static join_error *check_error(lua_State *L) {
-  return ebb_lua_check_self(L, ebb_lua_self(L), CLASS_JOIN_ERROR, 1);
+  return ebb_lua_check_self(L, ebb_lua_state_raw(L), CLASS_JOIN_ERROR, 1);
 }
 
 static int is_cancelled(lua_State *L) {
@@ -142,7 +142,7 @@ static int is_panic(lua_State *L) {
 
 /* The caller may raise it again. */
 static void push_value(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   lua_getiuservalue(L, 1, UV_VALUE);
   lua_getiuservalue(L, 1, UV_TRACE);
   if (el->rt != NULL)
@@ -213,7 +213,7 @@ static int error_tostring(lua_State *L) {
   lua_pushfstring(L, "task %I panicked", e->id);
   lua_pushliteral(L, " with message \"");
   lua_getiuservalue(L, 1, UV_VALUE);
-  while (is_panicked(L, ebb_lua_self(L), 4)) {
+  while (is_panicked(L, ebb_lua_state_raw(L), 4)) {
     lua_getiuservalue(L, 4, UV_VALUE);
     lua_replace(L, 4);
   }
@@ -228,17 +228,15 @@ static int error_tostring(lua_State *L) {
 }
 
 void ebb_lua_define_join_error(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg methods[] = {
-      {"id", error_id},
-      {"into_panic", into_panic},
-      {"is_cancelled", is_cancelled},
-      {"is_panic", is_panic},
-      {"reason", reason},
-      {"traceback", traceback},
-      {"try_into_panic", try_into_panic},
-      {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__tostring", error_tostring},
-                                  {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"id", error_id},
+                                     {"into_panic", into_panic},
+                                     {"is_cancelled", is_cancelled},
+                                     {"is_panic", is_panic},
+                                     {"reason", reason},
+                                     {"traceback", traceback},
+                                     {"try_into_panic", try_into_panic},
+                                     {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__tostring", error_tostring}, {NULL, NULL}};
   ebb_lua_define_class(L, el, CLASS_JOIN_ERROR, methods, meta);
 }
 
@@ -273,7 +271,7 @@ static int report(lua_State *L) {
 static int call_handler(lua_State *L) {
   ebb_lua_task *lt = lua_touserdata(L, 1);
   ebb_lua *el = lt->el;
-  ebb_lua_stored(L, el, STORE_UNHANDLED);
+  ebb_lua_push_slot(L, el, STORE_UNHANDLED);
   ebb_lua_push_error(L, el, lt);
   lua_call(L, 1, 0);
   return 0;
@@ -296,8 +294,8 @@ static bool call_with(ebb_lua_task *lt, lua_CFunction f) {
 
 static bool is_unhandled(const ebb_lua_task *lt) {
   const ebb_task *t = &lt->task;
-  return t->state == EBB_FINISHED && t->outcome == EBB_PANICKED &&
-         !lt->seen && lt->handles == 0 && t->set == NULL;
+  return t->state == EBB_FINISHED && t->outcome == EBB_PANICKED && !lt->seen &&
+         lt->handles == 0 && t->set == NULL;
 }
 
 void ebb_lua_check_unhandled(ebb_lua_task *lt) {
@@ -312,19 +310,18 @@ void ebb_lua_check_unhandled(ebb_lua_task *lt) {
 }
 
 static int set_unhandled(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   if (!lua_isnoneornil(L, 1)) luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
-  ebb_lua_stored(L, el, STORE_UNHANDLED);
+  ebb_lua_push_slot(L, el, STORE_UNHANDLED);
   lua_insert(L, 1);
-  ebb_lua_store(L, el, STORE_UNHANDLED);
+  ebb_lua_set_slot(L, el, STORE_UNHANDLED);
   return 1;
 }
 
 void ebb_lua_open_result(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg functions[] = {{"cancelled", cancelled},
-                                       {"set_unhandled", set_unhandled},
-                                       {NULL, NULL}};
-  ebb_lua_stored(L, el, STORE_STATE);
+  static const luaL_Reg functions[] = {
+      {"cancelled", cancelled}, {"set_unhandled", set_unhandled}, {NULL, NULL}};
+  ebb_lua_push_slot(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
 }

@@ -71,8 +71,7 @@ int ebb_lua_key_equal(void *ctx, ebb_key a, ebb_key b) {
   (void)ctx;
   if (a.bits != b.bits) return 0;
   if (a.data == b.data) return 1;
-  return !is_marked(a) && !is_marked(b) &&
-         memcmp(a.data, b.data, a.bits) == 0;
+  return !is_marked(a) && !is_marked(b) && memcmp(a.data, b.data, a.bits) == 0;
 }
 
 bool ebb_lua_key_is_anchored(ebb_key key) {

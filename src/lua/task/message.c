@@ -31,8 +31,7 @@ static bool push_message(lua_State *L, ebb_lua *el, int arg) {
   bool is_text = ebb_lua_push_text(L, arg);
   el->no_wait = outer;
   if (!is_text)
-    lua_pushfstring(L, "(error object is a %s value)",
-                    luaL_typename(L, arg));
+    lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, arg));
   return is_text;
 }
 
@@ -51,7 +50,7 @@ static bool push_own_trace(lua_State *L, ebb_lua *el) {
 }
 
 int ebb_lua_message(lua_State *L) {
-  ebb_lua *el = ebb_lua_of(L);
+  ebb_lua *el = ebb_lua_state_find(L);
   lua_settop(L, 1);
   bool is_object = push_message(L, el, 1) && !lua_isstring(L, 1);
   if (push_own_trace(L, el)) {
@@ -110,8 +109,7 @@ static bool is_for_interpreter(lua_State *L, ebb_lua *el) {
   int level = 1;
   if (L != el->main) return false;
   while (lua_getstack(L, level, &ar) && lets_errors_pass(L, el, &ar)) level++;
-  return lua_getstack(L, level, &ar) &&
-         !lua_getstack(L, level + 1, &outer) &&
+  return lua_getstack(L, level, &ar) && !lua_getstack(L, level + 1, &outer) &&
          is_local_of_type(L, &ar, 1, LUA_TNUMBER) &&
          is_local_of_type(L, &ar, 2, LUA_TLIGHTUSERDATA);
 }

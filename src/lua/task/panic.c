@@ -103,7 +103,7 @@ void ebb_lua_forget_handed(ebb_lua *el, ebb_lua_task *lt) {
 
 /* Pops a value into a place that belongs to the running task. */
 static void keep(lua_State *L, ebb_lua *el, int table) {
-  ebb_lua_stored(L, el, table);
+  ebb_lua_push_slot(L, el, table);
   lua_insert(L, -2);
   lua_rawseti(L, -2, holder(el));
   lua_pop(L, 1);
@@ -165,8 +165,7 @@ static bool ends_with(lua_State *L, int text, int end) {
 /* Was the C function, which is at the top, given the value at `handed`? A
    generator of coroutine.wrap, which has its thread as upvalue, was if the
    value ended it. */
-static bool was_given(lua_State *L, lua_State *at, lua_Debug *ar,
-                      int handed) {
+static bool was_given(lua_State *L, lua_State *at, lua_Debug *ar, int handed) {
   bool given = false;
   if (lua_getupvalue(L, -1, 1) != NULL) {
     given = lua_isthread(L, -1);
@@ -210,15 +209,13 @@ static bool is_from_link(lua_State *L, int value, lua_State *at, int level) {
   return lua_rawequal(L, value, value + 2);
 }
 
-bool ebb_lua_push_origin(lua_State *L, ebb_lua *el, lua_State *at,
-                         int level) {
+bool ebb_lua_push_origin(lua_State *L, ebb_lua *el, lua_State *at, int level) {
   int value = lua_gettop(L);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   lua_rawgeti(el->store, STORE_LINKS, holder(el));
   lua_rawgeti(el->store, STORE_HANDED, holder(el));
   lua_xmove(el->store, L, 2);
-  bool found =
-      lua_istable(L, value + 1) && is_from_link(L, value, at, level);
+  bool found = lua_istable(L, value + 1) && is_from_link(L, value, at, level);
   lua_settop(L, found ? value + 1 : value);
   if (!found && ebb_lua_push_error_trace(L, el, value)) {
     push_link(L, el, at, level);

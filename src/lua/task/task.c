@@ -19,9 +19,9 @@ static bool is_suspended(lua_State *thread) {
 
 /* As far as scripts can know its thread. */
 static bool is_task(lua_State *L, ebb_lua *el, int arg) {
-  lua_State *spare = ebb_lua_spare(L, el, arg);
-  if (spare == NULL) return false;
-  ebb_task *t = ebb_task_find(el->rt, (ebb_id)lua_tointeger(spare, 1));
+  lua_State *shadow = ebb_lua_shadow(L, el, arg);
+  if (shadow == NULL) return false;
+  ebb_task *t = ebb_task_find(el->rt, (ebb_id)lua_tointeger(shadow, 1));
   return t != NULL && ebb_lua_thread(t) == lua_tothread(L, arg);
 }
 
@@ -58,14 +58,13 @@ void ebb_lua_task_prepare(lua_State *L, ebb_lua *el, int body) {
 
 /* Pops the value from L's stack. Raises errors. */
 static void keep(lua_State *L, ebb_lua *el, int table, ebb_lua_task *lt) {
-  ebb_lua_stored(L, el, table);
+  ebb_lua_push_slot(L, el, table);
   lua_insert(L, -2);
   lua_rawseti(L, -2, (lua_Integer)lt->task.id);
   lua_pop(L, 1);
 }
 
-static void push_kept(lua_State *L, ebb_lua *el, int table,
-                      ebb_lua_task *lt) {
+static void push_kept(lua_State *L, ebb_lua *el, int table, ebb_lua_task *lt) {
   lua_rawgeti(el->store, table, (lua_Integer)lt->task.id);
   lua_xmove(el->store, L, 1);
 }
@@ -122,7 +121,7 @@ ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua *el,
   lt->L = thread.L;
   lt->place = thread.place;
   lt->el = el;
-  lt->held = lt->unclean = lt->started = false;
+  lt->exposed = lt->unclean = lt->started = false;
   lt->detailed = lt->named = lt->localized = false;
   lt->waits = lt->cut = lt->cancelling = lt->foretold = false;
   lt->seen = lt->has_error = lt->handed = false;
@@ -134,17 +133,17 @@ ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua *el,
 
 /* Where the body and its arguments wait for the first turn: on the thread.
    The thread of a given coroutine others can run or close until then, so for
-   that it is the spare. */
+   that it is the shadow. */
 static lua_State *waiting_room(lua_State *L, ebb_lua *el, int body) {
   if (!lua_isthread(L, body)) return ebb_lua_thread_next(el)->L;
   if (!is_suspended(lua_tothread(L, body)) || is_task(L, el, body))
     luaL_error(L, "coroutine is not suspended, or a task already");
-  return ebb_lua_spare(L, el, body);
+  return ebb_lua_shadow(L, el, body);
 }
 
 /* The thread that the task has is of no use to it then. */
 static void run_given(lua_State *L, ebb_lua_task *lt, int body) {
-  lt->held = true;
+  lt->exposed = true;
   lt->L = lua_tothread(L, body);
   lua_pushvalue(L, body);
   ebb_lua_anchor_instead(L, lt->el, lt->place);
@@ -179,7 +178,8 @@ void ebb_lua_task_start(ebb_lua_task *lt) {
 void ebb_lua_task_abort(lua_State *L, ebb_lua_task *lt, int reason) {
   if (lt->task.state == EBB_FINISHED) return;
   /* The task of a job is always closing: its wait cannot be cut off. */
-  bool first = !lt->task.aborted && (lt->job != NULL || !lt->task.closing);
+  bool first =
+      !lt->task.aborted && (lt->job != NULL || !lt->task.uncancellable);
   if (first && !lua_isnoneornil(L, reason)) {
     lua_pushvalue(L, reason);
     set_detail(L, lt->el, lt);
@@ -196,8 +196,7 @@ static int make_trace(lua_State *L) {
   lua_xmove(lt->L, L, 1);
   lua_pushvalue(L, 2);
   keep(L, el, STORE_RAISED, lt);
-  if (!ebb_lua_push_origin(L, el, lt->L, 0))
-    luaL_traceback(L, lt->L, NULL, 0);
+  if (!ebb_lua_push_origin(L, el, lt->L, 0)) luaL_traceback(L, lt->L, NULL, 0);
   set_detail(L, el, lt);
   return 0;
 }
@@ -312,20 +311,20 @@ static int close_thread(ebb_lua *el, lua_State *L, int room) {
    waits inside of that call, on a stack of its own. The call can only end when
    such a stack goes on: then the task looks again. An abort does not change
    that. */
-static ebb_poll stand_by(ebb_lua_task *lt) {
+static ebb_poll retry_later(ebb_lua_task *lt) {
   ebb_task *t = &lt->task;
-  bool closing = t->closing;
-  t->closing = true;
+  bool closing = t->uncancellable;
+  t->uncancellable = true;
   (void)ebb_wait_begin(t->rt, &t->rt->bystanders, EBB_NEVER,
                        "another's coroutine.resume");
-  t->closing = closing;
+  t->uncancellable = closing;
   return EBB_POLL_PENDING;
 }
 
 static ebb_poll shut_down(ebb_lua_task *lt) {
-  if (has_frames(lt->L)) return stand_by(lt);
-  lt->task.closing = lt->cancelling = true;
-  if (!lt->started && !lt->held) return ended(lt, LUA_OK);
+  if (has_frames(lt->L)) return retry_later(lt);
+  lt->task.uncancellable = lt->cancelling = true;
+  if (!lt->started && !lt->exposed) return ended(lt, LUA_OK);
   return cleaned_up(lt, close_thread(lt->el, lt->L, ROOM_ON_ABORT));
 }
 
@@ -343,10 +342,10 @@ static ebb_poll failed(ebb_lua_task *lt) {
   bool refused = lua_status(lt->L) == LUA_OK;
   if (refused && has_frames(lt->L)) {
     lua_pop(lt->L, 1);
-    return stand_by(lt);
+    return retry_later(lt);
   }
   keep_trace(lt, make_trace);
-  lt->task.closing = true;
+  lt->task.uncancellable = true;
   /* The error, or that of a variable, is on top of the thread then. */
   int status = LUA_ERRRUN;
   if (!refused) status = close_thread(lt->el, lt->L, ROOM_ON_ERROR);
@@ -357,31 +356,31 @@ static ebb_poll failed(ebb_lua_task *lt) {
    cut off. If that raised an error, it is no panic; an error of a variable
    is. */
 static ebb_poll ended_by_cut(ebb_lua_task *lt, int status) {
-  lt->task.closing = lt->cancelling = true;
+  lt->task.uncancellable = lt->cancelling = true;
   lt->cut = false;
   if (status == LUA_OK) return ended(lt, LUA_OK);
   const void *error = lua_topointer(lt->L, -1);
   status = close_thread(lt->el, lt->L, ROOM_ON_ERROR);
-  bool same = status != LUA_OK && error != NULL &&
-              lua_topointer(lt->L, -1) == error;
+  bool same =
+      status != LUA_OK && error != NULL && lua_topointer(lt->L, -1) == error;
   return cleaned_up(lt, same ? LUA_OK : status);
 }
 
-/* The arguments of a given coroutine come from the spare. */
+/* The arguments of a given coroutine come from the shadow. */
 static bool take_arguments(ebb_lua_task *lt) {
-  if (has_frames(lt->L) || !lua_checkstack(lt->L, lt->count + 2))
-    return false;
+  if (has_frames(lt->L) || !lua_checkstack(lt->L, lt->count + 2)) return false;
   lua_pushthread(lt->L);
-  lua_State *spare = ebb_lua_spare(lt->L, lt->el, -1);
+  lua_State *shadow = ebb_lua_shadow(lt->L, lt->el, -1);
   lua_pop(lt->L, 1);
-  lua_xmove(spare, lt->L, lt->count);
+  lua_xmove(shadow, lt->L, lt->count);
   return true;
 }
 
 static ebb_poll poll(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   if (ebb_task_is_cut(&lt->task)) return shut_down(lt);
-  if (lt->held && !lt->started && !take_arguments(lt)) return stand_by(lt);
+  if (lt->exposed && !lt->started && !take_arguments(lt))
+    return retry_later(lt);
   int count = lt->count, status;
   lt->count = 0;
   lt->started = true;
@@ -397,7 +396,7 @@ static ebb_poll poll(ebb_task *t) {
 static void finished(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   ebb_lua *el = lt->el;
-  if (lt->held) ebb_lua_let_thread_go(lt, lua_gettop(lt->L));
+  if (lt->exposed) ebb_lua_let_thread_go(lt, lua_gettop(lt->L));
   ebb_lua_note_end(el);
   ebb_lua_check_unhandled(lt);
 }
@@ -413,7 +412,7 @@ static void drop(ebb_task *t) {
   forget_detail(el, lt);
   if (lt->handed) ebb_lua_forget_handed(el, lt);
   if (lt->named) forget(el, STORE_NAMES, lt);
-  if (lt->localized) ebb_lua_forget_locals(el, lt->L);
+  if (lt->localized) ebb_lua_forget_task_vars(el, lt->L);
   ebb_lua_thread_give(el, lt);
 }
 
@@ -467,7 +466,7 @@ static bool close_resumed(ebb_lua_task *lt, lua_State *L,
 }
 
 void ebb_lua_task_close(ebb_lua_task *lt, lua_State *L) {
-  lt->task.closing = lt->cancelling = true;
+  lt->task.uncancellable = lt->cancelling = true;
   lt->cut = false;
   bool failed_inside = close_resumed(lt, lt->L, L);
   int status = close_thread(lt->el, lt->L, ROOM_ON_ABORT);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
 
-   In STORE_LOCALS, whose values are weak, there is by the address of a
+   In STORE_TASK_VARS, whose values are weak, there is by the address of a
    coroutine its line: a table with weak values, in which its guards are, oldest
    first, from 1 to the number that is at 0. The guards keep the line, and the
    coroutine, so that no other comes to be at its address while they last. */
@@ -15,7 +15,7 @@ enum { DEPTH_MAX = 200 };
 
 /* Pushes the line of a coroutine; false, with nothing pushed: it has none. */
 static bool push_line(lua_State *L, ebb_lua *el, const lua_State *coroutine) {
-  int type = lua_rawgetp(el->store, STORE_LOCALS, coroutine);
+  int type = lua_rawgetp(el->store, STORE_TASK_VARS, coroutine);
   lua_xmove(el->store, L, 1);
   if (type == LUA_TNIL) lua_pop(L, 1);
   return type != LUA_TNIL;
@@ -23,7 +23,7 @@ static bool push_line(lua_State *L, ebb_lua *el, const lua_State *coroutine) {
 
 static void push_new_line(lua_State *L, ebb_lua *el) {
   lua_newtable(L);
-  lua_getmetatable(el->store, STORE_LOCALS);
+  lua_getmetatable(el->store, STORE_TASK_VARS);
   lua_xmove(el->store, L, 1);
   lua_setmetatable(L, -2);
   lua_pushinteger(L, 0);
@@ -39,7 +39,7 @@ static void push_own_line(lua_State *L, ebb_lua *el) {
     lua_remove(L, -2);
     return;
   }
-  ebb_lua_stored(L, el, STORE_LOCALS);
+  ebb_lua_push_slot(L, el, STORE_TASK_VARS);
   lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, L);
   lua_pop(L, 1);
@@ -64,9 +64,9 @@ static void note_line(const lua_State *L, const ebb_lua *el) {
   if (lt != NULL && lt->L == L) lt->localized = true;
 }
 
-void ebb_lua_guard_open(lua_State *L, ebb_lua *el) {
+void ebb_lua_scope_guard_open(lua_State *L, ebb_lua *el) {
   luaL_checkstack(L, 8, NULL);
-  ebb_lua_guard *g = lua_touserdata(L, -1);
+  ebb_lua_scope_guard *g = lua_touserdata(L, -1);
   int guard = lua_gettop(L), line = guard + 1;
   lua_pushthread(L);
   lua_setiuservalue(L, guard, UV_LOCAL_COROUTINE);
@@ -84,7 +84,7 @@ void ebb_lua_guard_open(lua_State *L, ebb_lua *el) {
 
 /* Is there an open guard at the top? */
 static bool is_open(lua_State *L) {
-  const ebb_lua_guard *g = lua_touserdata(L, -1);
+  const ebb_lua_scope_guard *g = lua_touserdata(L, -1);
   return g != NULL && g->open;
 }
 
@@ -102,19 +102,19 @@ static void shorten(lua_State *L, int line) {
   set_length(L, line, n);
 }
 
-void ebb_lua_guard_close(lua_State *L) {
-  ebb_lua_guard *g = lua_touserdata(L, 1);
+void ebb_lua_scope_guard_close(lua_State *L) {
+  ebb_lua_scope_guard *g = lua_touserdata(L, 1);
   g->open = false;
   lua_getiuservalue(L, 1, UV_LOCAL_LINE);
   shorten(L, 2);
 }
 
-void ebb_lua_forget_locals(ebb_lua *el, const lua_State *coroutine) {
-  int type = lua_rawgetp(el->store, STORE_LOCALS, coroutine);
+void ebb_lua_forget_task_vars(ebb_lua *el, const lua_State *coroutine) {
+  int type = lua_rawgetp(el->store, STORE_TASK_VARS, coroutine);
   lua_pop(el->store, 1);
   if (type == LUA_TNIL) return;
   lua_pushnil(el->store);
-  lua_rawsetp(el->store, STORE_LOCALS, coroutine);
+  lua_rawsetp(el->store, STORE_TASK_VARS, coroutine);
 }
 
 /* ---- looking ---- */
@@ -122,9 +122,9 @@ void ebb_lua_forget_locals(ebb_lua *el, const lua_State *coroutine) {
 typedef struct search {
   lua_State *L;
   ebb_lua *el;
-  int key; /* where it is on the stack of L */
+  int key;                    /* where it is on the stack of L */
   const lua_State *innermost; /* which has been searched already, or NULL */
-  ebb_lua_guard_fn *visit;
+  ebb_lua_scope_guard_fn *visit;
 } search;
 
 static bool has_key(lua_State *L, int key) {
@@ -177,17 +177,17 @@ bool ebb_lua_is_own(const lua_State *L, const ebb_lua *el) {
   return coroutine_of(el, el->rt->current) == L;
 }
 
-void ebb_lua_each_guard(lua_State *L, ebb_lua *el, const void *key,
-                        ebb_lua_guard_fn *visit) {
+void ebb_lua_each_scope_guard(lua_State *L, ebb_lua *el, const void *key,
+                              ebb_lua_scope_guard_fn *visit) {
   lua_pushlightuserdata(L, (void *)(uintptr_t)key);
   search s = {.L = L, .el = el, .key = lua_gettop(L), .visit = visit};
   search_task(&s, el->rt->current);
   lua_pop(L, 1);
 }
 
-void ebb_lua_each_guard_of(lua_State *L, ebb_lua *el,
-                           const lua_State *coroutine, const void *key,
-                           ebb_lua_guard_fn *visit) {
+void ebb_lua_each_scope_guard_of(lua_State *L, ebb_lua *el,
+                                 const lua_State *coroutine, const void *key,
+                                 ebb_lua_scope_guard_fn *visit) {
   lua_pushlightuserdata(L, (void *)(uintptr_t)key);
   search s = {.L = L, .el = el, .key = lua_gettop(L), .visit = visit};
   search_coroutine(&s, coroutine);

@@ -13,9 +13,9 @@
 #include "lua/state/binding.h"
 
 /* The userdata of a guard begins with it. */
-typedef struct ebb_lua_guard {
+typedef struct ebb_lua_scope_guard {
   bool open;
-} ebb_lua_guard;
+} ebb_lua_scope_guard;
 
 /* User values of a guard. */
 enum {
@@ -28,15 +28,15 @@ enum {
 
 /* Opens the new guard at the top, which has a key and a value, for the running
    coroutine. Raises errors, and then it is not open. */
-void ebb_lua_guard_open(lua_State *L, ebb_lua *el);
+void ebb_lua_scope_guard_open(lua_State *L, ebb_lua *el);
 
 /* Closes the guard at 1, which is alone on the stack, and which is open. Cannot
    fail. */
-void ebb_lua_guard_close(lua_State *L);
+void ebb_lua_scope_guard_close(lua_State *L);
 
 /* The thread of a coroutine will be another's: guards that it has left open
    are in force no more. Cannot fail. */
-void ebb_lua_forget_locals(ebb_lua *el, const lua_State *coroutine);
+void ebb_lua_forget_task_vars(ebb_lua *el, const lua_State *coroutine);
 
 /* Replaces the key at the top by the value that is in force for the running
    task; or else for whoever waits for it in a scope. False, with nil pushed:
@@ -51,13 +51,13 @@ bool ebb_lua_is_own(const lua_State *L, const ebb_lua *el);
    task under a light userdata, the innermost first, until it returns true. It
    must leave the stack as it is. Takes 8 places of the stack, and cannot
    fail. */
-typedef bool ebb_lua_guard_fn(lua_State *L, ebb_lua *el);
-void ebb_lua_each_guard(lua_State *L, ebb_lua *el, const void *key,
-                        ebb_lua_guard_fn *visit);
+typedef bool ebb_lua_scope_guard_fn(lua_State *L, ebb_lua *el);
+void ebb_lua_each_scope_guard(lua_State *L, ebb_lua *el, const void *key,
+                              ebb_lua_scope_guard_fn *visit);
 
 /* The same with the open guards of one coroutine. */
-void ebb_lua_each_guard_of(lua_State *L, ebb_lua *el,
-                           const lua_State *coroutine, const void *key,
-                           ebb_lua_guard_fn *visit);
+void ebb_lua_each_scope_guard_of(lua_State *L, ebb_lua *el,
+                                 const lua_State *coroutine, const void *key,
+                                 ebb_lua_scope_guard_fn *visit);
 
 #endif

@@ -28,7 +28,7 @@ enum { IDLE_MIN = 16, IDLE_MAX = 1024 };
    place. Raises errors. */
 static int take_place(lua_State *L, ebb_lua *el) {
   int place = el->free_place, next = 0;
-  ebb_lua_stored(L, el, STORE_ANCHORS);
+  ebb_lua_push_slot(L, el, STORE_ANCHORS);
   if (place != 0) {
     lua_rawgeti(L, -1, place);
     next = (int)lua_tointeger(L, -1);
@@ -61,9 +61,9 @@ static bool has_room(ebb_lua *el) {
   if (el->idle_count < el->idle_size) return true;
   int size = el->idle_size == 0 ? IDLE_MIN : 2 * el->idle_size;
   if (size > IDLE_MAX) return false;
-  ebb_lua_idle *idle = ebb_alloc_resize(
-      &el->rt->alloc, el->idle, (size_t)el->idle_size * sizeof *idle,
-      (size_t)size * sizeof *idle);
+  ebb_lua_idle *idle = ebb_alloc_resize(&el->rt->alloc, el->idle,
+                                        (size_t)el->idle_size * sizeof *idle,
+                                        (size_t)size * sizeof *idle);
   if (idle == NULL) return false;
   el->idle = idle;
   el->idle_size = size;
@@ -110,7 +110,7 @@ ebb_lua_idle ebb_lua_thread_take(lua_State *L, ebb_lua *el) {
 
 void ebb_lua_thread_give(ebb_lua *el, const ebb_lua_task *lt) {
   lua_State *thread = lt->L;
-  if (lt->held || lt->unclean || lua_gethook(thread) != NULL) {
+  if (lt->exposed || lt->unclean || lua_gethook(thread) != NULL) {
     give_place(el, lt->place);
     return;
   }
@@ -120,24 +120,24 @@ void ebb_lua_thread_give(ebb_lua *el, const ebb_lua_task *lt) {
 
 /* ---- threads that scripts know ---- */
 
-/* Pops a thread from the store and pushes its spare, or nil. */
-static lua_State *push_spare(lua_State *store) {
-  lua_rawget(store, STORE_HELD);
+/* Pops a thread from the store and pushes its shadow, or nil. */
+static lua_State *push_shadow(lua_State *store) {
+  lua_rawget(store, STORE_EXPOSED);
   return lua_tothread(store, -1);
 }
 
-lua_State *ebb_lua_spare(lua_State *L, ebb_lua *el, int arg) {
+lua_State *ebb_lua_shadow(lua_State *L, ebb_lua *el, int arg) {
   lua_pushvalue(L, arg);
   lua_xmove(L, el->store, 1);
-  lua_State *spare = push_spare(el->store);
+  lua_State *shadow = push_shadow(el->store);
   lua_pop(el->store, 1);
-  return spare;
+  return shadow;
 }
 
 void ebb_lua_hold(lua_State *L, ebb_lua *el) {
   luaL_checkstack(L, 4, NULL);
-  if (ebb_lua_spare(L, el, -1) != NULL) return;
-  ebb_lua_stored(L, el, STORE_HELD);
+  if (ebb_lua_shadow(L, el, -1) != NULL) return;
+  ebb_lua_push_slot(L, el, STORE_EXPOSED);
   lua_pushvalue(L, -2);
   (void)lua_newthread(L);
   lua_rawset(L, -3);
@@ -150,31 +150,31 @@ void ebb_lua_let_thread_go(ebb_lua_task *lt, int count) {
   lua_pushthread(L);
   lua_pushvalue(L, -1);
   lua_xmove(L, store, 2);
-  lua_State *spare = push_spare(store);
-  if (!lua_checkstack(spare, count)) {
+  lua_State *shadow = push_shadow(store);
+  if (!lua_checkstack(shadow, count)) {
     lua_pop(store, 2);
     return;
   }
-  lua_settop(spare, 0);
-  lua_xmove(L, spare, count);
+  lua_settop(shadow, 0);
+  lua_xmove(L, shadow, count);
   lua_settop(L, 0);
-  lt->L = spare;
-  lt->held = lt->unclean = false;
-  lua_insert(store, -2); /* spare, thread */
+  lt->L = shadow;
+  lt->exposed = lt->unclean = false;
+  lua_insert(store, -2); /* shadow, thread */
   lua_pushnil(store);
-  lua_rawset(store, STORE_HELD);
+  lua_rawset(store, STORE_EXPOSED);
   lua_rawseti(store, STORE_ANCHORS, lt->place);
 }
 
 int ebb_lua_running(lua_State *L) {
-  ebb_lua *el = ebb_lua_self(L);
+  ebb_lua *el = ebb_lua_state_raw(L);
   int is_main = lua_pushthread(L);
   if (el->rt != NULL) {
     ebb_lua_task *lt = ebb_lua_current(el);
-    if (lt != NULL && lt->L == L && !lt->held) {
+    if (lt != NULL && lt->L == L && !lt->exposed) {
       ebb_lua_hold(L, el);
-      lua_pushinteger(ebb_lua_spare(L, el, -1), (lua_Integer)lt->task.id);
-      lt->held = true;
+      lua_pushinteger(ebb_lua_shadow(L, el, -1), (lua_Integer)lt->task.id);
+      lt->exposed = true;
     }
   }
   lua_pushboolean(L, is_main);

@@ -10,8 +10,7 @@
 
 static bool may_yield(lua_State *L, ebb_lua *el) {
   ebb_lua_task *lt = ebb_lua_current(el);
-  return lt != NULL && lt->L == L && lua_isyieldable(L) &&
-         el->no_wait == NULL;
+  return lt != NULL && lt->L == L && lua_isyieldable(L) && el->no_wait == NULL;
 }
 
 /* Is a finalizer running? The collector is off then, and would stay off for
@@ -21,8 +20,7 @@ static bool in_finalizer(lua_State *L) {
 }
 
 void ebb_lua_check_may_wait(lua_State *L, ebb_lua *el) {
-  if (el->no_wait != NULL)
-    luaL_error(L, "cannot wait inside %s", el->no_wait);
+  if (el->no_wait != NULL) luaL_error(L, "cannot wait inside %s", el->no_wait);
   if (!el->closing && in_finalizer(L))
     luaL_error(L, "cannot wait inside a finalizer");
 }
@@ -30,7 +28,7 @@ void ebb_lua_check_may_wait(lua_State *L, ebb_lua *el) {
 /* A signal handler has run; it may have set a hook to raise an error from
    (lua5.4 does on Ctrl-C). A call gives the hook its chance. */
 static void run_pending_hook(lua_State *L, ebb_lua *el) {
-  ebb_lua_stored(L, el, STORE_NOOP);
+  ebb_lua_push_slot(L, el, STORE_NOOP);
   lua_call(L, 0, 0);
 }
 
@@ -43,14 +41,14 @@ static int renew_sentinel(lua_State *L) {
    back before the error is raised. */
 static void root_has_waited(lua_State *L, ebb_lua *el) {
   ebb_task *root = el->rt->current;
-  if (root->line == NULL) {
+  if (root->queue == NULL) {
     ebb_lua_renew_sentinel(L, el);
     return;
   }
   lua_pushcfunction(L, renew_sentinel);
   lua_pushlightuserdata(L, el);
   if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
-  ebb_task_leave_line(root);
+  ebb_task_leave_queue(root);
   lua_error(L);
 }
 
@@ -69,9 +67,8 @@ static bool is_deadlock(lua_State *L, ebb_lua *el) {
 /* Deals with the ends of a wait that no caller wants to see, except those
    that ebb_lua_raise_wait raises. */
 static int settle(lua_State *L, ebb_lua *el, int status) {
-  if (status < 0) ebb_task_leave_line(el->rt->current);
-  if (ebb_task_is_root(el->rt->current) && !el->closing)
-    root_has_waited(L, el);
+  if (status < 0) ebb_task_leave_queue(el->rt->current);
+  if (ebb_task_is_root(el->rt->current) && !el->closing) root_has_waited(L, el);
   if (status > 0) return status;
   switch (status) {
     case 0:
@@ -142,15 +139,15 @@ int ebb_lua_wait(lua_State *L, ebb_lua *el, ebb_list *list, int64_t deadline,
   return succeed(L, el, ebb_lua_try_wait(L, el, list, deadline, what, k));
 }
 
-int ebb_lua_wait_in(lua_State *L, ebb_lua *el, ebb_line *line, uint32_t want,
-                    const char *what, lua_KFunction k) {
+int ebb_lua_wait_in(lua_State *L, ebb_lua *el, ebb_wait_queue *queue,
+                    uint32_t amount, const char *what, lua_KFunction k) {
   if (may_yield(L, el)) {
-    int err = ebb_line_wait_begin(line, el->rt, want, what);
+    int err = ebb_wait_queue_wait_begin(queue, el->rt, amount, what);
     if (err < 0) ebb_lua_raise(L, err);
     return lua_yieldk(L, 0, (lua_KContext)el, k);
   }
   ebb_lua_task *lt = before(L, el);
-  int status = ebb_line_wait(line, el->rt, want, EBB_NEVER, what);
+  int status = ebb_wait_queue_wait(queue, el->rt, amount, EBB_NEVER, what);
   return succeed(L, el, after(L, el, lt, status));
 }
 
@@ -180,8 +177,7 @@ int ebb_lua_in_place(lua_State *L, ebb_lua *el, void (*fn)(void *arg),
 int ebb_lua_try_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
   ebb_lua_task *lt = ebb_lua_current(el);
   /* Somebody resumed this thread who is not the scheduler: wait on. */
-  if (lt == NULL || lt->L != L)
-    return lua_yieldk(L, 0, (lua_KContext)el, k);
+  if (lt == NULL || lt->L != L) return lua_yieldk(L, 0, (lua_KContext)el, k);
   int status = lt->task.status;
   return status >= 0 ? status : settle(L, el, status);
 }

@@ -5,8 +5,7 @@
 #include "lua/state/binding.h"
 
 void ebb_lua_new_interval(lua_State *L, ebb_lua *el, int64_t period) {
-  ebb_interval *iv =
-      ebb_lua_new_object(L, el, CLASS_INTERVAL, sizeof *iv, 0);
+  ebb_interval *iv = ebb_lua_new_object(L, el, CLASS_INTERVAL, sizeof *iv, 0);
   ebb_interval_init(iv, el->rt, period);
 }
 
@@ -40,20 +39,20 @@ static int tick_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int interval_tick(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   check_interval(L, el, 2);
   lua_settop(L, 1);
   return tick_on(L, el);
 }
 
 static int interval_reset(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   ebb_interval_reset(check_interval(L, el, 1), el->rt);
   return 0;
 }
 
 static int interval_period(lua_State *L) {
-  ebb_interval *iv = check_interval(L, ebb_lua_open(L), 1);
+  ebb_interval *iv = check_interval(L, ebb_lua_state_checked(L), 1);
   lua_pushnumber(L, (lua_Number)iv->period / 1e9);
   return 1;
 }
@@ -62,13 +61,13 @@ static int interval_period(lua_State *L) {
 static const char *const behaviors[] = {"burst", "delay", "skip", NULL};
 
 static int interval_set_missed(lua_State *L) {
-  ebb_interval *iv = check_interval(L, ebb_lua_open(L), 2);
+  ebb_interval *iv = check_interval(L, ebb_lua_state_checked(L), 2);
   iv->missed = (ebb_missed_tick)luaL_checkoption(L, 2, NULL, behaviors);
   return 0;
 }
 
 static int interval_missed(lua_State *L) {
-  ebb_interval *iv = check_interval(L, ebb_lua_open(L), 1);
+  ebb_interval *iv = check_interval(L, ebb_lua_state_checked(L), 1);
   lua_pushstring(L, behaviors[iv->missed]);
   return 1;
 }

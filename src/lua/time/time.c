@@ -49,13 +49,13 @@ static int sleep_to(lua_State *L, ebb_lua *el, int64_t deadline) {
 }
 
 static int time_sleep(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   int64_t ns = ebb_lua_check_duration(L, 1);
   return sleep_to(L, el, ebb_time_add(ebb_now(el->rt), ns));
 }
 
 static int time_sleep_until(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   return sleep_to(L, el, to_ns(check_seconds(L, 1)));
 }
 
@@ -70,7 +70,7 @@ enum { IN_TIME, AT_THE_END, ELAPSED };
 static void go_to_next_stage(lua_State *L, ebb_lua_scope *s) {
   lua_Integer stage = lua_tointeger(L, 3) + 1;
   if (stage == ELAPSED) {
-    ebb_join_set_call_off(&s->set);
+    ebb_join_set_cancel_rest(&s->set);
     lua_pushinteger(L, EBB_NEVER);
     lua_replace(L, 2);
   }
@@ -108,7 +108,7 @@ static int timeout_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int time_timeout(lua_State *L) {
-  ebb_lua *el = ebb_lua_open(L);
+  ebb_lua *el = ebb_lua_state_checked(L);
   int64_t ns = ebb_lua_check_duration(L, 1);
   ebb_lua_check_body(L, el, 2);
   int64_t deadline = ebb_time_add(ebb_now(el->rt), ns);
@@ -122,7 +122,7 @@ static int time_timeout(lua_State *L) {
 /* ---- the interval's maker ---- */
 
 static int time_interval(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   int64_t period = ebb_lua_check_duration(L, 1);
   luaL_argcheck(L, period > 0, 1, "period must be above 0");
   ebb_lua_new_interval(L, el, period);
@@ -132,25 +132,25 @@ static int time_interval(lua_State *L) {
 /* ---- the clock ---- */
 
 static int time_now(lua_State *L) {
-  lua_pushnumber(L, (lua_Number)ebb_now(ebb_lua_enter(L, 0)->rt) / 1e9);
+  lua_pushnumber(L, (lua_Number)ebb_now(ebb_lua_state_enter(L, 0)->rt) / 1e9);
   return 1;
 }
 
 static int time_pause(lua_State *L) {
-  if (ebb_clock_pause(ebb_lua_enter(L, 0)->rt) < 0)
+  if (ebb_clock_pause(ebb_lua_state_enter(L, 0)->rt) < 0)
     return luaL_error(L, "time is already paused");
   return 0;
 }
 
 static int time_resume(lua_State *L) {
-  if (ebb_clock_resume(ebb_lua_enter(L, 0)->rt) < 0)
+  if (ebb_clock_resume(ebb_lua_state_enter(L, 0)->rt) < 0)
     return luaL_error(L, "time is not paused");
   return 0;
 }
 
 /* Sleeping until just now lets everyone whose timer was due go first. */
 static int time_advance(lua_State *L) {
-  ebb_lua *el = ebb_lua_enter(L, 1);
+  ebb_lua *el = ebb_lua_state_enter(L, 1);
   int64_t ns = ebb_lua_check_duration(L, 1);
   int err = ebb_clock_advance(el->rt, ns);
   luaL_argcheck(L, err != -EOVERFLOW, 1, "the clock cannot count so far");
@@ -159,18 +159,17 @@ static int time_advance(lua_State *L) {
 }
 
 void ebb_lua_open_time(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg functions[] = {
-      {"advance", time_advance},
-      {"interval", time_interval},
-      {"now", time_now},
-      {"pause", time_pause},
-      {"resume", time_resume},
-      {"sleep", time_sleep},
-      {"sleep_until", time_sleep_until},
-      {"timeout", time_timeout},
-      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"advance", time_advance},
+                                       {"interval", time_interval},
+                                       {"now", time_now},
+                                       {"pause", time_pause},
+                                       {"resume", time_resume},
+                                       {"sleep", time_sleep},
+                                       {"sleep_until", time_sleep_until},
+                                       {"timeout", time_timeout},
+                                       {NULL, NULL}};
   lua_newtable(L);
-  ebb_lua_stored(L, el, STORE_STATE);
+  ebb_lua_push_slot(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
   lua_getfield(L, -1, "sleep");
   lua_setfield(L, -3, "sleep");
