@@ -18,16 +18,16 @@
 #include "lua/remote/job.h"
 #include "lua/spawn/local_set.h"
 
-void ebb_lua_renew_sentinel(lua_State *L, ebb_lua *el) {
-  el->sentinel = ebb_lua_new_object(L, el, CLASS_SENTINEL, 0, 0);
-  ebb_lua_set_slot(L, el, STORE_SENTINEL);
+void ebb_lua_close_renew_sentinel(lua_State *L, ebb_lua *el) {
+  el->sentinel = ebb_lua_class_new(L, el, CLASS_SENTINEL, 0, 0);
+  ebb_lua_slot_set(L, el, STORE_SENTINEL);
 }
 
 /* ebb.uv calls this when the main chunk has started something. In finalizers it
    may be too late for another one, which would have none of its own. */
 static int renew_sentinel(lua_State *L) {
   if (lua_gc(L, LUA_GCISRUNNING) >= 0)
-    ebb_lua_renew_sentinel(L, ebb_lua_state_raw(L));
+    ebb_lua_close_renew_sentinel(L, ebb_lua_state_raw(L));
   return 0;
 }
 
@@ -98,14 +98,14 @@ static void begin(ebb_lua *el) {
   ebb_sentry_set(el->rt, el->end_by);
 }
 
-bool ebb_lua_is_time_up(const ebb_lua *el) {
+bool ebb_lua_close_is_time_up(const ebb_lua *el) {
   return ebb_clock_system() >= el->end_by;
 }
 
 /* Once it is over what only has to have its turn has some more, so that a time
    of 0 ends what waits, and no more. */
 static bool is_late(ebb_lua *el, int *grace) {
-  if (!ebb_lua_is_time_up(el)) return false;
+  if (!ebb_lua_close_is_time_up(el)) return false;
   return --*grace < 0 || !is_any_ready(el);
 }
 
@@ -123,7 +123,7 @@ static void report_task(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   char text[256];
   if (!ebb_lua_is_task(t) || t->state == EBB_FINISHED) return;
-  ebb_lua_describe_stuck(lt, text, sizeof text);
+  ebb_lua_inspect_describe_stuck(lt, text, sizeof text);
   tell_stuck(lt->el, text);
 }
 
@@ -184,7 +184,7 @@ static int drain(ebb_lua *el) {
     int err = drain_once(el);
     if (err == -ENOMEM) return err;
     if (is_late(el, &grace)) return -ETIMEDOUT;
-    if (err == -EDEADLK && !ebb_lua_is_time_up(el))
+    if (err == -EDEADLK && !ebb_lua_close_is_time_up(el))
       for_each_task(el, break_wait);
   }
   return 0;
@@ -216,7 +216,7 @@ static bool shut_down(ebb_lua *el) {
   return left;
 }
 
-bool ebb_lua_end_tasks(ebb_lua *el) {
+bool ebb_lua_close_end_tasks(ebb_lua *el) {
   begin(el);
   int err = end_tasks(el);
   el->closing = el->refusing = el->rt->deaf = false;
@@ -253,13 +253,13 @@ static void drop_stray(ebb_task *t) {
   t->refs = 1;
   if (t->set != NULL) ebb_join_set_remove(t->set, t);
   lt->handles = 0;
-  ebb_lua_check_unhandled(lt);
+  ebb_lua_join_error_check_unhandled(lt);
   ebb_task_release(t);
 }
 
 static void report_work(void *ctx, ebb_work *w) {
   char text[256];
-  ebb_lua_describe_work(w, text, sizeof text);
+  ebb_lua_job_describe(w, text, sizeof text);
   tell_stuck(ctx, text);
 }
 
@@ -272,16 +272,16 @@ static void free_runtime(ebb_lua *el, ebb_runtime *rt) {
 /* The oldest object of the binding, so the last to be finalized. */
 static int state_gc(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
-  (void)ebb_lua_check(L, el, 1, CLASS_STATE);
+  (void)ebb_lua_class_check(L, el, 1, CLASS_STATE);
   shut_down(el);
   kill_tasks(el); /* for want of memory some may be left */
   for_each_task(el, drop_stray);
   for_each_task(el, drop_stray); /* of reports; these make none */
-  ebb_lua_free_maps(el);
-  ebb_lua_free_scopes(el);
-  ebb_lua_free_local_sets(el);
-  ebb_lua_free_loads(el);
-  ebb_lua_free_idle(el);
+  ebb_lua_collection_free_all(el);
+  ebb_lua_scope_free_all(el);
+  ebb_lua_local_set_free_all(el);
+  ebb_lua_require_free_loads(el);
+  ebb_lua_thread_free_idle(el);
   ebb_runtime *rt = el->rt;
   rt->deaf = false;
   ebb_sentry_reset(rt);
@@ -305,7 +305,7 @@ static int exit_in_order(lua_State *L) {
   close = close && el->requester == NULL;
   luaL_checkstack(L, 4, NULL);
   if (close) run_at_close(L);
-  ebb_lua_push_slot(L, el, STORE_EXIT);
+  ebb_lua_slot_push(L, el, STORE_EXIT);
   if (is_boolean)
     lua_pushboolean(L, success);
   else
@@ -315,29 +315,29 @@ static int exit_in_order(lua_State *L) {
   return 0;
 }
 
-void ebb_lua_replace_exit(lua_State *L, ebb_lua *el) {
+void ebb_lua_close_replace_exit(lua_State *L, ebb_lua *el) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   if (lua_isnil(el->store, STORE_EXIT) &&
       lua_getfield(L, -1, LUA_OSLIBNAME) == LUA_TTABLE &&
       lua_getfield(L, -1, "exit") == LUA_TFUNCTION) {
-    ebb_lua_set_slot(L, el, STORE_EXIT);
-    ebb_lua_push_slot(L, el, STORE_STATE);
+    ebb_lua_slot_set(L, el, STORE_EXIT);
+    ebb_lua_slot_push(L, el, STORE_STATE);
     lua_pushcclosure(L, exit_in_order, 1);
     lua_setfield(L, -2, "exit");
   }
 }
 
-void ebb_lua_define_state(lua_State *L, ebb_lua *el) {
+void ebb_lua_close_define_state(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", state_gc}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_STATE, none, meta);
+  ebb_lua_class_define(L, el, CLASS_STATE, none, meta);
 }
 
-void ebb_lua_define_sentinel(lua_State *L, ebb_lua *el) {
+void ebb_lua_close_define_sentinel(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", sentinel_gc}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_SENTINEL, none, meta);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_class_define(L, el, CLASS_SENTINEL, none, meta);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushcclosure(L, renew_sentinel, 1);
   lua_setfield(L, LUA_REGISTRYINDEX, "ebb.renew_sentinel");
 }

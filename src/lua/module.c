@@ -6,21 +6,21 @@
 #include "lua/remote/pack.h"
 
 static void open_tasks(lua_State *L, ebb_lua *el) {
-  ebb_lua_open_task(L, el);
-  ebb_lua_open_result(L, el);
-  ebb_lua_open_inspect(L, el);
-  ebb_lua_open_select(L, el);
-  ebb_lua_open_join_map(L, el);
-  ebb_lua_open_join_set(L, el);
-  ebb_lua_open_builder(L, el);
-  ebb_lua_open_unconstrained(L, el);
-  ebb_lua_open_task_local(L, el);
-  ebb_lua_open_local_set(L, el);
+  ebb_lua_join_handle_open(L, el);
+  ebb_lua_join_error_open(L, el);
+  ebb_lua_inspect_open(L, el);
+  ebb_lua_select_open(L, el);
+  ebb_lua_join_map_open(L, el);
+  ebb_lua_join_set_open(L, el);
+  ebb_lua_builder_open(L, el);
+  ebb_lua_unconstrained_open(L, el);
+  ebb_lua_task_local_open(L, el);
+  ebb_lua_local_set_open(L, el);
 }
 
 static void open_threads(lua_State *L, ebb_lua *el) {
-  ebb_lua_open_handle(L, el);
-  ebb_lua_open_runtime(L, el);
+  ebb_lua_handle_open(L, el);
+  ebb_lua_runtime_open(L, el);
 }
 
 /* Takes out what belongs to the tasks and to a part that is not there. */
@@ -39,9 +39,9 @@ static void open_parts(lua_State *L, ebb_lua *el) {
     unsigned part;
     void (*open)(lua_State *L, ebb_lua *el);
   } parts[] = {
-      {EBB_LUA_TASKS, open_tasks},       {EBB_LUA_TIME, ebb_lua_open_time},
-      {EBB_LUA_IO, ebb_lua_open_io},     {EBB_LUA_NET, ebb_lua_open_net},
-      {EBB_LUA_SYNC, ebb_lua_open_sync}, {EBB_LUA_THREADS, open_threads},
+      {EBB_LUA_TASKS, open_tasks},       {EBB_LUA_TIME, ebb_lua_time_open},
+      {EBB_LUA_IO, ebb_lua_net_io_open}, {EBB_LUA_NET, ebb_lua_net_open},
+      {EBB_LUA_SYNC, ebb_lua_sync_open}, {EBB_LUA_THREADS, open_threads},
   };
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if ((el->parts & parts[i].part) != 0) parts[i].open(L, el);
@@ -50,11 +50,12 @@ static void open_parts(lua_State *L, ebb_lua *el) {
 
 int luaopen_ebb(lua_State *L) {
   ebb_lua *el = ebb_lua_state_ensure(L);
-  ebb_lua_note_libraries(L, el);
-  ebb_lua_replace(L, el, LUA_COLIBNAME, "running", ebb_lua_running);
-  ebb_lua_replace_exit(L, el);
-  ebb_lua_replace_require(L, el);
-  ebb_lua_replace_load(L, el);
+  ebb_lua_grant_note_libraries(L, el);
+  ebb_lua_library_replace(L, el, LUA_COLIBNAME, "running",
+                          ebb_lua_thread_running);
+  ebb_lua_close_replace_exit(L, el);
+  ebb_lua_require_replace(L, el);
+  ebb_lua_load_replace(L, el);
   lua_newtable(L);
   lua_pushliteral(L, "ebb " EBB_VERSION);
   lua_setfield(L, -2, "_VERSION");

@@ -9,21 +9,21 @@
 
 /* The functions that both classes have know by their second upvalue for which
    they were made; the others have checked before they come here. */
-ebb_lua_map *ebb_lua_check_collection(lua_State *L, ebb_lua *el) {
+ebb_lua_map *ebb_lua_collection_check(lua_State *L, ebb_lua *el) {
   lua_Integer class = lua_tointeger(L, lua_upvalueindex(2));
-  if (class != 0) (void)ebb_lua_check(L, el, 1, (ebb_lua_class) class);
+  if (class != 0) (void)ebb_lua_class_check(L, el, 1, (ebb_lua_class) class);
   ebb_lua_map *map = ebb_lua_collection_at(L);
   if (map == NULL) luaL_error(L, "the collection has been finalized");
   return map;
 }
 
-ebb_lua_map *ebb_lua_new_collection(lua_State *L, ebb_lua *el,
+ebb_lua_map *ebb_lua_collection_new(lua_State *L, ebb_lua *el,
                                     ebb_lua_class class,
                                     int (*equal)(void *, ebb_key, ebb_key)) {
   ebb_lua_map **object =
-      ebb_lua_new_object(L, el, class, sizeof *object, UV_COUNT);
+      ebb_lua_class_new(L, el, class, sizeof *object, UV_COUNT);
   ebb_lua_map *map = ebb_alloc_new(&el->rt->alloc, sizeof *map);
-  if (map == NULL) ebb_lua_raise(L, -ENOMEM);
+  if (map == NULL) ebb_lua_error_raise(L, -ENOMEM);
   ebb_key_ops ops = {.equal = equal};
   ebb_join_map_init(&map->engine, el->rt, &ops);
   map->el = el;
@@ -42,34 +42,34 @@ static void free_map(ebb_lua_map *map) {
 
 /* ---- leaving ---- */
 
-void ebb_lua_forget_key(const ebb_task *t, ebb_key key) {
+void ebb_lua_collection_forget_key(const ebb_task *t, ebb_key key) {
   if (!ebb_lua_key_is_anchored(key)) return;
   const ebb_lua_task *lt = (const ebb_lua_task *)t;
   lua_pushnil(lt->el->store);
   lua_rawseti(lt->el->store, STORE_KEYS, lt->place);
 }
 
-void ebb_lua_let_go(ebb_lua_map *map, ebb_task *t) {
-  ebb_lua_forget_key(t, ebb_join_map_remove(&map->engine, t));
-  ebb_lua_check_unhandled(lua_task(t));
+void ebb_lua_collection_let_go(ebb_lua_map *map, ebb_task *t) {
+  ebb_lua_collection_forget_key(t, ebb_join_map_remove(&map->engine, t));
+  ebb_lua_join_error_check_unhandled(lua_task(t));
   ebb_task_release(t);
 }
 
-int ebb_lua_join_task(lua_State *L, ebb_lua *el, ebb_lua_map *map, ebb_task *t,
-                      bool with_key) {
+int ebb_lua_collection_join_task(lua_State *L, ebb_lua *el, ebb_lua_map *map,
+                                 ebb_task *t, bool with_key) {
   ebb_lua_task *lt = lua_task(t);
   bool completed = t->outcome == EBB_COMPLETED;
   int count = completed ? lt->count : 1;
   luaL_checkstack(L, count + 8, "too many results");
-  if (!completed && !ebb_lua_push_last_error(L, el, lt)) return 0;
-  if (with_key) ebb_lua_push_key(L, el, t);
+  if (!completed && !ebb_lua_join_error_push_last(L, el, lt)) return 0;
+  if (with_key) ebb_lua_map_key_push(L, el, t);
   lua_pushboolean(L, completed);
   if (completed)
     lua_xmove(lt->L, L, count);
   else
     lua_pushvalue(L, with_key ? -3 : -2);
   lt->seen = true;
-  ebb_lua_let_go(map, t);
+  ebb_lua_collection_let_go(map, t);
   return with_key + 1 + count;
 }
 
@@ -81,13 +81,13 @@ static int join_next_k(lua_State *L, int status, lua_KContext ctx);
 static int join_next_on(lua_State *L, ebb_lua *el) {
   bool with_key = lua_toboolean(L, 2);
   for (;;) {
-    ebb_lua_map *map = ebb_lua_check_collection(L, el);
+    ebb_lua_map *map = ebb_lua_collection_check(L, el);
     ebb_task *t = ebb_join_set_peek(&map->engine.set);
-    if (t != NULL && ebb_lua_take_budget(L, el)) {
-      int count = ebb_lua_join_task(L, el, map, t, with_key);
+    if (t != NULL && ebb_lua_budget_take(L, el)) {
+      int count = ebb_lua_collection_join_task(L, el, map, t, with_key);
       if (count > 0) return count;
     } else if (t != NULL) {
-      ebb_lua_yield(L, el, join_next_k);
+      ebb_lua_wait_yield(L, el, join_next_k);
     } else if (ebb_join_map_len(&map->engine) > 0) {
       ebb_lua_wait(L, el, &map->engine.set.waiters, EBB_NEVER, "join_next",
                    join_next_k);
@@ -105,19 +105,19 @@ static int join_next_k(lua_State *L, int status, lua_KContext ctx) {
   return join_next_on(L, el);
 }
 
-int ebb_lua_join_next(lua_State *L, bool with_key) {
+int ebb_lua_collection_join_next(lua_State *L, bool with_key) {
   lua_settop(L, 1);
   lua_pushboolean(L, with_key);
   return join_next_on(L, ebb_lua_state_checked(L));
 }
 
-int ebb_lua_try_join_next(lua_State *L, bool with_key) {
+int ebb_lua_collection_try_join_next(lua_State *L, bool with_key) {
   ebb_lua *el = ebb_lua_state_checked(L);
   lua_settop(L, 1);
-  ebb_lua_map *map = ebb_lua_check_collection(L, el);
+  ebb_lua_map *map = ebb_lua_collection_check(L, el);
   ebb_task *t;
   while ((t = ebb_join_set_peek(&map->engine.set)) != NULL) {
-    int count = ebb_lua_join_task(L, el, map, t, with_key);
+    int count = ebb_lua_collection_join_task(L, el, map, t, with_key);
     if (count > 0) return count;
   }
   lua_pushnil(L);
@@ -130,7 +130,7 @@ static int shutdown_k(lua_State *L, int status, lua_KContext ctx);
    clean-ups spawn into it meanwhile is aborted too. */
 static int shutdown_on(lua_State *L, ebb_lua *el) {
   for (;;) {
-    ebb_lua_map *map = ebb_lua_check_collection(L, el);
+    ebb_lua_map *map = ebb_lua_collection_check(L, el);
     ebb_join_set *set = &map->engine.set;
     ebb_task *t;
     if (lua_tointeger(L, 2) != (lua_Integer)el->rt->last_id) {
@@ -140,7 +140,7 @@ static int shutdown_on(lua_State *L, ebb_lua *el) {
     }
     while ((t = ebb_join_set_peek(set)) != NULL) {
       lua_task(t)->seen = true;
-      ebb_lua_let_go(map, t);
+      ebb_lua_collection_let_go(map, t);
     }
     if (ebb_join_map_len(&map->engine) == 0) return 0;
     ebb_lua_wait(L, el, &set->waiters, EBB_NEVER, "shutdown", shutdown_k);
@@ -156,8 +156,8 @@ static int shutdown_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int shutdown(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  (void)ebb_lua_check_collection(L, el);
-  ebb_lua_check_surplus(L, 1);
+  (void)ebb_lua_collection_check(L, el);
+  ebb_lua_args_check_surplus(L, 1);
   lua_settop(L, 1);
   lua_pushinteger(L, -1);
   return shutdown_on(L, el);
@@ -166,28 +166,28 @@ static int shutdown(lua_State *L) {
 /* ---- aborting and detaching ---- */
 
 static int abort_all(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_check_collection(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 1);
+  ebb_lua_map *map = ebb_lua_collection_check(L, ebb_lua_state_checked(L));
+  ebb_lua_args_check_surplus(L, 1);
   ebb_join_map_abort_all(&map->engine);
   return 0;
 }
 
 /* Letting go of a panic reports it, which runs Lua code: that may do anything
    with the map, and finalize it. */
-void ebb_lua_detach_all(lua_State *L) {
+void ebb_lua_collection_detach_all(lua_State *L) {
   ebb_lua_map *map = ebb_lua_collection_at(L);
   ebb_table_cursor c = ebb_join_set_begin_walk(&map->engine.set);
   for (; map != NULL; map = ebb_lua_collection_at(L)) {
     ebb_task *t = ebb_join_set_walk(&map->engine.set, &c);
     if (t == NULL) return;
-    ebb_lua_let_go(map, t);
+    ebb_lua_collection_let_go(map, t);
   }
 }
 
 static int detach_all(lua_State *L) {
-  (void)ebb_lua_check_collection(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 1);
-  ebb_lua_detach_all(L);
+  (void)ebb_lua_collection_check(L, ebb_lua_state_checked(L));
+  ebb_lua_args_check_surplus(L, 1);
+  ebb_lua_collection_detach_all(L);
   return 0;
 }
 
@@ -196,12 +196,12 @@ static int detach_all(lua_State *L) {
    been finalized. */
 static bool empty(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
-  (void)ebb_lua_check(L, el, 1, ebb_lua_class_of(L));
+  (void)ebb_lua_class_check(L, el, 1, ebb_lua_class_of(L));
   ebb_lua_map *map = ebb_lua_collection_at(L);
   while (el->rt != NULL && map != NULL) {
     if (ebb_join_map_len(&map->engine) == 0) return true;
     ebb_join_map_abort_all(&map->engine);
-    ebb_lua_detach_all(L);
+    ebb_lua_collection_detach_all(L);
     map = ebb_lua_collection_at(L);
   }
   return false;
@@ -222,50 +222,53 @@ static int collect(lua_State *L) {
   return 0;
 }
 
-void ebb_lua_free_maps(ebb_lua *el) {
+void ebb_lua_collection_free_all(ebb_lua *el) {
   while (!ebb_list_is_empty(&el->maps))
     free_map(ebb_container_of(el->maps.next, ebb_lua_map, link));
 }
 
 static int len(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_check_collection(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 2);
+  ebb_lua_map *map = ebb_lua_collection_check(L, ebb_lua_state_checked(L));
+  ebb_lua_args_check_surplus(L, 2);
   lua_pushinteger(L, (lua_Integer)ebb_join_map_len(&map->engine));
   return 1;
 }
 
 static int is_empty(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_check_collection(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 1);
+  ebb_lua_map *map = ebb_lua_collection_check(L, ebb_lua_state_checked(L));
+  ebb_lua_args_check_surplus(L, 1);
   lua_pushboolean(L, ebb_join_map_len(&map->engine) == 0);
   return 1;
 }
 
 static int contains_task(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_check_collection(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 2);
+  ebb_lua_map *map = ebb_lua_collection_check(L, ebb_lua_state_checked(L));
+  ebb_lua_args_check_surplus(L, 2);
   ebb_id id = (ebb_id)luaL_checkinteger(L, 2);
   lua_pushboolean(L, ebb_join_map_contains_task(&map->engine, id));
   return 1;
 }
 
-void ebb_lua_define_collection(lua_State *L, ebb_lua *el, ebb_lua_class class,
+void ebb_lua_collection_define(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                const luaL_Reg *methods) {
-  static const luaL_Reg shared[] = {
-      {"abort_all", abort_all},         {"build_task", ebb_lua_build_task},
-      {"contains_task", contains_task}, {"detach_all", detach_all},
-      {"is_empty", is_empty},           {"len", len},
-      {"shutdown", shutdown},           {NULL, NULL}};
+  static const luaL_Reg shared[] = {{"abort_all", abort_all},
+                                    {"build_task", ebb_lua_builder_build_task},
+                                    {"contains_task", contains_task},
+                                    {"detach_all", detach_all},
+                                    {"is_empty", is_empty},
+                                    {"len", len},
+                                    {"shutdown", shutdown},
+                                    {NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__close", close_it}, {"__gc", collect}, {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, class, methods, none);
-  ebb_lua_push_slot(L, el, STORE_META_FIRST + (int)class);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_class_define(L, el, class, methods, none);
+  ebb_lua_slot_push(L, el, STORE_META_FIRST + (int)class);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushinteger(L, class);
   luaL_setfuncs(L, meta, 2);
   lua_getfield(L, -1, "__index");
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushinteger(L, class);
   luaL_setfuncs(L, shared, 2);
   lua_getfield(L, -1, "len");

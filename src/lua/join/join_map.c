@@ -26,27 +26,28 @@ static void read_hasher(lua_State *L, ebb_lua_map *map, int hasher, int arg) {
 static int new_map(lua_State *L, lua_Integer capacity, int hasher, int arg) {
   ebb_lua *el = ebb_lua_state_checked(L);
   if (hasher != 0) luaL_checktype(L, hasher, LUA_TTABLE);
-  ebb_lua_map *map = ebb_lua_new_collection(
-      L, el, CLASS_JOIN_MAP, hasher ? ebb_lua_map_equal : ebb_lua_key_equal);
+  ebb_lua_map *map = ebb_lua_collection_new(
+      L, el, CLASS_JOIN_MAP,
+      hasher ? ebb_lua_map_key_equal : ebb_lua_key_equal);
   if (hasher != 0) read_hasher(L, map, hasher, arg);
   if (capacity > 0) {
     int err = ebb_join_map_reserve(&map->engine, (size_t)capacity);
-    if (err < 0) ebb_lua_raise(L, err);
+    if (err < 0) ebb_lua_error_raise(L, err);
   }
   return 1;
 }
 
 /* stack: [options] */
 static int map_new(lua_State *L) {
-  ebb_lua_check_surplus(L, 1);
+  ebb_lua_args_check_surplus(L, 1);
   static const char *const names[] = {"max_tasks", "capacity", "hasher", NULL};
   enum { MOST = INT_MAX };
   if (lua_isnoneornil(L, 1)) return new_map(L, 0, 0, 0);
-  ebb_lua_check_options(L, 1, names);
+  ebb_lua_args_check_options(L, 1, names);
   lua_settop(L, 1);
-  lua_Integer max_tasks = ebb_lua_count_option(L, 1, "max_tasks", 1, MOST);
-  lua_Integer capacity = ebb_lua_count_option(L, 1, "capacity", 0, MOST);
-  bool hasher = ebb_lua_push_option(L, 1, "hasher", LUA_TTABLE);
+  lua_Integer max_tasks = ebb_lua_args_count_option(L, 1, "max_tasks", 1, MOST);
+  lua_Integer capacity = ebb_lua_args_count_option(L, 1, "capacity", 0, MOST);
+  bool hasher = ebb_lua_args_push_option(L, 1, "hasher", LUA_TTABLE);
   new_map(L, capacity, hasher ? 2 : 0, 1);
   ebb_lua_map *map = *(ebb_lua_map **)lua_touserdata(L, -1);
   ebb_join_map_set_max_tasks(&map->engine, (size_t)max_tasks);
@@ -54,18 +55,18 @@ static int map_new(lua_State *L) {
 }
 
 static int map_with_capacity(lua_State *L) {
-  ebb_lua_check_surplus(L, 1);
-  return new_map(L, ebb_lua_check_count(L, 1), 0, 0);
+  ebb_lua_args_check_surplus(L, 1);
+  return new_map(L, ebb_lua_args_count(L, 1), 0, 0);
 }
 
 static int map_with_hasher(lua_State *L) {
-  ebb_lua_check_surplus(L, 1);
+  ebb_lua_args_check_surplus(L, 1);
   return new_map(L, 0, 1, 1);
 }
 
 static int map_with_capacity_and_hasher(lua_State *L) {
-  ebb_lua_check_surplus(L, 2);
-  return new_map(L, ebb_lua_check_count(L, 1), 2, 2);
+  ebb_lua_args_check_surplus(L, 2);
+  return new_map(L, ebb_lua_args_count(L, 1), 2, 2);
 }
 
 /* ---- spawning ---- */
@@ -77,7 +78,7 @@ static bool must_wait(const ebb_lua_map *map, const ebb_task *old) {
 }
 
 static void keep_key(lua_State *L, ebb_lua *el, int place) {
-  ebb_lua_push_slot(L, el, STORE_KEYS);
+  ebb_lua_slot_push(L, el, STORE_KEYS);
   lua_pushvalue(L, 2);
   lua_rawseti(L, -2, place);
   lua_pop(L, 1);
@@ -87,23 +88,23 @@ static void keep_key(lua_State *L, ebb_lua *el, int place) {
    the task is in its place. */
 static int spawn_in(lua_State *L, ebb_lua_map *map, ebb_lua_place at) {
   int err = ebb_join_map_reserve(&map->engine, 1);
-  if (err < 0) ebb_lua_raise(L, err);
+  if (err < 0) ebb_lua_error_raise(L, err);
   int place = ebb_lua_thread_next(map->el)->place;
   if (at.anchored) keep_key(L, map->el, place);
   if (map->hasher) at.key = ebb_lua_key_by_place(place);
-  ebb_lua_task *lt = ebb_lua_task_of(L, map->el, 3, 4);
+  ebb_lua_task *lt = ebb_lua_spawn_task(L, map->el, 3, 4);
   ebb_task *old = at.task;
   if (old == NULL) {
     ebb_join_map_put(&map->engine, at.hash, at.key, &lt->task);
   } else {
     ebb_task_abort(old);
-    ebb_lua_forget_key(
+    ebb_lua_collection_forget_key(
         old, ebb_join_map_replace(&map->engine, old, at.key, &lt->task));
   }
   lua_pushinteger(L, (lua_Integer)lt->task.id);
   ebb_lua_task_start(lt);
   if (old != NULL) {
-    ebb_lua_check_unhandled(lua_task(old));
+    ebb_lua_join_error_check_unhandled(lua_task(old));
     ebb_task_release(old);
   }
   return 1;
@@ -117,8 +118,8 @@ enum { IF_ABSENT = -1 };
 static int spawn_on(lua_State *L, ebb_lua *el) {
   for (;;) {
     ebb_lua_task_prepare(L, el, 4);
-    ebb_lua_map *map = ebb_lua_check_map(L, el);
-    ebb_lua_place at = ebb_lua_map_find(L, map, 2);
+    ebb_lua_map *map = ebb_lua_map_key_check_map(L, el);
+    ebb_lua_place at = ebb_lua_map_key_find(L, map, 2);
     if (el->idle_count == 0) continue; /* the hasher has spawned */
     if (at.task != NULL && lua_tointeger(L, lua_upvalueindex(2)) == IF_ABSENT) {
       luaL_pushfail(L);
@@ -139,14 +140,14 @@ static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
 
 /* stack: map, key, body, [where,] arguments... -> id, or nil when the key is
    there and its task is to stay */
-int ebb_lua_map_spawn(lua_State *L) {
+int ebb_lua_join_map_spawn(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  (void)ebb_lua_check_map(L, el);
+  (void)ebb_lua_map_key_check_map(L, el);
   lua_Integer where = lua_tointeger(L, lua_upvalueindex(2));
   bool anchored;
   luaL_checkany(L, 2);
   (void)ebb_lua_key(L, 2, &anchored);
-  ebb_lua_choose_target(
+  ebb_lua_spawn_choose_target(
       L, el, where == IF_ABSENT ? EBB_LUA_HERE : (ebb_lua_where)where, 3);
   lua_insert(L, 3);
   return spawn_on(L, el);
@@ -155,15 +156,15 @@ int ebb_lua_map_spawn(lua_State *L) {
 /* ---- joining ---- */
 
 static int map_join_next(lua_State *L) {
-  ebb_lua_check_map(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 2);
-  return ebb_lua_join_next(L, true);
+  ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_args_check_surplus(L, 2);
+  return ebb_lua_collection_join_next(L, true);
 }
 
 static int map_try_join_next(lua_State *L) {
-  ebb_lua_check_map(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 2);
-  return ebb_lua_try_join_next(L, true);
+  ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_args_check_surplus(L, 2);
+  return ebb_lua_collection_try_join_next(L, true);
 }
 
 static int join_k(lua_State *L, int status, lua_KContext ctx);
@@ -173,18 +174,18 @@ static int join_k(lua_State *L, int status, lua_KContext ctx);
 static int join_on(lua_State *L, ebb_lua *el) {
   ebb_id id = (ebb_id)lua_tointeger(L, 2);
   for (;;) {
-    ebb_lua_map *map = ebb_lua_check_map(L, el);
+    ebb_lua_map *map = ebb_lua_map_key_check_map(L, el);
     ebb_task *t = ebb_task_find(el->rt, id);
     if (t == NULL || t->set != &map->engine.set) {
       lua_pushnil(L);
       return 1;
     }
     bool done = t->state == EBB_FINISHED;
-    if (done && ebb_lua_take_budget(L, el)) {
-      int count = ebb_lua_join_task(L, el, map, t, false);
+    if (done && ebb_lua_budget_take(L, el)) {
+      int count = ebb_lua_collection_join_task(L, el, map, t, false);
       if (count > 0) return count;
     } else if (done) {
-      ebb_lua_yield(L, el, join_k);
+      ebb_lua_wait_yield(L, el, join_k);
     } else {
       ebb_lua_wait(L, el, &t->joiners, EBB_NEVER, "join", join_k);
     }
@@ -200,10 +201,11 @@ static int join_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int map_join(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  (void)ebb_lua_check_map(L, el);
-  ebb_lua_check_surplus(L, 2);
+  (void)ebb_lua_map_key_check_map(L, el);
+  ebb_lua_args_check_surplus(L, 2);
   lua_settop(L, 2);
-  ebb_lua_place at = ebb_lua_map_find(L, ebb_lua_check_map(L, el), 2);
+  ebb_lua_place at =
+      ebb_lua_map_key_find(L, ebb_lua_map_key_check_map(L, el), 2);
   if (at.task == NULL) {
     lua_pushnil(L);
     return 1;
@@ -219,9 +221,9 @@ static int map_join(lua_State *L) {
 
 static int map_abort(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  ebb_lua_map *map = ebb_lua_check_map(L, el);
-  ebb_lua_check_surplus(L, 3);
-  ebb_lua_place at = ebb_lua_map_find(L, map, 2);
+  ebb_lua_map *map = ebb_lua_map_key_check_map(L, el);
+  ebb_lua_args_check_surplus(L, 3);
+  ebb_lua_place at = ebb_lua_map_key_find(L, map, 2);
   if (at.task != NULL) ebb_lua_task_abort(L, lua_task(at.task), 3);
   lua_pushboolean(L, at.task != NULL);
   return 1;
@@ -231,20 +233,20 @@ static int map_abort(lua_State *L) {
    turn has come, and aborted only if it is still there after. */
 static int map_abort_matching(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  (void)ebb_lua_check_map(L, el);
-  ebb_lua_check_surplus(L, 2);
+  (void)ebb_lua_map_key_check_map(L, el);
+  ebb_lua_args_check_surplus(L, 2);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   ebb_table_cursor c =
-      ebb_join_set_begin_walk(&ebb_lua_check_map(L, el)->engine.set);
+      ebb_join_set_begin_walk(&ebb_lua_map_key_check_map(L, el)->engine.set);
   for (;;) {
-    ebb_lua_map *map = ebb_lua_check_map(L, el);
+    ebb_lua_map *map = ebb_lua_map_key_check_map(L, el);
     ebb_task *t = ebb_join_set_walk(&map->engine.set, &c);
     if (t == NULL) return 0;
     ebb_id id = t->id;
     lua_pushvalue(L, 2);
-    ebb_lua_push_key(L, el, t);
+    ebb_lua_map_key_push(L, el, t);
     lua_call(L, 1, 1);
-    map = ebb_lua_check_map(L, el);
+    map = ebb_lua_map_key_check_map(L, el);
     if (lua_toboolean(L, -1) && ebb_join_map_contains_task(&map->engine, id))
       ebb_task_abort(t);
     lua_pop(L, 1);
@@ -252,15 +254,15 @@ static int map_abort_matching(lua_State *L) {
 }
 
 static int map_detach(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_check_map(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 2);
-  ebb_lua_place at = ebb_lua_map_find(L, map, 2);
-  if (at.task != NULL) ebb_lua_let_go(map, at.task);
+  ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_args_check_surplus(L, 2);
+  ebb_lua_place at = ebb_lua_map_key_find(L, map, 2);
+  if (at.task != NULL) ebb_lua_collection_let_go(map, at.task);
   lua_pushboolean(L, at.task != NULL);
   return 1;
 }
 
-void ebb_lua_define_join_map(lua_State *L, ebb_lua *el) {
+void ebb_lua_join_map_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"abort", map_abort},
                                      {"abort_matching", map_abort_matching},
                                      {"detach", map_detach},
@@ -268,19 +270,19 @@ void ebb_lua_define_join_map(lua_State *L, ebb_lua *el) {
                                      {"join_next", map_join_next},
                                      {"try_join_next", map_try_join_next},
                                      {NULL, NULL}};
-  ebb_lua_define_collection(L, el, CLASS_JOIN_MAP, methods);
-  ebb_lua_define_map_looks(L, el);
-  ebb_lua_push_slot(L, el, STORE_META_FIRST + CLASS_JOIN_MAP);
+  ebb_lua_collection_define(L, el, CLASS_JOIN_MAP, methods);
+  ebb_lua_map_look_define(L, el);
+  ebb_lua_slot_push(L, el, STORE_META_FIRST + CLASS_JOIN_MAP);
   lua_getfield(L, -1, "__index");
-  ebb_lua_set_spawns(L, el, ebb_lua_map_spawn);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_spawn_set_functions(L, el, ebb_lua_join_map_spawn);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushinteger(L, IF_ABSENT);
-  lua_pushcclosure(L, ebb_lua_map_spawn, 2);
+  lua_pushcclosure(L, ebb_lua_join_map_spawn, 2);
   lua_setfield(L, -2, "spawn_if_absent");
   lua_pop(L, 2);
 }
 
-void ebb_lua_open_join_map(lua_State *L, ebb_lua *el) {
+void ebb_lua_join_map_open(lua_State *L, ebb_lua *el) {
   static const luaL_Reg functions[] = {
       {"new", map_new},
       {"with_capacity", map_with_capacity},
@@ -288,7 +290,7 @@ void ebb_lua_open_join_map(lua_State *L, ebb_lua *el) {
       {"with_hasher", map_with_hasher},
       {NULL, NULL}};
   lua_newtable(L);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
   lua_setfield(L, -2, "JoinMap");
 }

@@ -28,15 +28,15 @@ static inline ebb_lua_map *ebb_lua_map_of(const ebb_task *t) {
 static inline ebb_lua_task *lua_task(ebb_task *t) { return (ebb_lua_task *)t; }
 
 /* The JoinMap at index 1, where these functions all expect it. */
-ebb_lua_map *ebb_lua_check_map(lua_State *L, ebb_lua *el);
+ebb_lua_map *ebb_lua_map_key_check_map(lua_State *L, ebb_lua *el);
 
 /* ---- collection.c ---- */
 
 /* The JoinMap or JoinSet at index 1, of the class that the caller is for. */
-ebb_lua_map *ebb_lua_check_collection(lua_State *L, ebb_lua *el);
+ebb_lua_map *ebb_lua_collection_check(lua_State *L, ebb_lua *el);
 
 /* A new one, pushed. Raises errors. */
-ebb_lua_map *ebb_lua_new_collection(lua_State *L, ebb_lua *el,
+ebb_lua_map *ebb_lua_collection_new(lua_State *L, ebb_lua *el,
                                     ebb_lua_class class,
                                     int (*equal)(void *, ebb_key, ebb_key));
 
@@ -47,32 +47,32 @@ static inline ebb_lua_map *ebb_lua_collection_at(lua_State *L) {
 
 /* A task that was under `key` has left the collection: what is kept for the
    key is forgotten. Cannot fail. */
-void ebb_lua_forget_key(const ebb_task *t, ebb_key key);
+void ebb_lua_collection_forget_key(const ebb_task *t, ebb_key key);
 
 /* Takes a task out, and lets go of it. May run Lua code. */
-void ebb_lua_let_go(ebb_lua_map *map, ebb_task *t);
+void ebb_lua_collection_let_go(ebb_lua_map *map, ebb_task *t);
 
 /* Lets go of all tasks of the map or set at index 1. */
-void ebb_lua_detach_all(lua_State *L);
+void ebb_lua_collection_detach_all(lua_State *L);
 
 /* Takes a finished task out and pushes what it came to: its key, if asked
    for, ok, and the values. Returns how many, 0 when the collection has changed
    before it could be taken: look again. */
-int ebb_lua_join_task(lua_State *L, ebb_lua *el, ebb_lua_map *map, ebb_task *t,
-                      bool with_key);
+int ebb_lua_collection_join_task(lua_State *L, ebb_lua *el, ebb_lua_map *map,
+                                 ebb_task *t, bool with_key);
 
 /* The methods, for the collection at index 1. */
-int ebb_lua_join_next(lua_State *L, bool with_key);
-int ebb_lua_try_join_next(lua_State *L, bool with_key);
+int ebb_lua_collection_join_next(lua_State *L, bool with_key);
+int ebb_lua_collection_try_join_next(lua_State *L, bool with_key);
 
 /* Defines the class: `methods`, and those that both have. */
-void ebb_lua_define_collection(lua_State *L, ebb_lua *el, ebb_lua_class class,
+void ebb_lua_collection_define(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                const luaL_Reg *methods);
 
 /* ---- map_key.c ---- */
 
 /* The `equal` of a map with a hasher. */
-int ebb_lua_map_equal(void *ctx, ebb_key stored, ebb_key sought);
+int ebb_lua_map_key_equal(void *ctx, ebb_key stored, ebb_key sought);
 
 typedef struct ebb_lua_place {
   ebb_key key; /* of the value that was looked up */
@@ -82,11 +82,11 @@ typedef struct ebb_lua_place {
 } ebb_lua_place;
 
 /* Looks up the value at `arg`. May run the user's hasher; raises errors. */
-ebb_lua_place ebb_lua_map_find(lua_State *L, ebb_lua_map *map, int arg);
+ebb_lua_place ebb_lua_map_key_find(lua_State *L, ebb_lua_map *map, int arg);
 
 /* ---- map_look.c ---- */
 
 /* Adds the methods that only look to the class. */
-void ebb_lua_define_map_looks(lua_State *L, ebb_lua *el);
+void ebb_lua_map_look_define(lua_State *L, ebb_lua *el);
 
 #endif

@@ -4,7 +4,7 @@
 #include "lua/spawn/spawn.h"
 
 static ebb_lua_map *check_set(lua_State *L, ebb_lua *el) {
-  (void)ebb_lua_check(L, el, 1, CLASS_JOIN_SET);
+  (void)ebb_lua_class_check(L, el, 1, CLASS_JOIN_SET);
   ebb_lua_map *set = ebb_lua_collection_at(L);
   if (set == NULL) luaL_error(L, "the JoinSet has been finalized");
   return set;
@@ -12,24 +12,24 @@ static ebb_lua_map *check_set(lua_State *L, ebb_lua *el) {
 
 static int set_new(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 0);
-  ebb_lua_new_collection(L, el, CLASS_JOIN_SET, ebb_lua_key_equal);
+  ebb_lua_collection_new(L, el, CLASS_JOIN_SET, ebb_lua_key_equal);
   return 1;
 }
 
 /* stack: set, body, [where,] arguments... -> AbortHandle */
-int ebb_lua_set_spawn(lua_State *L) {
+int ebb_lua_join_set_spawn(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   (void)check_set(L, el);
-  ebb_lua_choose_target(L, el, ebb_lua_where_of(L), 2);
-  ebb_lua_new_abort_handle(L, el);
+  ebb_lua_spawn_choose_target(L, el, ebb_lua_where_of(L), 2);
+  ebb_lua_join_handle_new_abort(L, el);
   ebb_lua_task_prepare(L, el, 2);
   lua_rotate(L, 2, 2); /* set, target, handle, body, ... */
   /* No Lua code runs from here on. */
   ebb_lua_map *set = check_set(L, el);
   int err = ebb_join_map_reserve(&set->engine, 1);
-  if (err < 0) ebb_lua_raise(L, err);
-  ebb_lua_task *lt = ebb_lua_task_of(L, el, 2, 4);
-  ebb_lua_fill_handle(L, 3, lt);
+  if (err < 0) ebb_lua_error_raise(L, err);
+  ebb_lua_task *lt = ebb_lua_spawn_task(L, el, 2, 4);
+  ebb_lua_join_handle_fill(L, 3, lt);
   ebb_key key = EBB_KEY_INT(lt->task.id);
   ebb_join_map_put(&set->engine, ebb_lua_key_hash(key), key, &lt->task);
   ebb_lua_task_start(lt);
@@ -39,26 +39,26 @@ int ebb_lua_set_spawn(lua_State *L) {
 
 static int set_join_next(lua_State *L) {
   check_set(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 2);
-  return ebb_lua_join_next(L, false);
+  ebb_lua_args_check_surplus(L, 2);
+  return ebb_lua_collection_join_next(L, false);
 }
 
 static int set_join_next_with_id(lua_State *L) {
   check_set(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 2);
-  return ebb_lua_join_next(L, true);
+  ebb_lua_args_check_surplus(L, 2);
+  return ebb_lua_collection_join_next(L, true);
 }
 
 static int set_try_join_next(lua_State *L) {
   check_set(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 2);
-  return ebb_lua_try_join_next(L, false);
+  ebb_lua_args_check_surplus(L, 2);
+  return ebb_lua_collection_try_join_next(L, false);
 }
 
 static int set_try_join_next_with_id(lua_State *L) {
   check_set(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 2);
-  return ebb_lua_try_join_next(L, true);
+  ebb_lua_args_check_surplus(L, 2);
+  return ebb_lua_collection_try_join_next(L, true);
 }
 
 static int join_all_k(lua_State *L, int status, lua_KContext ctx);
@@ -67,8 +67,8 @@ static int join_all_k(lua_State *L, int status, lua_KContext ctx);
    what they come to. */
 static int fail_all(lua_State *L, ebb_lua *el, ebb_lua_map *set) {
   ebb_join_map_abort_all(&set->engine);
-  ebb_lua_detach_all(L);
-  ebb_lua_throw(L, el);
+  ebb_lua_collection_detach_all(L);
+  ebb_lua_message_throw(L, el);
 }
 
 /* stack: set, results, how many there are -> results. A task without a result
@@ -77,8 +77,8 @@ static int join_all_on(lua_State *L, ebb_lua *el) {
   for (;;) {
     ebb_lua_map *set = check_set(L, el);
     ebb_task *t = ebb_join_set_peek(&set->engine.set);
-    if (t != NULL && ebb_lua_take_budget(L, el)) {
-      int count = ebb_lua_join_task(L, el, set, t, false);
+    if (t != NULL && ebb_lua_budget_take(L, el)) {
+      int count = ebb_lua_collection_join_task(L, el, set, t, false);
       if (count == 0) continue;
       bool ok = lua_toboolean(L, -count);
       lua_settop(L, lua_gettop(L) - count + 2); /* ok and the first value */
@@ -88,7 +88,7 @@ static int join_all_on(lua_State *L, ebb_lua *el) {
       lua_settop(L, 2);
       lua_pushinteger(L, n);
     } else if (t != NULL) {
-      ebb_lua_yield(L, el, join_all_k);
+      ebb_lua_wait_yield(L, el, join_all_k);
     } else if (ebb_join_map_len(&set->engine) > 0) {
       ebb_lua_wait(L, el, &set->engine.set.waiters, EBB_NEVER, "join_all",
                    join_all_k);
@@ -109,7 +109,7 @@ static int join_all_k(lua_State *L, int status, lua_KContext ctx) {
 static int set_join_all(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   check_set(L, el);
-  ebb_lua_check_surplus(L, 1);
+  ebb_lua_args_check_surplus(L, 1);
   lua_settop(L, 1);
   lua_newtable(L);
   lua_pushinteger(L, 0);
@@ -135,7 +135,7 @@ static int set_tostring(lua_State *L) {
   return 1;
 }
 
-void ebb_lua_define_join_set(lua_State *L, ebb_lua *el) {
+void ebb_lua_join_set_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {
       {"join_all", set_join_all},
       {"join_next", set_join_next},
@@ -143,19 +143,19 @@ void ebb_lua_define_join_set(lua_State *L, ebb_lua *el) {
       {"try_join_next", set_try_join_next},
       {"try_join_next_with_id", set_try_join_next_with_id},
       {NULL, NULL}};
-  ebb_lua_define_collection(L, el, CLASS_JOIN_SET, methods);
-  ebb_lua_push_slot(L, el, STORE_META_FIRST + CLASS_JOIN_SET);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_collection_define(L, el, CLASS_JOIN_SET, methods);
+  ebb_lua_slot_push(L, el, STORE_META_FIRST + CLASS_JOIN_SET);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushcclosure(L, set_tostring, 1);
   lua_setfield(L, -2, "__tostring");
   lua_getfield(L, -1, "__index");
-  ebb_lua_set_spawns(L, el, ebb_lua_set_spawn);
+  ebb_lua_spawn_set_functions(L, el, ebb_lua_join_set_spawn);
   lua_pop(L, 2);
 }
 
-void ebb_lua_open_join_set(lua_State *L, ebb_lua *el) {
+void ebb_lua_join_set_open(lua_State *L, ebb_lua *el) {
   lua_newtable(L);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushcclosure(L, set_new, 1);
   lua_setfield(L, -2, "new");
   lua_setfield(L, -2, "JoinSet");

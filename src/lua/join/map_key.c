@@ -6,14 +6,14 @@
 
 #include "lua/join/join_map.h"
 
-ebb_lua_map *ebb_lua_check_map(lua_State *L, ebb_lua *el) {
-  (void)ebb_lua_check(L, el, 1, CLASS_JOIN_MAP);
+ebb_lua_map *ebb_lua_map_key_check_map(lua_State *L, ebb_lua *el) {
+  (void)ebb_lua_class_check(L, el, 1, CLASS_JOIN_MAP);
   ebb_lua_map *map = ebb_lua_collection_at(L);
   if (map == NULL) luaL_error(L, "the JoinMap has been finalized");
   return map;
 }
 
-void ebb_lua_push_key(lua_State *L, ebb_lua *el, ebb_task *t) {
+void ebb_lua_map_key_push(lua_State *L, ebb_lua *el, ebb_task *t) {
   const ebb_lua_task *lt = (const ebb_lua_task *)t;
   luaL_checkstack(L, 4, NULL);
   if (!ebb_lua_is_task(t) || lt->el != el || ebb_lua_map_of(t) == NULL) {
@@ -26,8 +26,8 @@ void ebb_lua_push_key(lua_State *L, ebb_lua *el, ebb_task *t) {
   lua_xmove(el->store, L, 1);
 }
 
-void ebb_lua_push_key_text(lua_State *L, ebb_lua *el, ebb_task *t) {
-  ebb_lua_push_key(L, el, t);
+void ebb_lua_map_key_push_text(lua_State *L, ebb_lua *el, ebb_task *t) {
+  ebb_lua_map_key_push(L, el, t);
   if (lua_isnil(L, -1)) return;
   bool quoted = lua_type(L, -1) == LUA_TSTRING;
   lua_pushstring(L, quoted ? "\"" : "");
@@ -46,7 +46,7 @@ typedef struct probe {
 
 /* Called by the engine's find, so an error must not pass: it stays on the
    stack, and -EBADMSG says so. -ESTALE: the map is no more. */
-int ebb_lua_map_equal(void *ctx, ebb_key stored, ebb_key sought) {
+int ebb_lua_map_key_equal(void *ctx, ebb_key stored, ebb_key sought) {
   probe *p = ctx;
   lua_State *L = p->L;
   (void)sought;
@@ -79,7 +79,7 @@ static void check_again(lua_State *L, const ebb_lua_map *map) {
     luaL_error(L, "the JoinMap has been finalized");
 }
 
-ebb_lua_place ebb_lua_map_find(lua_State *L, ebb_lua_map *map, int arg) {
+ebb_lua_place ebb_lua_map_key_find(lua_State *L, ebb_lua_map *map, int arg) {
   ebb_lua_place at = {.anchored = false};
   at.key = ebb_lua_key(L, arg, &at.anchored);
   at.hash = map->hasher ? hash_in_lua(L, arg) : ebb_lua_key_hash(at.key);
@@ -90,7 +90,7 @@ ebb_lua_place ebb_lua_map_find(lua_State *L, ebb_lua_map *map, int arg) {
   int err = ebb_join_map_find(&map->engine, at.hash, at.key, &p, &slot);
   if (err == -EBADMSG) lua_error(L);
   check_again(L, map);
-  if (err < 0) ebb_lua_raise(L, err);
+  if (err < 0) ebb_lua_error_raise(L, err);
   if (slot != EBB_TABLE_NONE)
     at.task = ebb_table_item(&map->engine.set.members, slot);
   return at;

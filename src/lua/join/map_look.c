@@ -4,24 +4,24 @@
 #include "lua/join/join_map.h"
 
 static int map_contains_key(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_check_map(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 2);
-  lua_pushboolean(L, ebb_lua_map_find(L, map, 2).task != NULL);
+  ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_args_check_surplus(L, 2);
+  lua_pushboolean(L, ebb_lua_map_key_find(L, map, 2).task != NULL);
   return 1;
 }
 
 static int map_is_finished(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_check_map(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 2);
-  ebb_task *t = ebb_lua_map_find(L, map, 2).task;
+  ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_args_check_surplus(L, 2);
+  ebb_task *t = ebb_lua_map_key_find(L, map, 2).task;
   lua_pushboolean(L, t != NULL && t->state == EBB_FINISHED);
   return 1;
 }
 
 static int map_id(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_check_map(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 2);
-  ebb_task *t = ebb_lua_map_find(L, map, 2).task;
+  ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_args_check_surplus(L, 2);
+  ebb_task *t = ebb_lua_map_key_find(L, map, 2).task;
   if (t != NULL)
     lua_pushinteger(L, (lua_Integer)t->id);
   else
@@ -40,14 +40,14 @@ static int keys_next(lua_State *L) {
     return 1;
   }
   lua_Integer id = (lua_Integer)t->id;
-  ebb_lua_push_key(L, el, t);
+  ebb_lua_map_key_push(L, el, t);
   lua_pushinteger(L, id);
   return 2;
 }
 
 static int map_keys(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_check_map(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 1);
+  ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_args_check_surplus(L, 1);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, 1);
   ebb_table_cursor *c = lua_newuserdatauv(L, sizeof *c, 0);
@@ -57,33 +57,33 @@ static int map_keys(lua_State *L) {
 }
 
 static int map_capacity(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_check_map(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 1);
+  ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_args_check_surplus(L, 1);
   lua_pushinteger(L, (lua_Integer)ebb_join_map_capacity(&map->engine));
   return 1;
 }
 
 static int map_reserve(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_check_map(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 2);
+  ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_args_check_surplus(L, 2);
   int err =
-      ebb_join_map_reserve(&map->engine, (size_t)ebb_lua_check_count(L, 2));
-  if (err < 0) ebb_lua_raise(L, err);
+      ebb_join_map_reserve(&map->engine, (size_t)ebb_lua_args_count(L, 2));
+  if (err < 0) ebb_lua_error_raise(L, err);
   return 0;
 }
 
 static int map_shrink_to(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_check_map(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 2);
+  ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_args_check_surplus(L, 2);
   int err =
-      ebb_join_map_shrink_to(&map->engine, (size_t)ebb_lua_check_count(L, 2));
-  if (err < 0) ebb_lua_raise(L, err);
+      ebb_join_map_shrink_to(&map->engine, (size_t)ebb_lua_args_count(L, 2));
+  if (err < 0) ebb_lua_error_raise(L, err);
   return 0;
 }
 
 static int map_shrink_to_fit(lua_State *L) {
-  (void)ebb_lua_check_map(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 1);
+  (void)ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_args_check_surplus(L, 1);
   lua_settop(L, 1);
   lua_pushinteger(L, 0);
   return map_shrink_to(L);
@@ -91,7 +91,7 @@ static int map_shrink_to_fit(lua_State *L) {
 
 static int map_tostring(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  ebb_lua_map *map = ebb_lua_check_map(L, el);
+  ebb_lua_map *map = ebb_lua_map_key_check_map(L, el);
   ebb_table_cursor c = ebb_join_set_begin_walk(&map->engine.set);
   luaL_Buffer b;
   luaL_buffinit(L, &b);
@@ -99,8 +99,8 @@ static int map_tostring(lua_State *L) {
   ebb_task *t = ebb_join_set_walk(&map->engine.set, &c);
   for (bool first = true; t != NULL; first = false) {
     lua_Integer id = (lua_Integer)t->id;
-    ebb_lua_push_key_text(L, el, t);
-    (void)ebb_lua_check_map(L, el);
+    ebb_lua_map_key_push_text(L, el, t);
+    (void)ebb_lua_map_key_check_map(L, el);
     lua_pushstring(L, first ? "" : ", ");
     lua_insert(L, -2);
     lua_pushfstring(L, ": %I", id);
@@ -113,7 +113,7 @@ static int map_tostring(lua_State *L) {
   return 1;
 }
 
-void ebb_lua_define_map_looks(lua_State *L, ebb_lua *el) {
+void ebb_lua_map_look_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"capacity", map_capacity},
                                      {"contains_key", map_contains_key},
                                      {"id", map_id},
@@ -124,11 +124,11 @@ void ebb_lua_define_map_looks(lua_State *L, ebb_lua *el) {
                                      {"shrink_to_fit", map_shrink_to_fit},
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", map_tostring}, {NULL, NULL}};
-  ebb_lua_push_slot(L, el, STORE_META_FIRST + CLASS_JOIN_MAP);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_META_FIRST + CLASS_JOIN_MAP);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   luaL_setfuncs(L, meta, 1);
   lua_getfield(L, -1, "__index");
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   luaL_setfuncs(L, methods, 1);
   lua_pop(L, 2);
 }

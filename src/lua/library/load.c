@@ -75,6 +75,6 @@ static int load(lua_State *L) {
   return call_original(L);
 }
 
-void ebb_lua_replace_load(lua_State *L, ebb_lua *el) {
-  ebb_lua_replace(L, el, LUA_GNAME, "load", load);
+void ebb_lua_load_replace(lua_State *L, ebb_lua *el) {
+  ebb_lua_library_replace(L, el, LUA_GNAME, "load", load);
 }

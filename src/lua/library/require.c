@@ -96,7 +96,7 @@ static void free_load(ebb_lua *el, load_record *r) {
 
 static int guard_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
-  load_guard *g = ebb_lua_check(L, el, 1, CLASS_LOAD);
+  load_guard *g = ebb_lua_class_check(L, el, 1, CLASS_LOAD);
   load_record *r = g->load;
   g->load = NULL;
   if (r == NULL || el->rt == NULL) return 0;
@@ -106,7 +106,7 @@ static int guard_close(lua_State *L) {
 }
 
 /* Those of the state's end that no finalizer has come for. */
-void ebb_lua_free_loads(ebb_lua *el) {
+void ebb_lua_require_free_loads(ebb_lua *el) {
   while (!ebb_list_is_empty(&el->loads))
     free_load(el, record_of(el->loads.next));
 }
@@ -115,17 +115,17 @@ void ebb_lua_free_loads(ebb_lua *el) {
 static void begin_load(lua_State *L, ebb_lua *el) {
   size_t length;
   const char *name = lua_tolstring(L, 1, &length);
-  load_guard *g = ebb_lua_new_object(L, el, CLASS_LOAD, sizeof *g, 1);
+  load_guard *g = ebb_lua_class_new(L, el, CLASS_LOAD, sizeof *g, 1);
   lua_pushthread(L);
   lua_setiuservalue(L, 2, 1);
   load_record *r = ebb_alloc_new(&el->rt->alloc, sizeof *r + length);
-  if (r == NULL) ebb_lua_raise(L, -ENOMEM);
+  if (r == NULL) ebb_lua_error_raise(L, -ENOMEM);
   *r = (load_record){.task = el->rt->current, .coroutine = L, .length = length};
   memcpy(r->name, name, length);
   ebb_list_init(&r->waiters);
   ebb_list_push(&el->loads, &r->link);
   g->load = r;
-  ebb_lua_push_slot(L, el, STORE_OBJECTS);
+  ebb_lua_slot_push(L, el, STORE_OBJECTS);
   lua_pushvalue(L, 2);
   lua_rawsetp(L, -2, r);
   lua_pop(L, 1);
@@ -199,13 +199,13 @@ static int require(lua_State *L) {
   return lua_gettop(L);
 }
 
-void ebb_lua_define_load(lua_State *L, ebb_lua *el) {
+void ebb_lua_require_define_load(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__close", guard_close}, {"__gc", guard_close}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_LOAD, none, meta);
+  ebb_lua_class_define(L, el, CLASS_LOAD, none, meta);
 }
 
-void ebb_lua_replace_require(lua_State *L, ebb_lua *el) {
-  ebb_lua_replace(L, el, LUA_GNAME, "require", require);
+void ebb_lua_require_replace(lua_State *L, ebb_lua *el) {
+  ebb_lua_library_replace(L, el, LUA_GNAME, "require", require);
 }

@@ -61,16 +61,16 @@ static int conn_dirty(lua_State *L) {
   return 1;
 }
 
-void ebb_lua_define_net_conn(lua_State *L, ebb_lua *el) {
+void ebb_lua_net_conn_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"dirty", conn_dirty},
-                                     {"lines", ebb_lua_net_conn_lines},
+                                     {"lines", ebb_lua_net_read_lines},
                                      {"peer_name", conn_peer_name},
-                                     {"read", ebb_lua_net_conn_read},
-                                     {"read_some", ebb_lua_net_conn_read_some},
+                                     {"read", ebb_lua_net_read},
+                                     {"read_some", ebb_lua_net_read_some},
                                      {"reset", conn_reset},
                                      {"set_nodelay", conn_set_nodelay},
                                      {"shutdown", conn_shutdown},
-                                     {"write", ebb_lua_net_conn_write},
+                                     {"write", ebb_lua_net_write},
                                      {NULL, NULL}};
   ebb_lua_net_define_class(L, el, CLASS_NET_CONN, methods, conn_close);
 }

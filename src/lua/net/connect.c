@@ -105,7 +105,7 @@ static void set_deadline(lua_State *L, ebb_lua *el) {
   int64_t deadline = EBB_NEVER;
   if (!lua_isnoneornil(L, AT_DEADLINE))
     deadline =
-        ebb_time_add(ebb_now(el->rt), ebb_lua_check_duration(L, AT_DEADLINE));
+        ebb_time_add(ebb_now(el->rt), ebb_lua_args_duration(L, AT_DEADLINE));
   lua_settop(L, AT_DEADLINE);
   set(L, AT_DEADLINE, deadline);
 }
@@ -122,7 +122,7 @@ int ebb_lua_net_connect_unix(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 2);
   lua_settop(L, 2);
   luaL_checkstring(L, 1);
-  if (!lua_isnil(L, 2)) (void)ebb_lua_check_duration(L, 2);
+  if (!lua_isnil(L, 2)) (void)ebb_lua_args_duration(L, 2);
   lua_pushnil(L);
   lua_insert(L, AT_PORT);
   set_deadline(L, el);

@@ -29,7 +29,7 @@ static int check_events(lua_State *L, int arg) {
 /* ---- what an object says of its wait; it is at index 1 ---- */
 
 static int check_fd(lua_State *L, bool *pollable) {
-  int fd = ebb_lua_find_fd(L, 1, pollable);
+  int fd = ebb_lua_net_pollable_fd(L, 1, pollable);
   if (fd == FD_UNKNOWN)
     luaL_typeerror(L, 1, "fd, file, or object with getfd or pollfd");
   return fd;
@@ -39,16 +39,16 @@ static int check_fd(lua_State *L, bool *pollable) {
    run out long ago. */
 static int64_t own_timeout(lua_State *L) {
   if (lua_isnil(L, -1)) return EBB_NEVER;
-  return lua_tonumber(L, -1) < 0 ? 0 : ebb_lua_check_duration(L, -1);
+  return lua_tonumber(L, -1) < 0 ? 0 : ebb_lua_args_duration(L, -1);
 }
 
 /* What a pollable object waits for, and until when at the latest. */
 static void ask_pollable(lua_State *L, int *events, int64_t *ns) {
-  if (*events == 0 && ebb_lua_call_method(L, 1, "events")) {
+  if (*events == 0 && ebb_lua_net_pollable_call(L, 1, "events")) {
     *events = events_of(lua_tostring(L, -1));
     lua_pop(L, 1);
   }
-  if (ebb_lua_call_method(L, 1, "timeout")) {
+  if (ebb_lua_net_pollable_call(L, 1, "timeout")) {
     int64_t own = own_timeout(L);
     if (own < *ns) *ns = own;
     lua_pop(L, 1);
@@ -73,7 +73,7 @@ static int wait_once(lua_State *L, ebb_lua *el, int fd, int events,
   ebb_fd *f;
   int err = ebb_fd_watch(el->rt, fd, &f);
   if (err == -EBADF) return EBB_GONE;
-  if (err < 0) ebb_lua_raise(L, err);
+  if (err < 0) ebb_lua_error_raise(L, err);
   return ebb_lua_wait(L, el, ebb_fd_waiters(f, events), deadline, "an fd", k);
 }
 
@@ -96,8 +96,8 @@ static int wait_on(lua_State *L, ebb_lua *el, int status) {
     status = look(el, fd, events, lua_tointeger(L, 3));
     if (status == 0) {
       status = wait_once(L, el, fd, events, wait_k);
-    } else if (!ebb_lua_take_budget(L, el)) {
-      ebb_lua_yield(L, el, wait_k);
+    } else if (!ebb_lua_budget_take(L, el)) {
+      ebb_lua_wait_yield(L, el, wait_k);
       status = 0;
     }
   }
@@ -117,13 +117,13 @@ static int io_wait(lua_State *L) {
   luaL_checkany(L, 1);
   lua_settop(L, 3);
   int64_t ns = EBB_NEVER;
-  if (!lua_isnil(L, 3)) ns = ebb_lua_check_duration(L, 3);
+  if (!lua_isnil(L, 3)) ns = ebb_lua_args_duration(L, 3);
   int events = lua_isnil(L, 2) ? 0 : check_events(L, 2);
   int fd = check_fd(L, &pollable);
   if (pollable) ask_pollable(L, &events, &ns);
   if (!pollable && events == 0) check_events(L, 2);
   if (events == 0) fd = FD_NONE;
-  if ((events & EBB_READ) && ebb_lua_is_dirty(L, 1)) fd = FD_DIRTY;
+  if ((events & EBB_READ) && ebb_lua_net_pollable_is_dirty(L, 1)) fd = FD_DIRTY;
   lua_settop(L, 1);
   lua_pushinteger(L, events);
   lua_pushinteger(L, ns == EBB_NEVER ? ns : ebb_time_add(ebb_now(el->rt), ns));
@@ -141,12 +141,12 @@ static int io_forget(lua_State *L) {
   return 0;
 }
 
-void ebb_lua_open_io(lua_State *L, ebb_lua *el) {
+void ebb_lua_net_io_open(lua_State *L, ebb_lua *el) {
   static const luaL_Reg functions[] = {
       {"forget", io_forget}, {"wait", io_wait}, {NULL, NULL}};
   lua_newtable(L);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
-  ebb_lua_open_io_select(L, el);
+  ebb_lua_net_io_select_open(L, el);
   lua_setfield(L, -2, "io");
 }

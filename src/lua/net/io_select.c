@@ -37,11 +37,12 @@ static struct pollfd ask(lua_State *L, int list, int i) {
   bool pollable;
   int object = lua_gettop(L);
   short events = list == READERS ? POLLIN : POLLOUT;
-  int fd = ebb_lua_find_fd(L, object, &pollable);
+  int fd = ebb_lua_net_pollable_fd(L, object, &pollable);
   if (fd == FD_UNKNOWN)
     luaL_argerror(L, list, lua_pushfstring(L, "no fd is at %d", i));
   if (fd < 0) return (struct pollfd){FD_CLOSED, events, 0};
-  if (list == READERS && ebb_lua_is_dirty(L, object)) fd = FD_DIRTY;
+  if (list == READERS && ebb_lua_net_pollable_is_dirty(L, object))
+    fd = FD_DIRTY;
   return (struct pollfd){fd, events, 0};
 }
 
@@ -71,7 +72,7 @@ static size_t look(lua_State *L) {
   struct pollfd *fds = entries(L);
   size_t ready = 0, n = count_all(L);
   int err = ebb_reactor_look_at(fds, n);
-  if (err < 0) ebb_lua_raise(L, err);
+  if (err < 0) ebb_lua_error_raise(L, err);
   for (size_t i = 0; i < n; i++) {
     if (fds[i].fd >= 0 && (fds[i].revents & POLLNVAL)) fds[i].fd = FD_CLOSED;
     if (is_ready(&fds[i])) ready++;
@@ -114,7 +115,7 @@ static int wait_once(lua_State *L, ebb_lua *el, lua_KFunction k) {
   ebb_list *list;
   int err = ebb_poller_add(el->rt, entries(L), count_all(L), &list);
   if (err == -EBADF) return EBB_GONE;
-  if (err < 0) ebb_lua_raise(L, err);
+  if (err < 0) ebb_lua_error_raise(L, err);
   return ebb_lua_wait(L, el, list, lua_tointeger(L, DEADLINE), "fds", k);
 }
 
@@ -132,8 +133,8 @@ static int select_on(lua_State *L, ebb_lua *el, int status) {
     if (!has_event && status != -ETIMEDOUT) ask_all(L);
     size_t ready = look(L);
     if (ready > 0 || is_over(L, el)) {
-      if (ebb_lua_take_budget(L, el)) return push_results(L, ready);
-      status = ebb_lua_yield(L, el, select_k);
+      if (ebb_lua_budget_take(L, el)) return push_results(L, ready);
+      status = ebb_lua_wait_yield(L, el, select_k);
     } else {
       status = has_event ? 0 : wait_once(L, el, select_k);
     }
@@ -151,7 +152,7 @@ static int io_select(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 3);
   lua_settop(L, ENTRIES);
   int64_t ns = EBB_NEVER;
-  if (!lua_isnil(L, 3)) ns = ebb_lua_check_duration(L, 3);
+  if (!lua_isnil(L, 3)) ns = ebb_lua_args_duration(L, 3);
   copy_list(L, READERS);
   copy_list(L, WRITERS);
   lua_pushinteger(L, ns == EBB_NEVER ? ns : ebb_time_add(ebb_now(el->rt), ns));
@@ -161,8 +162,8 @@ static int io_select(lua_State *L) {
   return select_on(L, el, 0);
 }
 
-void ebb_lua_open_io_select(lua_State *L, ebb_lua *el) {
-  ebb_lua_push_slot(L, el, STORE_STATE);
+void ebb_lua_net_io_select_open(lua_State *L, ebb_lua *el) {
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushcclosure(L, io_select, 1);
   lua_setfield(L, -2, "select");
 }

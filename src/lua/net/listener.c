@@ -16,7 +16,7 @@ enum {
 enum { AT_LISTENER = 1, AT_DEADLINE, AT_CONN };
 
 static net_socket *check_listener(lua_State *L, ebb_lua *el, int most) {
-  return ebb_lua_check_self(L, el, CLASS_NET_LISTENER, most);
+  return ebb_lua_class_check_self(L, el, CLASS_NET_LISTENER, most);
 }
 
 static int listener_close(lua_State *L) {
@@ -65,7 +65,8 @@ static int accept_on(lua_State *L, ebb_lua *el, int status) {
     else if (ebb_socket_is_exhausted(status))
       status = back_off(L, el, s);
     else if (ebb_socket_is_passing(status))
-      status = ebb_lua_take_budget(L, el) ? 0 : ebb_lua_yield(L, el, accept_k);
+      status =
+          ebb_lua_budget_take(L, el) ? 0 : ebb_lua_wait_yield(L, el, accept_k);
   }
 }
 
@@ -82,7 +83,7 @@ static int listener_accept(lua_State *L) {
   lua_pushinteger(L, ebb_lua_net_deadline(el, s));
   ebb_lua_net_new_conn(L, el);
   int status = 0;
-  if (!ebb_lua_take_budget(L, el)) status = ebb_lua_yield(L, el, accept_k);
+  if (!ebb_lua_budget_take(L, el)) status = ebb_lua_wait_yield(L, el, accept_k);
   return accept_on(L, el, status);
 }
 
@@ -107,7 +108,7 @@ static int check_backlog(lua_State *L, int arg) {
   return (int)backlog;
 }
 
-int ebb_lua_net_listen(lua_State *L) {
+int ebb_lua_net_listener_listen(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 3);
   int backlog = check_backlog(L, 3);
   lua_settop(L, 2);
@@ -116,13 +117,13 @@ int ebb_lua_net_listen(lua_State *L) {
   return listen_on(L, el, q, backlog);
 }
 
-int ebb_lua_net_listen_unix(lua_State *L) {
+int ebb_lua_net_listener_listen_unix(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 2);
   int backlog = check_backlog(L, 2);
   return listen_on(L, el, ebb_lua_net_push_path(L, 1), backlog);
 }
 
-void ebb_lua_define_net_listener(lua_State *L, ebb_lua *el) {
+void ebb_lua_net_listener_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"accept", listener_accept}, {NULL, NULL}};
   ebb_lua_net_define_class(L, el, CLASS_NET_LISTENER, methods, listener_close);
 }

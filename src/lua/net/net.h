@@ -99,22 +99,22 @@ void ebb_lua_net_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
 /* ---- methods and functions in files of their own ---- */
 
 /* Methods. */
-int ebb_lua_net_conn_lines(lua_State *L);
-int ebb_lua_net_conn_read(lua_State *L);
-int ebb_lua_net_conn_read_some(lua_State *L);
-int ebb_lua_net_conn_write(lua_State *L);
+int ebb_lua_net_read_lines(lua_State *L);
+int ebb_lua_net_read(lua_State *L);
+int ebb_lua_net_read_some(lua_State *L);
+int ebb_lua_net_write(lua_State *L);
 
 /* Functions of the module. */
 int ebb_lua_net_connect(lua_State *L);
 int ebb_lua_net_connect_unix(lua_State *L);
-int ebb_lua_net_listen(lua_State *L);
-int ebb_lua_net_listen_unix(lua_State *L);
+int ebb_lua_net_listener_listen(lua_State *L);
+int ebb_lua_net_listener_listen_unix(lua_State *L);
 int ebb_lua_net_udp(lua_State *L);
 
 /* The connection at index 1, in a method of at most so many arguments. */
 static inline net_conn *ebb_lua_net_check_conn(lua_State *L, ebb_lua *el,
                                                int most) {
-  return ebb_lua_check_self(L, el, CLASS_NET_CONN, most);
+  return ebb_lua_class_check_self(L, el, CLASS_NET_CONN, most);
 }
 
 /* The allocator of the state, for buffers. */

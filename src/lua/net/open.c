@@ -10,7 +10,7 @@
 
 void *ebb_lua_net_new(lua_State *L, ebb_lua *el, ebb_lua_class class,
                       size_t size) {
-  net_socket *s = ebb_lua_new_object(L, el, class, size, 1);
+  net_socket *s = ebb_lua_class_new(L, el, class, size, 1);
   s->fd = -1;
   s->timeout = EBB_NEVER;
   return s;
@@ -121,7 +121,7 @@ ebb_resolve_query *ebb_lua_net_push_query(lua_State *L, int arg, bool passive,
 int ebb_lua_net_resolve(lua_State *L, ebb_lua *el, int arg) {
   ebb_resolve_query *q = lua_touserdata(L, arg);
   if (ebb_resolve_number(q)) return 0;
-  int status = ebb_lua_in_place(L, el, ebb_resolve_name, q);
+  int status = ebb_lua_wait_in_place(L, el, ebb_resolve_name, q);
   if (status < 0 && status != -EINTR) q->count = status;
   return status == -EINTR ? -EINTR : 0;
 }
@@ -130,7 +130,7 @@ int ebb_lua_net_resolve(lua_State *L, ebb_lua *el, int arg) {
 
 static net_socket *check_socket(lua_State *L, int most) {
   ebb_lua_class class = (ebb_lua_class)lua_tointeger(L, lua_upvalueindex(2));
-  return ebb_lua_check_self(L, ebb_lua_state_checked(L), class, most);
+  return ebb_lua_class_check_self(L, ebb_lua_state_checked(L), class, most);
 }
 
 /* -1 once it is closed, as with LuaSocket. */
@@ -147,7 +147,7 @@ static int local_name(lua_State *L) {
 
 static int set_timeout(lua_State *L) {
   net_socket *s = check_socket(L, 2);
-  s->timeout = lua_isnoneornil(L, 2) ? EBB_NEVER : ebb_lua_check_duration(L, 2);
+  s->timeout = lua_isnoneornil(L, 2) ? EBB_NEVER : ebb_lua_args_duration(L, 2);
   return 0;
 }
 
@@ -164,7 +164,7 @@ static int to_string(lua_State *L) {
 /* Sets functions that know by their second upvalue for which class. */
 static void set_functions(lua_State *L, ebb_lua *el, ebb_lua_class class,
                           const luaL_Reg *functions) {
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushinteger(L, class);
   luaL_setfuncs(L, functions, 2);
 }
@@ -178,8 +178,8 @@ void ebb_lua_net_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
   static const luaL_Reg shown[] = {{"__tostring", to_string}, {NULL, NULL}};
   const luaL_Reg meta[] = {{"__close", close}, {"__gc", close}, {NULL, NULL}};
   const luaL_Reg closing[] = {{"close", close}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, class, methods, meta);
-  ebb_lua_push_slot(L, el, STORE_META_FIRST + (int)class);
+  ebb_lua_class_define(L, el, class, methods, meta);
+  ebb_lua_slot_push(L, el, STORE_META_FIRST + (int)class);
   set_functions(L, el, class, shown);
   lua_getfield(L, -1, "__index");
   set_functions(L, el, class, shared);
@@ -201,17 +201,17 @@ static int pair(lua_State *L) {
   return 2;
 }
 
-void ebb_lua_open_net(lua_State *L, ebb_lua *el) {
+void ebb_lua_net_open(lua_State *L, ebb_lua *el) {
   static const luaL_Reg functions[] = {
       {"connect", ebb_lua_net_connect},
       {"connect_unix", ebb_lua_net_connect_unix},
-      {"listen", ebb_lua_net_listen},
-      {"listen_unix", ebb_lua_net_listen_unix},
+      {"listen", ebb_lua_net_listener_listen},
+      {"listen_unix", ebb_lua_net_listener_listen_unix},
       {"pair", pair},
       {"udp", ebb_lua_net_udp},
       {NULL, NULL}};
   lua_newtable(L);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
   lua_setfield(L, -2, "net");
 }

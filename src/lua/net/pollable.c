@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 
-bool ebb_lua_call_method(lua_State *L, int arg, const char *name) {
+bool ebb_lua_net_pollable_call(lua_State *L, int arg, const char *name) {
   if (!lua_istable(L, arg)) {
     if (luaL_getmetafield(L, arg, "__index") == LUA_TNIL) return false;
     lua_pop(L, 1);
@@ -28,7 +28,7 @@ static int pop_fd(lua_State *L) {
   return ok && fd >= 0 && fd <= INT_MAX ? (int)fd : FD_CLOSED;
 }
 
-int ebb_lua_find_fd(lua_State *L, int arg, bool *pollable) {
+int ebb_lua_net_pollable_fd(lua_State *L, int arg, bool *pollable) {
   const luaL_Stream *file = luaL_testudata(L, arg, LUA_FILEHANDLE);
   *pollable = false;
   if (file != NULL) return file->closef == NULL ? FD_CLOSED : fileno(file->f);
@@ -36,22 +36,22 @@ int ebb_lua_find_fd(lua_State *L, int arg, bool *pollable) {
     int whole;
     lua_pushinteger(L, lua_tointegerx(L, arg, &whole));
     if (!whole) return FD_UNKNOWN;
-  } else if (ebb_lua_call_method(L, arg, "pollfd")) {
+  } else if (ebb_lua_net_pollable_call(L, arg, "pollfd")) {
     *pollable = true;
     if (lua_isnil(L, -1)) {
       lua_pop(L, 1);
       return FD_NONE;
     }
-  } else if (!ebb_lua_call_method(L, arg, "getfd")) {
+  } else if (!ebb_lua_net_pollable_call(L, arg, "getfd")) {
     return FD_UNKNOWN;
   }
   return pop_fd(L);
 }
 
-bool ebb_lua_is_dirty(lua_State *L, int arg) {
+bool ebb_lua_net_pollable_is_dirty(lua_State *L, int arg) {
   if (lua_type(L, arg) == LUA_TNUMBER || luaL_testudata(L, arg, LUA_FILEHANDLE))
     return false;
-  if (!ebb_lua_call_method(L, arg, "dirty")) return false;
+  if (!ebb_lua_net_pollable_call(L, arg, "dirty")) return false;
   bool dirty = lua_toboolean(L, -1);
   lua_pop(L, 1);
   return dirty;

@@ -234,8 +234,8 @@ static int read_on(lua_State *L, ebb_lua *el, int status) {
     if (status == -EAGAIN)
       status = ebb_lua_net_wait(L, el, &c->s, EBB_READ,
                                 lua_tointeger(L, AT_DEADLINE), "read", read_k);
-    else if (status == 0 && !ebb_lua_take_budget(L, el))
-      status = ebb_lua_yield(L, el, read_k);
+    else if (status == 0 && !ebb_lua_budget_take(L, el))
+      status = ebb_lua_wait_yield(L, el, read_k);
   }
 }
 
@@ -251,11 +251,11 @@ static int read_start(lua_State *L, ebb_lua *el, const net_conn *c) {
   lua_pushinteger(L, ebb_lua_net_deadline(el, &c->s));
   if (lua_type(L, AT_WHAT) == LUA_TSTRING) lua_settop(L, AT_TAKEN);
   int status = 0;
-  if (!ebb_lua_take_budget(L, el)) status = ebb_lua_yield(L, el, read_k);
+  if (!ebb_lua_budget_take(L, el)) status = ebb_lua_wait_yield(L, el, read_k);
   return read_on(L, el, status);
 }
 
-int ebb_lua_net_conn_read_some(lua_State *L) {
+int ebb_lua_net_read_some(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   net_conn *c = ebb_lua_net_check_conn(L, el, 2);
   lua_Integer limit = luaL_optinteger(L, 2, SOME);
@@ -270,19 +270,19 @@ int ebb_lua_net_conn_read_some(lua_State *L) {
 static void check_request(lua_State *L) {
   lua_Integer limit = LUA_MAXINTEGER;
   if (lua_type(L, 2) == LUA_TNUMBER) {
-    ebb_lua_check_surplus(L, 2);
-    limit = ebb_lua_check_count(L, 2);
+    ebb_lua_args_check_surplus(L, 2);
+    limit = ebb_lua_args_count(L, 2);
   } else {
     size_t len;
     (void)luaL_checklstring(L, 2, &len);
     luaL_argcheck(L, len > 0, 2, "the delimiter is empty");
-    if (!lua_isnoneornil(L, 3)) limit = ebb_lua_check_count(L, 3);
+    if (!lua_isnoneornil(L, 3)) limit = ebb_lua_args_count(L, 3);
   }
   lua_settop(L, AT_WHAT);
   lua_pushinteger(L, limit);
 }
 
-int ebb_lua_net_conn_read(lua_State *L) {
+int ebb_lua_net_read(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   net_conn *c = ebb_lua_net_check_conn(L, el, 3);
   check_request(L);
@@ -297,7 +297,7 @@ static int next_line(lua_State *L) {
   return read_start(L, ebb_lua_state_checked(L), lua_touserdata(L, AT_CONN));
 }
 
-int ebb_lua_net_conn_lines(lua_State *L) {
+int ebb_lua_net_read_lines(lua_State *L) {
   ebb_lua_net_check_conn(L, ebb_lua_state_checked(L), 3);
   if (lua_isnoneornil(L, 2)) {
     lua_settop(L, 3);

@@ -9,7 +9,7 @@
 enum { AT_UDP = 1, AT_DEADLINE, AT_DATA, AT_QUERY };
 
 static net_socket *check_udp(lua_State *L, ebb_lua *el, int most) {
-  return ebb_lua_check_self(L, el, CLASS_NET_UDP, most);
+  return ebb_lua_class_check_self(L, el, CLASS_NET_UDP, most);
 }
 
 static int udp_close(lua_State *L) {
@@ -72,7 +72,8 @@ static int udp_receive(lua_State *L) {
   lua_settop(L, AT_UDP);
   lua_pushinteger(L, ebb_lua_net_deadline(el, s));
   int status = 0;
-  if (!ebb_lua_take_budget(L, el)) status = ebb_lua_yield(L, el, receive_k);
+  if (!ebb_lua_budget_take(L, el))
+    status = ebb_lua_wait_yield(L, el, receive_k);
   return receive_on(L, el, status);
 }
 
@@ -118,7 +119,7 @@ static int send_start(lua_State *L, ebb_lua *el, const net_socket *s) {
   lua_pushinteger(L, ebb_lua_net_deadline(el, s));
   lua_insert(L, AT_DEADLINE);
   int status = 0;
-  if (!ebb_lua_take_budget(L, el)) status = ebb_lua_yield(L, el, send_k);
+  if (!ebb_lua_budget_take(L, el)) status = ebb_lua_wait_yield(L, el, send_k);
   return send_on(L, el, status);
 }
 
@@ -190,7 +191,7 @@ int ebb_lua_net_udp(lua_State *L) {
   return ebb_lua_net_fail(L, err);
 }
 
-void ebb_lua_define_net_udp(lua_State *L, ebb_lua *el) {
+void ebb_lua_net_udp_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"connect", udp_connect},
                                      {"receive", udp_receive},
                                      {"send", udp_send},

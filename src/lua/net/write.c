@@ -22,7 +22,7 @@ typedef struct guard {
 /* Wakes them all: each looks whether it is its turn. */
 static int guard_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
-  guard *g = ebb_lua_check(L, el, 1, CLASS_NET_GUARD);
+  guard *g = ebb_lua_class_check(L, el, 1, CLASS_NET_GUARD);
   g->c->writing = false;
   if (el->rt != NULL) ebb_wake_all(&g->c->turns);
   return 0;
@@ -31,7 +31,7 @@ static int guard_close(lua_State *L) {
 static void push_guard(lua_State *L, ebb_lua *el, net_conn *c) {
   if (lua_getiuservalue(L, AT_CONN, 1) != LUA_TNIL) return;
   lua_pop(L, 1);
-  guard *g = ebb_lua_new_object(L, el, CLASS_NET_GUARD, sizeof *g, 1);
+  guard *g = ebb_lua_class_new(L, el, CLASS_NET_GUARD, sizeof *g, 1);
   g->c = c;
   lua_pushvalue(L, AT_CONN);
   lua_setiuservalue(L, -2, 1);
@@ -48,10 +48,10 @@ static void begin_turn(lua_State *L, ebb_lua *el, net_conn *c) {
   c->writing = true;
 }
 
-void ebb_lua_define_net_guard(lua_State *L, ebb_lua *el) {
+void ebb_lua_net_write_define_guard(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", guard_close}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_NET_GUARD, none, meta);
+  ebb_lua_class_define(L, el, CLASS_NET_GUARD, none, meta);
 }
 
 /* ---- sending ---- */
@@ -157,18 +157,18 @@ static int write_slowly(lua_State *L, ebb_lua *el, net_conn *c, size_t sent,
   lua_rotate(L, AT_DEADLINE, 3);
   int status = 0;
   if (sent > 0) begin_turn(L, el, c);
-  if (yield) status = ebb_lua_yield(L, el, write_k);
+  if (yield) status = ebb_lua_wait_yield(L, el, write_k);
   return write_on(L, el, status);
 }
 
-int ebb_lua_net_conn_write(lua_State *L) {
+int ebb_lua_net_write(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  net_conn *c = ebb_lua_check(L, el, 1, CLASS_NET_CONN);
+  net_conn *c = ebb_lua_class_check(L, el, 1, CLASS_NET_CONN);
   int top = lua_gettop(L);
   size_t sent = 0;
   for (int i = 2; i <= top; i++) (void)luaL_checkstring(L, i);
   if (c->s.fd < 0) return fail(L, -EBADF, 0);
-  if (!ebb_lua_take_budget(L, el)) return write_slowly(L, el, c, 0, true);
+  if (!ebb_lua_budget_take(L, el)) return write_slowly(L, el, c, 0, true);
   if (c->writing) return write_slowly(L, el, c, 0, false);
   int err = send_on(L, c, 2, &sent);
   if (err == 0) return done(L);

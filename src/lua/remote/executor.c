@@ -38,7 +38,7 @@ static int to_text(lua_State *L) {
    __tostring may fail. */
 static int pack_text(lua_State *L) {
   ebb_lua_job *j = lua_touserdata(L, 1);
-  ebb_lua_trace_to_text(L);
+  ebb_lua_panic_trace_to_text(L);
   const char *type = luaL_typename(L, 2);
   lua_pushcfunction(L, to_text);
   lua_pushvalue(L, 2);
@@ -58,7 +58,7 @@ static int pack_values(lua_State *L) {
 
 /* stack: job, error, trace */
 static int pack_error(lua_State *L) {
-  ebb_lua_trace_to_text(L);
+  ebb_lua_panic_trace_to_text(L);
   return pack_values(L);
 }
 
@@ -120,8 +120,8 @@ static void send_outcome(executor *c) {
   int base = lua_gettop(aux);
   c->job->job.outcome = EBB_CANCELLED;
   if (lt->task.outcome == EBB_PANICKED) {
-    ebb_lua_push_panic(aux, lt);
-    ebb_lua_push_detail(aux, c->el, lt);
+    ebb_lua_join_error_push_panic(aux, lt);
+    ebb_lua_detail_push(aux, c->el, lt);
     send_panic(c, base);
   } else if (lt->task.outcome == EBB_COMPLETED) {
     send_results(c, base);
@@ -138,7 +138,7 @@ static int begin(lua_State *L) {
   if (c->job->job.blocking) {
     lua_pushvalue(L, 2);
     lua_pushvalue(L, 3);
-    ebb_lua_set_paths(L);
+    ebb_lua_worker_set_paths(L);
     lua_remove(L, 2);
     lua_remove(L, 2);
   }
@@ -152,7 +152,7 @@ static int begin(lua_State *L) {
   ebb_lua_task_start(lt);
   if (c->job->name != NULL) {
     lua_pushstring(L, c->job->name);
-    ebb_lua_set_name(L, el, lt);
+    ebb_lua_detail_set_name(L, el, lt);
   }
   return 0;
 }
@@ -200,7 +200,7 @@ static void finished(ebb_task *t) {
   executor *c = (executor *)t;
   let_go(c);
   reply(c);
-  ebb_lua_note_end(c->el);
+  ebb_lua_task_note_end(c->el);
 }
 
 static void *owner(const ebb_task *t) { return ((const executor *)t)->el; }

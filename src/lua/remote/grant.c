@@ -23,9 +23,9 @@ static bool push_library(lua_State *L, int i) {
   return lua_istable(L, -1);
 }
 
-void ebb_lua_note_libraries(lua_State *L, ebb_lua *el) {
+void ebb_lua_grant_note_libraries(lua_State *L, ebb_lua *el) {
   if (el->libraries != 0) return;
-  ebb_lua_push_slot(L, el, STORE_MODULES);
+  ebb_lua_slot_push(L, el, STORE_MODULES);
   for (int i = 0; i < LIBRARIES; i++) {
     if (push_library(L, i)) {
       el->libraries |= 1U << i;
@@ -41,7 +41,7 @@ void ebb_lua_note_libraries(lua_State *L, ebb_lua *el) {
 /* Is the library in package.loaded still, and no other table in its place? */
 static bool has_library(lua_State *L, ebb_lua *el, int i) {
   int top = lua_gettop(L);
-  ebb_lua_push_slot(L, el, STORE_MODULES);
+  ebb_lua_slot_push(L, el, STORE_MODULES);
   bool has = false;
   if ((el->libraries & 1U << i) != 0 && push_library(L, i)) {
     lua_rawget(L, -2);
@@ -60,7 +60,7 @@ static unsigned libraries_now(lua_State *L, ebb_lua *el) {
   return now;
 }
 
-ebb_lua_grant ebb_lua_get_grant(lua_State *L, ebb_lua *el) {
+ebb_lua_grant ebb_lua_grant_get(lua_State *L, ebb_lua *el) {
   if ((el->parts & EBB_LUA_THREADS) == 0)
     ebb_lua_error(L, "this state may not use other threads");
   return (ebb_lua_grant){.parts = el->parts,
@@ -70,7 +70,7 @@ ebb_lua_grant ebb_lua_get_grant(lua_State *L, ebb_lua *el) {
 
 /* ---- there ---- */
 
-bool ebb_lua_is_granted(ebb_lua *el, const ebb_lua_grant *g) {
+bool ebb_lua_grant_has(ebb_lua *el, const ebb_lua_grant *g) {
   const ebb_alloc *alloc = &el->rt->thread_alloc;
   return el->parts == g->parts && el->libraries == g->libraries &&
          alloc->fn == g->alloc.fn && alloc->ctx == g->alloc.ctx;
@@ -83,7 +83,7 @@ static int open_state(lua_State *L) {
     luaL_requiref(L, libraries[i].name, libraries[i].func, 1);
     lua_pop(L, 1);
   }
-  ebb_lua_replace_shell(L);
+  ebb_lua_shell_replace(L);
   ebb_lua *el = ebb_lua_state_new(L, NULL, g->parts);
   el->rt->thread_alloc = g->alloc;
   luaL_requiref(L, "ebb", luaopen_ebb, 0);

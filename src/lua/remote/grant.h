@@ -15,13 +15,13 @@ typedef struct ebb_lua_grant {
 
 /* Notes the tables of the libraries that the state has, once: scripts may put
    others in package.loaded later. Raises errors. */
-void ebb_lua_note_libraries(lua_State *L, ebb_lua *el);
+void ebb_lua_grant_note_libraries(lua_State *L, ebb_lua *el);
 
 /* Raises an error when the state may have no work done on other threads. */
-ebb_lua_grant ebb_lua_get_grant(lua_State *L, ebb_lua *el);
+ebb_lua_grant ebb_lua_grant_get(lua_State *L, ebb_lua *el);
 
 /* What was granted to a state that ebb_lua_grant_state has made. */
-bool ebb_lua_is_granted(ebb_lua *el, const ebb_lua_grant *g);
+bool ebb_lua_grant_has(ebb_lua *el, const ebb_lua_grant *g);
 
 /* Makes a state, with `ebb` opened and a runtime of its own. NULL: no memory.
    */
@@ -29,6 +29,6 @@ lua_State *ebb_lua_grant_state(const ebb_lua_grant *g);
 
 /* Puts functions of ours in the place of os.execute and io.popen, where they
    are. Raises errors. shell.c. */
-void ebb_lua_replace_shell(lua_State *L);
+void ebb_lua_shell_replace(lua_State *L);
 
 #endif

@@ -64,20 +64,20 @@ typedef struct handle {
   ebb_lua_state_link to; /* none once it is collected */
 } handle;
 
-ebb_lua_state_ref *ebb_lua_to_state_ref(lua_State *L, int arg) {
-  handle *h = ebb_lua_is(L, ebb_lua_state_find(L), arg, CLASS_HANDLE);
+ebb_lua_state_ref *ebb_lua_handle_to_state_ref(lua_State *L, int arg) {
+  handle *h = ebb_lua_class_is(L, ebb_lua_state_find(L), arg, CLASS_HANDLE);
   return h != NULL ? h->to.ref : NULL;
 }
 
-void ebb_lua_push_handle(lua_State *L, ebb_lua_state_ref *ref) {
+void ebb_lua_handle_push(lua_State *L, ebb_lua_state_ref *ref) {
   ebb_lua *el = ebb_lua_state_find(L);
-  handle *h = ebb_lua_new_object(L, el, CLASS_HANDLE, sizeof *h, 0);
+  handle *h = ebb_lua_class_new(L, el, CLASS_HANDLE, sizeof *h, 0);
   h->to = ebb_lua_state_ref_refer(el, ref);
   if (h->to.external) el->has_external = true;
 }
 
-ebb_lua_state_ref *ebb_lua_check_handle(lua_State *L, ebb_lua *el, int arg) {
-  handle *h = ebb_lua_check(L, el, arg, CLASS_HANDLE);
+ebb_lua_state_ref *ebb_lua_handle_check(lua_State *L, ebb_lua *el, int arg) {
+  handle *h = ebb_lua_class_check(L, el, arg, CLASS_HANDLE);
   if (h->to.ref == NULL) luaL_error(L, "the Handle has been finalized");
   return h->to.ref;
 }
@@ -89,48 +89,48 @@ static int handle_current(lua_State *L) {
   int err = 0;
   ebb_lua_state_ref *ref = el->requester;
   if (ref == NULL) ref = ebb_lua_state_ref_get(el, &err);
-  if (ref == NULL) ebb_lua_raise(L, err);
-  ebb_lua_push_handle(L, ref);
+  if (ref == NULL) ebb_lua_error_raise(L, err);
+  ebb_lua_handle_push(L, ref);
   return 1;
 }
 
 static int handle_id(lua_State *L) {
-  ebb_lua_state_ref *ref = ebb_lua_check_handle(L, ebb_lua_state_checked(L), 1);
-  ebb_lua_check_surplus(L, 1);
+  ebb_lua_state_ref *ref = ebb_lua_handle_check(L, ebb_lua_state_checked(L), 1);
+  ebb_lua_args_check_surplus(L, 1);
   lua_pushinteger(L, (lua_Integer)ebb_handle_id(ref->handle));
   return 1;
 }
 
 static int handle_eq(lua_State *L) {
-  ebb_lua_state_ref *a = ebb_lua_to_state_ref(L, 1),
-                    *b = ebb_lua_to_state_ref(L, 2);
+  ebb_lua_state_ref *a = ebb_lua_handle_to_state_ref(L, 1),
+                    *b = ebb_lua_handle_to_state_ref(L, 2);
   lua_pushboolean(L, a != NULL && a == b);
   return 1;
 }
 
 static int handle_tostring(lua_State *L) {
-  ebb_lua_state_ref *ref = ebb_lua_check_handle(L, ebb_lua_state_checked(L), 1);
+  ebb_lua_state_ref *ref = ebb_lua_handle_check(L, ebb_lua_state_checked(L), 1);
   lua_pushfstring(L, "Handle(%I)", (lua_Integer)ebb_handle_id(ref->handle));
   return 1;
 }
 
 static int handle_gc(lua_State *L) {
-  handle *h = ebb_lua_check(L, ebb_lua_state_raw(L), 1, CLASS_HANDLE);
+  handle *h = ebb_lua_class_check(L, ebb_lua_state_raw(L), 1, CLASS_HANDLE);
   ebb_lua_state_ref_forget(&h->to);
   return 0;
 }
 
 static int handle_spawn(lua_State *L) {
-  (void)ebb_lua_check_handle(L, ebb_lua_state_checked(L), 1);
+  (void)ebb_lua_handle_check(L, ebb_lua_state_checked(L), 1);
   return ebb_lua_spawn_by(L, EBB_LUA_ON);
 }
 
 static int handle_spawn_blocking(lua_State *L) {
-  (void)ebb_lua_check_handle(L, ebb_lua_state_checked(L), 1);
+  (void)ebb_lua_handle_check(L, ebb_lua_state_checked(L), 1);
   return ebb_lua_spawn_by(L, EBB_LUA_BLOCKING_ON);
 }
 
-void ebb_lua_define_handle(lua_State *L, ebb_lua *el) {
+void ebb_lua_handle_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"id", handle_id},
                                      {"spawn", handle_spawn},
                                      {"spawn_blocking", handle_spawn_blocking},
@@ -139,12 +139,12 @@ void ebb_lua_define_handle(lua_State *L, ebb_lua *el) {
                                   {"__gc", handle_gc},
                                   {"__tostring", handle_tostring},
                                   {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_HANDLE, methods, meta);
+  ebb_lua_class_define(L, el, CLASS_HANDLE, methods, meta);
 }
 
-void ebb_lua_open_handle(lua_State *L, ebb_lua *el) {
+void ebb_lua_handle_open(lua_State *L, ebb_lua *el) {
   lua_newtable(L);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushcclosure(L, handle_current, 1);
   lua_setfield(L, -2, "current");
   lua_setfield(L, -2, "Handle");

@@ -40,12 +40,12 @@ void ebb_lua_state_ref_forget(ebb_lua_state_link *link);
 void ebb_lua_state_ref_close(ebb_lua *el);
 
 /* The ref of the Handle at `arg`, or NULL. */
-ebb_lua_state_ref *ebb_lua_to_state_ref(lua_State *L, int arg);
+ebb_lua_state_ref *ebb_lua_handle_to_state_ref(lua_State *L, int arg);
 
 /* The ref of the Handle at `arg`, which must be one. */
-ebb_lua_state_ref *ebb_lua_check_handle(lua_State *L, ebb_lua *el, int arg);
+ebb_lua_state_ref *ebb_lua_handle_check(lua_State *L, ebb_lua *el, int arg);
 
 /* Pushes a Handle. Raises errors. */
-void ebb_lua_push_handle(lua_State *L, ebb_lua_state_ref *ref);
+void ebb_lua_handle_push(lua_State *L, ebb_lua_state_ref *ref);
 
 #endif

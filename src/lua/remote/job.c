@@ -34,7 +34,7 @@ void ebb_lua_job_free(ebb_job *job) {
   free(j);
 }
 
-void ebb_lua_describe_work(ebb_work *w, char *text, size_t size) {
+void ebb_lua_job_describe(ebb_work *w, char *text, size_t size) {
   const ebb_job *job = ebb_container_of(w, ebb_job, work);
   const ebb_lua_job *j = (const ebb_lua_job *)job;
   bool is_lua = job->ops->free == ebb_lua_job_free;
@@ -73,20 +73,20 @@ typedef struct target {
 } target;
 
 static int target_gc(lua_State *L) {
-  target *c = ebb_lua_check(L, ebb_lua_state_raw(L), 1, CLASS_TARGET);
+  target *c = ebb_lua_class_check(L, ebb_lua_state_raw(L), 1, CLASS_TARGET);
   if (c->job != NULL) ebb_job_release(&c->job->job);
   c->job = NULL;
   return 0;
 }
 
-void ebb_lua_define_target(lua_State *L, ebb_lua *el) {
+void ebb_lua_job_define_target(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", target_gc}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_TARGET, none, meta);
+  ebb_lua_class_define(L, el, CLASS_TARGET, none, meta);
 }
 
-ebb_lua_job *ebb_lua_carried_job(lua_State *L, ebb_lua *el, int arg) {
-  target *c = ebb_lua_is(L, el, arg, CLASS_TARGET);
+ebb_lua_job *ebb_lua_job_carried(lua_State *L, ebb_lua *el, int arg) {
+  target *c = ebb_lua_class_is(L, el, arg, CLASS_TARGET);
   if (c == NULL) return NULL;
   ebb_lua_job *j = c->job;
   c->job = NULL;
@@ -97,39 +97,39 @@ void ebb_lua_job_set_name(lua_State *L, ebb_lua_job *j, const char *name) {
   if (name == NULL) return;
   size_t size = strlen(name) + 1;
   j->name = malloc(size);
-  if (j->name == NULL) ebb_lua_raise(L, -ENOMEM);
+  if (j->name == NULL) ebb_lua_error_raise(L, -ENOMEM);
   memcpy(j->name, name, size);
 }
 
 static ebb_lua_job *new_job(lua_State *L, ebb_lua *el, ebb_lua_state_ref *ref,
                             bool blocking) {
   int err = 0;
-  ebb_lua_grant grant = ebb_lua_get_grant(L, el);
-  if (ebb_lua_state_ref_get(el, &err) == NULL) ebb_lua_raise(L, err);
+  ebb_lua_grant grant = ebb_lua_grant_get(L, el);
+  if (ebb_lua_state_ref_get(el, &err) == NULL) ebb_lua_error_raise(L, err);
   ebb_lua_job *j = malloc(sizeof *j);
-  if (j == NULL) ebb_lua_raise(L, -ENOMEM);
+  if (j == NULL) ebb_lua_error_raise(L, -ENOMEM);
   ebb_handle_spare_ids(ref->handle, el->rt);
   ebb_lua_job_init(j, &job_ops, el, ref, blocking);
   j->grant = grant;
   return j;
 }
 
-void ebb_lua_push_target(lua_State *L, ebb_lua *el) {
-  ebb_lua_new_object(L, el, CLASS_TARGET, sizeof(target), 0);
+void ebb_lua_job_push_target(lua_State *L, ebb_lua *el) {
+  ebb_lua_class_new(L, el, CLASS_TARGET, sizeof(target), 0);
 }
 
-void ebb_lua_carry(lua_State *L, int arg, ebb_lua_job *j) {
+void ebb_lua_job_carry(lua_State *L, int arg, ebb_lua_job *j) {
   ((target *)lua_touserdata(L, arg))->job = j;
 }
 
-void ebb_lua_push_job(lua_State *L, ebb_lua *el, ebb_lua_state_ref *ref,
+void ebb_lua_job_push(lua_State *L, ebb_lua *el, ebb_lua_state_ref *ref,
                       bool blocking, int body) {
-  ebb_lua_push_target(L, el);
+  ebb_lua_job_push_target(L, el);
   target *c = lua_touserdata(L, -1);
   lua_insert(L, body);
   if (blocking) {
     luaL_checkstack(L, 4, NULL);
-    ebb_lua_push_paths(L);
+    ebb_lua_worker_push_paths(L);
     lua_rotate(L, body + 1, 2);
   }
   c->job = new_job(L, el, ref, blocking);
@@ -159,7 +159,7 @@ static void keep_error(ebb_lua_task *lt, lua_State *aux) {
   lt->task.outcome = EBB_PANICKED;
   lua_xmove(aux, lt->L, 1);
   lua_pushnil(lt->L);
-  ebb_lua_keep_detail(lt, lt->L);
+  ebb_lua_detail_keep(lt, lt->L);
 }
 
 /* Moves what has been unpacked on aux, above `base`, to the task. */
@@ -173,7 +173,7 @@ static void keep(ebb_lua_task *lt, lua_State *aux, int base) {
   }
   lua_xmove(aux, lt->L, count);
   if (lt->task.outcome == EBB_PANICKED)
-    ebb_lua_keep_detail(lt, lt->L);
+    ebb_lua_detail_keep(lt, lt->L);
   else
     lt->count = count;
 }
@@ -213,7 +213,7 @@ static void drop(ebb_task *t) {
   ebb_lua_task_ops.drop(t);
 }
 
-const ebb_task_ops ebb_lua_proxy_ops = {
+const ebb_task_ops ebb_lua_job_proxy_ops = {
     .size = sizeof(ebb_lua_task),
     .traits = EBB_LUA_IS_TASK,
     .start = start,

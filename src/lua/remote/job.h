@@ -26,15 +26,15 @@ typedef struct ebb_lua_job {
 
 /* ---- job.c ---- */
 
-extern const ebb_task_ops ebb_lua_proxy_ops;
+extern const ebb_task_ops ebb_lua_job_proxy_ops;
 
 /* Pushes a target with a job that does the function at `body` with the
    arguments above it, which are popped. Raises errors. */
-void ebb_lua_push_job(lua_State *L, ebb_lua *el, ebb_lua_state_ref *ref,
+void ebb_lua_job_push(lua_State *L, ebb_lua *el, ebb_lua_state_ref *ref,
                       bool blocking, int body);
 
 /* Takes the job out of the target at `arg`; NULL when it is no such one. */
-ebb_lua_job *ebb_lua_carried_job(lua_State *L, ebb_lua *el, int arg);
+ebb_lua_job *ebb_lua_job_carried(lua_State *L, ebb_lua *el, int arg);
 
 /* A job in place, for a task of `el`, which has a ref. */
 void ebb_lua_job_init(ebb_lua_job *j, const ebb_job_ops *ops, ebb_lua *el,
@@ -42,8 +42,8 @@ void ebb_lua_job_init(ebb_lua_job *j, const ebb_job_ops *ops, ebb_lua *el,
 
 /* Pushes an empty target, and puts a job with its reference into it. Raises
    errors. */
-void ebb_lua_push_target(lua_State *L, ebb_lua *el);
-void ebb_lua_carry(lua_State *L, int target, ebb_lua_job *j);
+void ebb_lua_job_push_target(lua_State *L, ebb_lua *el);
+void ebb_lua_job_carry(lua_State *L, int target, ebb_lua_job *j);
 
 /* Gives a job a copy of a name; NULL: it has none. Raises errors. */
 void ebb_lua_job_set_name(lua_State *L, ebb_lua_job *j, const char *name);
@@ -52,7 +52,7 @@ void ebb_lua_job_set_name(lua_State *L, ebb_lua_job *j, const char *name);
 void ebb_lua_job_free(ebb_job *job);
 
 /* Tells people which work of a pool still runs. */
-void ebb_lua_describe_work(ebb_work *w, char *text, size_t size);
+void ebb_lua_job_describe(ebb_work *w, char *text, size_t size);
 
 /* ---- executor.c ---- */
 
@@ -66,9 +66,9 @@ void ebb_lua_worker_run(ebb_job *job, ebb_worker *worker);
 
 /* Pushes package.path and package.cpath; nils where there is no `package`.
    Raises errors. */
-void ebb_lua_push_paths(lua_State *L);
+void ebb_lua_worker_push_paths(lua_State *L);
 
 /* Pops both, and sets them. */
-void ebb_lua_set_paths(lua_State *L);
+void ebb_lua_worker_set_paths(lua_State *L);
 
 #endif

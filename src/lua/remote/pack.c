@@ -15,7 +15,7 @@
 /* Notes the table at the top, which it pops, under a name. */
 static void note(lua_State *L, ebb_lua *el, const char *name) {
   if (lua_istable(L, -1)) {
-    ebb_lua_push_slot(L, el, STORE_MODULES);
+    ebb_lua_slot_push(L, el, STORE_MODULES);
     lua_pushvalue(L, -2);
     lua_pushstring(L, name);
     lua_rawset(L, -3);
@@ -166,7 +166,7 @@ static void announce_function(lua_State *L, packer *k) {
 
 /* Is the table at the top one of the standard library, or of ebb? */
 static bool is_module(lua_State *L, packer *k) {
-  ebb_lua_push_slot(L, k->el, STORE_MODULES);
+  ebb_lua_slot_push(L, k->el, STORE_MODULES);
   lua_pushvalue(L, -2);
   bool found = lua_rawget(L, -2) == LUA_TSTRING;
   if (found) put_string(L, k->p, TAG_MODULE, -1);
@@ -183,7 +183,7 @@ static void announce_table(lua_State *L, packer *k) {
 
 static void pack_handle(lua_State *L, packer *k) {
   ebb_lua_pack *p = k->p;
-  ebb_lua_state_ref *ref = ebb_lua_to_state_ref(L, -1);
+  ebb_lua_state_ref *ref = ebb_lua_handle_to_state_ref(L, -1);
   if (ref == NULL) refuse(L, k, "userdata");
   struct ebb_lua_state_link *refs =
       realloc(p->refs, (p->ref_count + 1) * sizeof *refs);

@@ -87,7 +87,7 @@ static void replace(lua_State *L, const char *library, const char *name,
   lua_pop(L, 1);
 }
 
-void ebb_lua_replace_shell(lua_State *L) {
+void ebb_lua_shell_replace(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   replace(L, LUA_OSLIBNAME, "execute", execute);
   replace(L, LUA_IOLIBNAME, "popen", popen_in);

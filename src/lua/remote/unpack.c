@@ -109,7 +109,7 @@ static void unpack_value(lua_State *L, unpacker *u, ebb_lua_pack_tag tag) {
       lua_pushlightuserdata(L, (void *)(intptr_t)take_integer(u));
       break;
     case TAG_HANDLE:
-      ebb_lua_push_handle(L, u->p->refs[take_integer(u)].ref);
+      ebb_lua_handle_push(L, u->p->refs[take_integer(u)].ref);
       break;
     case TAG_GLOBALS:
       lua_pushglobaltable(L);

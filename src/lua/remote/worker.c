@@ -17,7 +17,7 @@ static bool push_package(lua_State *L) {
   return lua_istable(L, -1);
 }
 
-void ebb_lua_push_paths(lua_State *L) {
+void ebb_lua_worker_push_paths(lua_State *L) {
   bool found = push_package(L);
   for (int i = 0; i < 2; i++) {
     if (found)
@@ -28,7 +28,7 @@ void ebb_lua_push_paths(lua_State *L) {
   lua_remove(L, -3);
 }
 
-void ebb_lua_set_paths(lua_State *L) {
+void ebb_lua_worker_set_paths(lua_State *L) {
   int path = lua_gettop(L) - 1;
   if (push_package(L)) {
     lua_pushvalue(L, path);
@@ -46,7 +46,7 @@ static void drop_local(void *local) { lua_close(local); }
 /* The thread's state may be to another measure than the job's sender's. */
 static lua_State *state_for(ebb_worker *worker, const ebb_lua_grant *g) {
   lua_State *L = worker->local;
-  if (L != NULL && ebb_lua_is_granted(ebb_lua_state_find(L), g)) return L;
+  if (L != NULL && ebb_lua_grant_has(ebb_lua_state_find(L), g)) return L;
   if (L != NULL) lua_close(L);
   worker->local = ebb_lua_grant_state(g);
   worker->drop_local = drop_local;
@@ -61,12 +61,12 @@ static lua_State *state_for(ebb_worker *worker, const ebb_lua_grant *g) {
    waiting. False: a task that did not end is still in the state. */
 static bool tidy_up(lua_State *L, ebb_lua *el) {
   enum { KEEP_KB = 1024 };
-  if (!ebb_lua_end_tasks(el)) return false;
+  if (!ebb_lua_close_end_tasks(el)) return false;
   (void)ebb_clock_resume(el->rt);
   el->shutdown_timeout = EBB_LUA_SHUTDOWN_TIMEOUT;
   el->end_by = 0;
   lua_pushnil(L);
-  ebb_lua_set_slot(L, el, STORE_UNHANDLED);
+  ebb_lua_slot_set(L, el, STORE_UNHANDLED);
   if (el->has_external || lua_gc(L, LUA_GCCOUNT) > KEEP_KB)
     lua_gc(L, LUA_GCCOLLECT);
   el->has_external = false;

@@ -54,7 +54,7 @@ static void run(ebb_job *job, ebb_worker *worker) {
     r->el->stuck_ctx = r;
   }
   /* First, while all that their clean-ups need still works. */
-  ebb_lua_end_tasks(r->el);
+  ebb_lua_close_end_tasks(r->el);
   lua_close(r->L);
   job->outcome = EBB_COMPLETED;
 }
@@ -95,21 +95,21 @@ static int configure(lua_State *L) {
   const settings *s = lua_touserdata(L, 1);
   lua_pushstring(L, s->path);
   lua_pushstring(L, s->cpath);
-  ebb_lua_set_paths(L);
+  ebb_lua_worker_set_paths(L);
   (void)ebb_lua_state_ensure(L);
   return 1;
 }
 
 /* Makes the other state; returns its ebb_lua. */
 static ebb_lua *new_state(lua_State *L, ebb_lua *el, runtime *r) {
-  ebb_lua_grant grant = ebb_lua_get_grant(L, el);
-  ebb_lua_push_paths(L);
+  ebb_lua_grant grant = ebb_lua_grant_get(L, el);
+  ebb_lua_worker_push_paths(L);
   settings s = {lua_tostring(L, -2), lua_tostring(L, -1)};
   r->L = ebb_lua_grant_state(&grant);
-  if (r->L == NULL) ebb_lua_raise(L, -ENOMEM);
+  if (r->L == NULL) ebb_lua_error_raise(L, -ENOMEM);
   lua_pushcfunction(r->L, configure);
   lua_pushlightuserdata(r->L, &s);
-  if (lua_pcall(r->L, 1, 1, 0) != LUA_OK) ebb_lua_raise(L, -ENOMEM);
+  if (lua_pcall(r->L, 1, 1, 0) != LUA_OK) ebb_lua_error_raise(L, -ENOMEM);
   ebb_lua *there = lua_touserdata(r->L, -1);
   lua_settop(r->L, 0);
   lua_pop(L, 2);
@@ -120,13 +120,13 @@ static ebb_lua *new_state(lua_State *L, ebb_lua *el, runtime *r) {
 static runtime_job *new_job(lua_State *L, ebb_lua *el, ebb_lua *there) {
   int err = 0;
   ebb_lua_state_ref *home = ebb_lua_state_ref_get(el, &err);
-  if (home == NULL) ebb_lua_raise(L, err);
+  if (home == NULL) ebb_lua_error_raise(L, err);
   ebb_lua_state_ref *ref = ebb_lua_state_ref_get(there, &err);
-  if (ref == NULL) ebb_lua_raise(L, err);
+  if (ref == NULL) ebb_lua_error_raise(L, err);
   runtime_job *job = calloc(1, sizeof *job);
-  if (job == NULL) ebb_lua_raise(L, -ENOMEM);
+  if (job == NULL) ebb_lua_error_raise(L, -ENOMEM);
   ebb_lua_job_init(&job->base, &runtime_ops, el, home, true);
-  ebb_lua_carry(L, -1, &job->base);
+  ebb_lua_job_carry(L, -1, &job->base);
   ebb_mail_init(&job->stop, deliver_stop);
   job->base.kind = "runtime";
   job->base.job.background = true;
@@ -142,11 +142,11 @@ static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
                   unsigned threads) {
   ebb_lua *there = new_state(L, el, r);
   there->rt->max_blocking_threads = threads;
-  ebb_lua_push_target(L, el);
+  ebb_lua_job_push_target(L, el);
   runtime_job *job = new_job(L, el, there);
   ebb_lua_job_set_name(L, &job->base, name);
   ebb_lua_thread_reserve(L, el);
-  ebb_lua_task *lt = ebb_lua_task_of(L, el, 4, 0);
+  ebb_lua_task *lt = ebb_lua_spawn_task(L, el, 4, 0);
   ebb_task_retain(&lt->task);
   r->lt = lt;
   job->L = r->L;
@@ -165,20 +165,20 @@ static int runtime_new(lua_State *L) {
     lua_settop(L, 0);
     lua_newtable(L);
   }
-  ebb_lua_check_options(L, 1, names);
+  ebb_lua_args_check_options(L, 1, names);
   lua_settop(L, 1);
-  unsigned threads =
-      (unsigned)ebb_lua_count_option(L, 1, "max_blocking_threads", 1, INT_MAX);
-  (void)ebb_lua_push_option(L, 1, "name", LUA_TSTRING);
+  unsigned threads = (unsigned)ebb_lua_args_count_option(
+      L, 1, "max_blocking_threads", 1, INT_MAX);
+  (void)ebb_lua_args_push_option(L, 1, "name", LUA_TSTRING);
   const char *name = lua_tostring(L, 2);
-  runtime *r = ebb_lua_new_object(L, el, CLASS_RUNTIME, sizeof *r, 0);
+  runtime *r = ebb_lua_class_new(L, el, CLASS_RUNTIME, sizeof *r, 0);
   start(L, el, r, name, threads);
   lua_settop(L, 3);
   return 1;
 }
 
 static runtime *check_runtime(lua_State *L, ebb_lua *el) {
-  runtime *r = ebb_lua_check(L, el, 1, CLASS_RUNTIME);
+  runtime *r = ebb_lua_class_check(L, el, 1, CLASS_RUNTIME);
   if (r->lt == NULL) luaL_error(L, "the Runtime has been finalized");
   return r;
 }
@@ -187,8 +187,8 @@ static runtime_job *job_of(runtime *r) { return (runtime_job *)r->lt->job; }
 
 static int runtime_handle(lua_State *L) {
   runtime *r = check_runtime(L, ebb_lua_state_checked(L));
-  ebb_lua_check_surplus(L, 1);
-  ebb_lua_push_handle(L, job_of(r)->base.to.ref);
+  ebb_lua_args_check_surplus(L, 1);
+  ebb_lua_handle_push(L, job_of(r)->base.to.ref);
   return 1;
 }
 
@@ -247,9 +247,9 @@ static int runtime_shutdown(lua_State *L) {
   enum { GRACE = 1000000000 };
   ebb_lua *el = ebb_lua_state_checked(L);
   runtime *r = check_runtime(L, el);
-  ebb_lua_check_surplus(L, 2);
+  ebb_lua_args_check_surplus(L, 2);
   int64_t timeout = el->shutdown_timeout;
-  if (!lua_isnoneornil(L, 2)) timeout = ebb_lua_check_duration(L, 2);
+  if (!lua_isnoneornil(L, 2)) timeout = ebb_lua_args_duration(L, 2);
   int64_t until = ebb_time_add(ebb_now(el->rt), ebb_time_add(timeout, GRACE));
   lua_settop(L, 1);
   lua_pushinteger(L, until);
@@ -259,7 +259,7 @@ static int runtime_shutdown(lua_State *L) {
 
 static int runtime_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
-  runtime *r = ebb_lua_check(L, el, 1, CLASS_RUNTIME);
+  runtime *r = ebb_lua_class_check(L, el, 1, CLASS_RUNTIME);
   if (el->rt == NULL || r->lt == NULL) return 0;
   lua_settop(L, 1);
   return runtime_shutdown(L);
@@ -267,7 +267,7 @@ static int runtime_close(lua_State *L) {
 
 static int runtime_gc(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
-  runtime *r = ebb_lua_check(L, el, 1, CLASS_RUNTIME);
+  runtime *r = ebb_lua_class_check(L, el, 1, CLASS_RUNTIME);
   if (r->L != NULL) lua_close(r->L);
   r->L = NULL;
   if (r->lt != NULL && el->rt != NULL) {
@@ -293,27 +293,27 @@ static int set_max_blocking_threads(lua_State *L) {
 
 static int set_shutdown_timeout(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
-  el->shutdown_timeout = ebb_lua_check_duration(L, 1);
+  el->shutdown_timeout = ebb_lua_args_duration(L, 1);
   return 0;
 }
 
-void ebb_lua_define_runtime(lua_State *L, ebb_lua *el) {
+void ebb_lua_runtime_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {
       {"handle", runtime_handle}, {"shutdown", runtime_shutdown}, {NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__close", runtime_close}, {"__gc", runtime_gc}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_RUNTIME, methods, meta);
+  ebb_lua_class_define(L, el, CLASS_RUNTIME, methods, meta);
 }
 
-void ebb_lua_open_runtime(lua_State *L, ebb_lua *el) {
+void ebb_lua_runtime_open(lua_State *L, ebb_lua *el) {
   static const luaL_Reg functions[] = {
       {"set_max_blocking_threads", set_max_blocking_threads},
       {"set_shutdown_timeout", set_shutdown_timeout},
       {NULL, NULL}};
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
   lua_newtable(L);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushcclosure(L, runtime_new, 1);
   lua_setfield(L, -2, "new");
   lua_setfield(L, -2, "Runtime");

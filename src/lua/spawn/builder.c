@@ -13,7 +13,7 @@ enum {
 };
 
 static void new_builder(lua_State *L, ebb_lua *el) {
-  ebb_lua_new_object(L, el, CLASS_BUILDER, 0, UV_COUNT);
+  ebb_lua_class_new(L, el, CLASS_BUILDER, 0, UV_COUNT);
 }
 
 static int builder_new(lua_State *L) {
@@ -21,9 +21,9 @@ static int builder_new(lua_State *L) {
   return 1;
 }
 
-int ebb_lua_build_task(lua_State *L) {
+int ebb_lua_builder_build_task(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  ebb_lua_check_self(L, el, ebb_lua_class_of(L), 1);
+  ebb_lua_class_check_self(L, el, ebb_lua_class_of(L), 1);
   new_builder(L, el);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, UV_TARGET);
@@ -31,7 +31,7 @@ int ebb_lua_build_task(lua_State *L) {
 }
 
 static int builder_name(lua_State *L) {
-  ebb_lua_check_self(L, ebb_lua_state_checked(L), CLASS_BUILDER, 2);
+  ebb_lua_class_check_self(L, ebb_lua_state_checked(L), CLASS_BUILDER, 2);
   luaL_checktype(L, 2, LUA_TSTRING);
   lua_settop(L, 2);
   lua_setiuservalue(L, 1, UV_NAME);
@@ -42,24 +42,24 @@ static int builder_name(lua_State *L) {
    target is at the top of the stack. */
 static void check_arguments(lua_State *L, ebb_lua *el, ebb_lua_where where,
                             int count) {
-  bool keyed = ebb_lua_is(L, el, -1, CLASS_JOIN_MAP) != NULL, anchored;
+  bool keyed = ebb_lua_class_is(L, el, -1, CLASS_JOIN_MAP) != NULL, anchored;
   bool on_handle = where == EBB_LUA_ON || where == EBB_LUA_BLOCKING_ON;
   int body = keyed + 2;
   bool placed = on_handle || where == EBB_LUA_LOCAL_ON;
   luaL_argcheck(L, count > 0, 2, "value expected");
   if (keyed) (void)ebb_lua_key(L, 2, &anchored);
   luaL_argcheck(L, count > keyed, body, "value expected");
-  ebb_lua_check_body(L, el, body);
+  ebb_lua_task_check_body(L, el, body);
   luaL_argcheck(L, !placed || count > keyed + 1, body + 1, "value expected");
   if (on_handle)
-    (void)ebb_lua_check_handle(L, el, body + 1);
+    (void)ebb_lua_handle_check(L, el, body + 1);
   else if (placed)
-    ebb_lua_check_local_set(L, el, body + 1);
+    ebb_lua_local_set_check(L, el, body + 1);
 }
 
 /* The task that a spawn has just returned a handle or the id of. */
 static ebb_lua_task *spawned(lua_State *L, ebb_lua *el) {
-  if (lua_isuserdata(L, -1)) return ebb_lua_handle_task(L, -1);
+  if (lua_isuserdata(L, -1)) return ebb_lua_join_handle_task(L, -1);
   ebb_id id = (ebb_id)lua_tointeger(L, -1);
   return (ebb_lua_task *)ebb_task_find(el->rt, id);
 }
@@ -70,7 +70,8 @@ static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   ebb_lua *el = (ebb_lua *)ctx;
   ebb_lua_task *lt = spawned(L, el);
-  if (lua_getiuservalue(L, 1, UV_NAME) != LUA_TNIL) ebb_lua_set_name(L, el, lt);
+  if (lua_getiuservalue(L, 1, UV_NAME) != LUA_TNIL)
+    ebb_lua_detail_set_name(L, el, lt);
   lua_settop(L, 2);
   return 1;
 }
@@ -78,14 +79,14 @@ static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
 /* The spawn function of the target at the top. */
 static lua_CFunction spawn_of(lua_State *L, ebb_lua *el) {
   if (lua_isnil(L, -1)) return ebb_lua_spawn;
-  bool keyed = ebb_lua_is(L, el, -1, CLASS_JOIN_MAP) != NULL;
-  return keyed ? ebb_lua_map_spawn : ebb_lua_set_spawn;
+  bool keyed = ebb_lua_class_is(L, el, -1, CLASS_JOIN_MAP) != NULL;
+  return keyed ? ebb_lua_join_map_spawn : ebb_lua_join_set_spawn;
 }
 
 /* Pushes it, with the name, and the target, if there is one, above it. */
 static void push_spawn(lua_State *L, ebb_lua *el, ebb_lua_where where) {
   lua_CFunction spawn = spawn_of(L, el);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushinteger(L, where);
   lua_getiuservalue(L, 1, UV_NAME);
   lua_pushcclosure(L, spawn, 3);
@@ -96,7 +97,7 @@ static void push_spawn(lua_State *L, ebb_lua *el, ebb_lua_where where) {
 /* Calls the spawn of the module, or of the map or set, which may wait. */
 static int builder_spawn(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  ebb_lua_check(L, el, 1, CLASS_BUILDER);
+  ebb_lua_class_check(L, el, 1, CLASS_BUILDER);
   int count = lua_gettop(L) - 1;
   lua_getiuservalue(L, 1, UV_TARGET);
   ebb_lua_where where = ebb_lua_where_of(L);
@@ -108,19 +109,19 @@ static int builder_spawn(lua_State *L) {
   return spawn_k(L, LUA_OK, (lua_KContext)el);
 }
 
-void ebb_lua_define_builder(lua_State *L, ebb_lua *el) {
+void ebb_lua_builder_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"name", builder_name}, {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_BUILDER, methods, none);
-  ebb_lua_push_slot(L, el, STORE_META_FIRST + CLASS_BUILDER);
+  ebb_lua_class_define(L, el, CLASS_BUILDER, methods, none);
+  ebb_lua_slot_push(L, el, STORE_META_FIRST + CLASS_BUILDER);
   lua_getfield(L, -1, "__index");
-  ebb_lua_set_spawns(L, el, builder_spawn);
+  ebb_lua_spawn_set_functions(L, el, builder_spawn);
   lua_pop(L, 2);
 }
 
-void ebb_lua_open_builder(lua_State *L, ebb_lua *el) {
+void ebb_lua_builder_open(lua_State *L, ebb_lua *el) {
   lua_newtable(L);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushcclosure(L, builder_new, 1);
   lua_setfield(L, -2, "new");
   lua_setfield(L, -2, "Builder");

@@ -7,35 +7,35 @@ typedef struct handle {
   ebb_lua_task *lt; /* NULL once collected; the handle has a reference */
 } handle;
 
-void ebb_lua_new_abort_handle(lua_State *L, ebb_lua *el) {
-  ebb_lua_new_object(L, el, CLASS_ABORT_HANDLE, sizeof(handle), 0);
+void ebb_lua_join_handle_new_abort(lua_State *L, ebb_lua *el) {
+  ebb_lua_class_new(L, el, CLASS_ABORT_HANDLE, sizeof(handle), 0);
 }
 
-void ebb_lua_fill_handle(lua_State *L, int arg, ebb_lua_task *lt) {
+void ebb_lua_join_handle_fill(lua_State *L, int arg, ebb_lua_task *lt) {
   handle *h = lua_touserdata(L, arg);
   ebb_task_retain(&lt->task);
   h->lt = lt;
 }
 
-ebb_lua_task *ebb_lua_handle_task(lua_State *L, int arg) {
+ebb_lua_task *ebb_lua_join_handle_task(lua_State *L, int arg) {
   return ((handle *)lua_touserdata(L, arg))->lt;
 }
 
-void ebb_lua_new_join_handle(lua_State *L, ebb_lua *el) {
-  ebb_lua_new_object(L, el, CLASS_JOIN_HANDLE, sizeof(handle), 0);
+void ebb_lua_join_handle_new(lua_State *L, ebb_lua *el) {
+  ebb_lua_class_new(L, el, CLASS_JOIN_HANDLE, sizeof(handle), 0);
 }
 
 /* ---- methods of both ---- */
 
 static handle *check_handle(lua_State *L, ebb_lua_class class) {
-  handle *h = ebb_lua_check(L, ebb_lua_state_checked(L), 1, class);
+  handle *h = ebb_lua_class_check(L, ebb_lua_state_checked(L), 1, class);
   if (h->lt == NULL) luaL_error(L, "the handle has been finalized");
   return h;
 }
 
 static ebb_lua_task *check_either(lua_State *L, int most) {
   ebb_lua_task *lt = check_handle(L, ebb_lua_class_of(L))->lt;
-  ebb_lua_check_surplus(L, most);
+  ebb_lua_args_check_surplus(L, most);
   return lt;
 }
 
@@ -48,7 +48,7 @@ static int handle_abort(lua_State *L) {
    the state may finalize the handle before the clean-up that closes it. */
 static int handle_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
-  const handle *h = ebb_lua_check_self(L, el, ebb_lua_class_of(L), 2);
+  const handle *h = ebb_lua_class_check_self(L, el, ebb_lua_class_of(L), 2);
   if (h->lt != NULL && el->rt != NULL) ebb_task_abort(&h->lt->task);
   return 0;
 }
@@ -71,13 +71,13 @@ static int handle_tostring(lua_State *L) {
 
 static int handle_gc(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
-  handle *h = ebb_lua_check(L, el, 1, ebb_lua_class_of(L));
+  handle *h = ebb_lua_class_check(L, el, 1, ebb_lua_class_of(L));
   ebb_lua_task *lt = h->lt;
   if (lt == NULL || el->rt == NULL) return 0;
   h->lt = NULL;
   if (ebb_lua_class_of(L) == CLASS_JOIN_HANDLE) {
     lt->handles--;
-    ebb_lua_check_unhandled(lt);
+    ebb_lua_join_error_check_unhandled(lt);
   }
   ebb_task_release(&lt->task);
   return 0;
@@ -90,10 +90,10 @@ static int join_on(lua_State *L, ebb_lua *el, lua_KFunction k) {
   for (;;) {
     ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
     bool done = ebb_task_is_finished(&lt->task);
-    if (done && ebb_lua_take_budget(L, el))
-      return ebb_lua_push_result(L, el, lt);
+    if (done && ebb_lua_budget_take(L, el))
+      return ebb_lua_join_error_push_result(L, el, lt);
     if (done)
-      ebb_lua_yield(L, el, k);
+      ebb_lua_wait_yield(L, el, k);
     else
       ebb_lua_wait(L, el, &lt->task.joiners, EBB_NEVER, "join", k);
   }
@@ -102,7 +102,7 @@ static int join_on(lua_State *L, ebb_lua *el, lua_KFunction k) {
 static void check_not_self(lua_State *L, ebb_lua *el) {
   ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
   if (&lt->task == el->rt->current) luaL_error(L, "a task cannot join itself");
-  ebb_lua_check_surplus(L, 1);
+  ebb_lua_args_check_surplus(L, 1);
   lua_settop(L, 1);
 }
 
@@ -126,7 +126,7 @@ static int await_on(lua_State *L, ebb_lua *el) {
   int count = join_on(L, el, await_k);
   if (lua_toboolean(L, -count)) return count - 1;
   ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
-  return ebb_lua_unwrap_result(L, el, lt, count);
+  return ebb_lua_join_error_unwrap_result(L, el, lt, count);
 }
 
 static int await_k(lua_State *L, int status, lua_KContext ctx) {
@@ -145,9 +145,9 @@ static int handle_await(lua_State *L) {
 static int handle_abort_handle(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
-  ebb_lua_check_surplus(L, 1);
-  ebb_lua_new_abort_handle(L, el);
-  ebb_lua_fill_handle(L, -1, lt);
+  ebb_lua_args_check_surplus(L, 1);
+  ebb_lua_join_handle_new_abort(L, el);
+  ebb_lua_join_handle_fill(L, -1, lt);
   return 1;
 }
 
@@ -162,19 +162,19 @@ static void define_handle(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                   {"__gc", handle_gc},
                                   {"__tostring", handle_tostring},
                                   {NULL, NULL}};
-  ebb_lua_define_class(L, el, class, methods, none);
-  ebb_lua_push_slot(L, el, STORE_META_FIRST + (int)class);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_class_define(L, el, class, methods, none);
+  ebb_lua_slot_push(L, el, STORE_META_FIRST + (int)class);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushinteger(L, class);
   luaL_setfuncs(L, meta, 2);
   lua_getfield(L, -1, "__index");
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushinteger(L, class);
   luaL_setfuncs(L, both, 2);
   lua_pop(L, 2);
 }
 
-void ebb_lua_define_join_handle(lua_State *L, ebb_lua *el) {
+void ebb_lua_join_handle_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"abort_handle", handle_abort_handle},
                                      {"await", handle_await},
                                      {"join", handle_join},
@@ -182,7 +182,7 @@ void ebb_lua_define_join_handle(lua_State *L, ebb_lua *el) {
   define_handle(L, el, CLASS_JOIN_HANDLE, methods);
 }
 
-void ebb_lua_define_abort_handle(lua_State *L, ebb_lua *el) {
+void ebb_lua_join_handle_define_abort(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   define_handle(L, el, CLASS_ABORT_HANDLE, none);
 }
@@ -195,7 +195,7 @@ static int in_place_k(lua_State *L, int status, lua_KContext ctx);
 static int in_place_on(lua_State *L, ebb_lua *el) {
   int count = join_on(L, el, in_place_k);
   ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
-  return ebb_lua_unwrap_result(L, el, lt, count);
+  return ebb_lua_join_error_unwrap_result(L, el, lt, count);
 }
 
 static int in_place_k(lua_State *L, int status, lua_KContext ctx) {
@@ -222,14 +222,14 @@ static int yield_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int yield_now(lua_State *L) {
-  ebb_lua_yield(L, ebb_lua_state_checked(L), yield_k);
+  ebb_lua_wait_yield(L, ebb_lua_state_checked(L), yield_k);
   return 0;
 }
 
 static int consume_k(lua_State *L, int status, lua_KContext ctx);
 
 static int consume_on(lua_State *L, ebb_lua *el) {
-  while (!ebb_lua_take_budget(L, el)) ebb_lua_yield(L, el, consume_k);
+  while (!ebb_lua_budget_take(L, el)) ebb_lua_wait_yield(L, el, consume_k);
   return 0;
 }
 
@@ -246,7 +246,7 @@ static int consume_budget(lua_State *L) {
 
 static int has_budget_remaining(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 0);
-  bool free = el->unconstrained > 0 && ebb_lua_is_unconstrained(L, el);
+  bool free = el->unconstrained > 0 && ebb_lua_budget_is_suspended(L, el);
   lua_pushboolean(L, free || ebb_has_budget_remaining(el->rt));
   return 1;
 }
@@ -267,17 +267,17 @@ static int id(lua_State *L) {
   return 1;
 }
 
-void ebb_lua_open_task(lua_State *L, ebb_lua *el) {
+void ebb_lua_join_handle_open(lua_State *L, ebb_lua *el) {
   static const luaL_Reg functions[] = {
       {"block_in_place", block_in_place},
-      {"block_on", ebb_lua_block_on},
+      {"block_on", ebb_lua_scope_block_on},
       {"consume_budget", consume_budget},
       {"has_budget_remaining", has_budget_remaining},
       {"id", id},
       {"try_id", try_id},
       {"yield_now", yield_now},
       {NULL, NULL}};
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
-  ebb_lua_set_spawns(L, el, ebb_lua_spawn);
+  ebb_lua_spawn_set_functions(L, el, ebb_lua_spawn);
 }

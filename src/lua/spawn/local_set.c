@@ -21,17 +21,17 @@ static ebb_lua_local_set *set_at(lua_State *L, int arg) {
 }
 
 static ebb_lua_local_set *check_open(lua_State *L, ebb_lua *el, int arg) {
-  (void)ebb_lua_check(L, el, arg, CLASS_LOCAL_SET);
+  (void)ebb_lua_class_check(L, el, arg, CLASS_LOCAL_SET);
   luaL_argcheck(L, set_at(L, arg) != NULL, arg, "the LocalSet has been closed");
   return set_at(L, arg);
 }
 
-void ebb_lua_check_local_set(lua_State *L, ebb_lua *el, int arg) {
+void ebb_lua_local_set_check(lua_State *L, ebb_lua *el, int arg) {
   (void)check_open(L, el, arg);
 }
 
-ebb_local_set *ebb_lua_carried_set(lua_State *L, ebb_lua *el, int arg) {
-  if (!ebb_lua_is(L, el, arg, CLASS_LOCAL_SET)) return NULL;
+ebb_local_set *ebb_lua_local_set_carried(lua_State *L, ebb_lua *el, int arg) {
+  if (!ebb_lua_class_is(L, el, arg, CLASS_LOCAL_SET)) return NULL;
   if (set_at(L, arg) == NULL) luaL_error(L, "the LocalSet has been closed");
   return &set_at(L, arg)->engine;
 }
@@ -41,17 +41,17 @@ ebb_local_set *ebb_lua_carried_set(lua_State *L, ebb_lua *el, int arg) {
 static int set_new(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 0);
   ebb_lua_local_set **object =
-      ebb_lua_new_object(L, el, CLASS_LOCAL_SET, sizeof *object, 0);
+      ebb_lua_class_new(L, el, CLASS_LOCAL_SET, sizeof *object, 0);
   ebb_lua_local_set *s = ebb_alloc_new(&el->rt->alloc, sizeof *s);
-  if (s == NULL) ebb_lua_raise(L, -ENOMEM);
+  if (s == NULL) ebb_lua_error_raise(L, -ENOMEM);
   ebb_local_set_init(&s->engine, el->rt);
   ebb_list_push(&el->local_sets, &s->link);
   *object = s;
-  ebb_lua_push_slot(L, el, STORE_OBJECTS);
+  ebb_lua_slot_push(L, el, STORE_OBJECTS);
   lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, &s->engine);
   lua_pop(L, 1);
-  ebb_lua_end_lost_sets(el);
+  ebb_lua_local_set_end_lost(el);
   return 1;
 }
 
@@ -70,7 +70,7 @@ static bool is_lost(ebb_lua *el, const ebb_lua_local_set *s) {
 }
 
 /* Its finalizer may still come, and frees it. */
-void ebb_lua_end_lost_sets(ebb_lua *el) {
+void ebb_lua_local_set_end_lost(ebb_lua *el) {
   const ebb_list *sets = &el->local_sets;
   for (ebb_list *at = sets->next; at != sets; at = at->next) {
     ebb_lua_local_set *s = ebb_container_of(at, ebb_lua_local_set, link);
@@ -78,7 +78,7 @@ void ebb_lua_end_lost_sets(ebb_lua *el) {
   }
 }
 
-void ebb_lua_free_local_sets(ebb_lua *el) {
+void ebb_lua_local_set_free_all(ebb_lua *el) {
   while (!ebb_list_is_empty(&el->local_sets))
     free_set(ebb_container_of(el->local_sets.next, ebb_lua_local_set, link));
 }
@@ -95,13 +95,13 @@ typedef struct guard {
   bool resting;             /* it drives only while the code inside waits */
 } guard;
 
-bool ebb_lua_push_local_set(lua_State *L, ebb_lua *el) {
+bool ebb_lua_local_set_push(lua_State *L, ebb_lua *el) {
   const ebb_local_set *own = ebb_local_set_current(el->rt);
   lua_pushlightuserdata(L, (void *)(uintptr_t)&guards_key);
-  if (ebb_lua_push_local(L, el)) return true;
+  if (ebb_lua_task_vars_push(L, el)) return true;
   lua_pop(L, 1);
   if (own == NULL) return false;
-  ebb_lua_push_slot(L, el, STORE_OBJECTS);
+  ebb_lua_slot_push(L, el, STORE_OBJECTS);
   int type = lua_rawgetp(L, -1, own);
   lua_remove(L, -2);
   if (type == LUA_TNIL) lua_pop(L, 1);
@@ -111,7 +111,7 @@ bool ebb_lua_push_local_set(lua_State *L, ebb_lua *el) {
 /* Pushes a guard for the set at 1. */
 static guard *push_new_guard(lua_State *L, ebb_lua *el) {
   guard *g =
-      ebb_lua_new_object(L, el, CLASS_LOCAL_GUARD, sizeof *g, UV_LOCAL_COUNT);
+      ebb_lua_class_new(L, el, CLASS_LOCAL_GUARD, sizeof *g, UV_LOCAL_COUNT);
   lua_pushlightuserdata(L, (void *)(uintptr_t)&guards_key);
   lua_setiuservalue(L, -2, UV_LOCAL_KEY);
   lua_pushvalue(L, 1);
@@ -147,14 +147,14 @@ static void stop_driving(lua_State *L) {
 
 static int guard_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
-  guard *g = ebb_lua_check(L, el, 1, CLASS_LOCAL_GUARD);
-  ebb_lua_check_surplus(L, 2);
+  guard *g = ebb_lua_class_check(L, el, 1, CLASS_LOCAL_GUARD);
+  ebb_lua_args_check_surplus(L, 2);
   if (el->rt == NULL) return 0;
   lua_settop(L, 1);
   stop_driving(L);
   if (g->resting) el->resting--;
   g->resting = false;
-  if (g->base.open) ebb_lua_scope_guard_close(L);
+  if (g->base.open) ebb_lua_task_vars_close_guard(L);
   return 0;
 }
 
@@ -182,19 +182,19 @@ static bool drive_one_for_good(lua_State *L, ebb_lua *el) {
   return false;
 }
 
-void ebb_lua_drive(lua_State *L, ebb_lua *el) {
+void ebb_lua_local_set_drive(lua_State *L, ebb_lua *el) {
   luaL_checkstack(L, 8, NULL);
-  ebb_lua_each_scope_guard(L, el, &guards_key, drive_one);
+  ebb_lua_task_vars_each_guard(L, el, &guards_key, drive_one);
 }
 
-void ebb_lua_rest(lua_State *L, ebb_lua *el) {
-  ebb_lua_each_scope_guard(L, el, &guards_key, rest_one);
+void ebb_lua_local_set_rest(lua_State *L, ebb_lua *el) {
+  ebb_lua_task_vars_each_guard(L, el, &guards_key, rest_one);
 }
 
-void ebb_lua_drive_given(lua_State *L, ebb_lua *el,
-                         const lua_State *coroutine) {
-  ebb_lua_each_scope_guard_of(L, el, coroutine, &guards_key,
-                              drive_one_for_good);
+void ebb_lua_local_set_drive_given(lua_State *L, ebb_lua *el,
+                                   const lua_State *coroutine) {
+  ebb_lua_task_vars_each_guard_of(L, el, coroutine, &guards_key,
+                                  drive_one_for_good);
 }
 
 /* ---- methods ---- */
@@ -202,9 +202,9 @@ void ebb_lua_drive_given(lua_State *L, ebb_lua *el,
 static int set_enter(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   (void)check_open(L, el, 1);
-  ebb_lua_check_surplus(L, 1);
+  ebb_lua_args_check_surplus(L, 1);
   push_new_guard(L, el);
-  ebb_lua_scope_guard_open(L, el);
+  ebb_lua_task_vars_open_guard(L, el);
   return 1;
 }
 
@@ -212,10 +212,10 @@ static int set_enter(lua_State *L) {
 static int set_run_until(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   (void)check_open(L, el, 1);
-  ebb_lua_check_callable(L, 2);
+  ebb_lua_guarded_call_check(L, 2);
   guard *g = push_new_guard(L, el);
-  ebb_lua_scope_guard_open(L, el);
-  g->resting = !ebb_lua_is_own(L, el);
+  ebb_lua_task_vars_open_guard(L, el);
+  g->resting = !ebb_lua_task_vars_is_own(L, el);
   if (g->resting)
     el->resting++;
   else
@@ -246,7 +246,7 @@ static int await_k(lua_State *L, int status, lua_KContext ctx) {
 static int set_await(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   (void)check_open(L, el, 1);
-  ebb_lua_check_surplus(L, 1);
+  ebb_lua_args_check_surplus(L, 1);
   lua_settop(L, 1);
   push_new_guard(L, el);
   start_driving(L);
@@ -263,17 +263,17 @@ static int set_spawn_local(lua_State *L) {
 /* Also when the set is collected. */
 static int set_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
-  ebb_lua_local_set **object = ebb_lua_check(L, el, 1, CLASS_LOCAL_SET);
-  ebb_lua_check_surplus(L, 2);
+  ebb_lua_local_set **object = ebb_lua_class_check(L, el, 1, CLASS_LOCAL_SET);
+  ebb_lua_args_check_surplus(L, 2);
   ebb_lua_local_set *s = *object;
   if (s == NULL || el->rt == NULL) return 0;
   *object = NULL;
   free_set(s);
-  ebb_lua_end_lost_sets(el);
+  ebb_lua_local_set_end_lost(el);
   return 0;
 }
 
-void ebb_lua_define_local_set(lua_State *L, ebb_lua *el) {
+void ebb_lua_local_set_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"await", set_await},
                                      {"block_on", set_run_until},
                                      {"close", set_close},
@@ -283,19 +283,19 @@ void ebb_lua_define_local_set(lua_State *L, ebb_lua *el) {
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__close", set_close}, {"__gc", set_close}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_LOCAL_SET, methods, meta);
+  ebb_lua_class_define(L, el, CLASS_LOCAL_SET, methods, meta);
 }
 
-void ebb_lua_define_local_guard(lua_State *L, ebb_lua *el) {
+void ebb_lua_local_set_define_guard(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"close", guard_close}, {NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__close", guard_close}, {"__gc", guard_close}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_LOCAL_GUARD, methods, meta);
+  ebb_lua_class_define(L, el, CLASS_LOCAL_GUARD, methods, meta);
 }
 
-void ebb_lua_open_local_set(lua_State *L, ebb_lua *el) {
+void ebb_lua_local_set_open(lua_State *L, ebb_lua *el) {
   lua_newtable(L);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushcclosure(L, set_new, 1);
   lua_setfield(L, -2, "new");
   lua_setfield(L, -2, "LocalSet");

@@ -16,7 +16,7 @@ static ebb_lua_scope **slot(lua_State *L) { return lua_touserdata(L, 1); }
 
 static ebb_lua_scope *new_scope(lua_State *L, ebb_lua *el) {
   ebb_lua_scope *s = ebb_alloc_new(&el->rt->alloc, sizeof *s);
-  if (s == NULL) ebb_lua_raise(L, -ENOMEM);
+  if (s == NULL) ebb_lua_error_raise(L, -ENOMEM);
   *s = (ebb_lua_scope){.el = el};
   ebb_join_set_init(&s->set, el->rt);
   ebb_join_set_race(&s->set, el->rt->current);
@@ -26,13 +26,14 @@ static ebb_lua_scope *new_scope(lua_State *L, ebb_lua *el) {
 }
 
 void ebb_lua_scope_new(lua_State *L, ebb_lua *el, size_t size) {
-  ebb_lua_check_may_wait(L, el);
+  ebb_lua_wait_check(L, el);
   luaL_checkstack(L, 8, NULL);
-  ebb_lua_new_object(L, el, CLASS_SCOPE, sizeof(ebb_lua_scope *), 0);
+  ebb_lua_class_new(L, el, CLASS_SCOPE, sizeof(ebb_lua_scope *), 0);
   lua_replace(L, 1);
   ebb_lua_scope *s = *slot(L) = new_scope(L, el);
   lua_toclose(L, 1);
-  if (ebb_table_reserve(&s->set.members, size) < 0) ebb_lua_raise(L, -ENOMEM);
+  if (ebb_table_reserve(&s->set.members, size) < 0)
+    ebb_lua_error_raise(L, -ENOMEM);
 }
 
 ebb_lua_scope *ebb_lua_scope_here(lua_State *L) {
@@ -47,7 +48,7 @@ void ebb_lua_scope_spawn(lua_State *L, ebb_lua *el, int body, uint32_t key) {
   ebb_lua_scope *s = ebb_lua_scope_here(L);
   const ebb_member *in = s->set.owner->local;
   if (in != NULL && ebb_local_set_reserve(in->set) < 0)
-    ebb_lua_raise(L, -ENOMEM);
+    ebb_lua_error_raise(L, -ENOMEM);
   ebb_lua_task *lt = ebb_lua_task_new(L, el, body);
   lt->task.unconstrained = s->set.owner->unconstrained;
   if (in != NULL) ebb_local_set_put(in->set, &lt->task);
@@ -59,14 +60,14 @@ void ebb_lua_scope_spawn(lua_State *L, ebb_lua *el, int body, uint32_t key) {
 
 void ebb_lua_scope_let_go(ebb_lua_scope *s, ebb_task *t) {
   ebb_join_set_remove(&s->set, t);
-  ebb_lua_check_unhandled((ebb_lua_task *)t);
+  ebb_lua_join_error_check_unhandled((ebb_lua_task *)t);
   ebb_task_release(t);
 }
 
 int ebb_lua_scope_results(lua_State *L, ebb_lua_scope *s, ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
-  int count = ebb_lua_push_result(L, s->el, lt);
-  return ebb_lua_unwrap_result(L, s->el, lt, count);
+  int count = ebb_lua_join_error_push_result(L, s->el, lt);
+  return ebb_lua_join_error_unwrap_result(L, s->el, lt, count);
 }
 
 void ebb_lua_scope_shield(ebb_lua_scope *s) {
@@ -112,24 +113,24 @@ static int close_on(lua_State *L, ebb_lua *el, int status) {
     else if (s->set.members.len == 0)
       close_scope(L);
     else
-      status = ebb_lua_try_wait(L, el, &s->set.waiters, EBB_NEVER, "a clean-up",
+      status = ebb_lua_wait_try(L, el, &s->set.waiters, EBB_NEVER, "a clean-up",
                                 close_k);
   }
   if (!ebb_lua_wait_failed(status)) return 0;
   if (*slot(L) != NULL) abandon(L);
-  ebb_lua_raise_wait(L, el, status);
+  ebb_lua_wait_raise(L, el, status);
 }
 
 static int close_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   ebb_lua *el = (ebb_lua *)ctx;
-  return close_on(L, el, ebb_lua_try_wait_over(L, el, close_k));
+  return close_on(L, el, ebb_lua_wait_try_over(L, el, close_k));
 }
 
 /* In the end of the state, after its finalizer perhaps. */
 static int scope_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
-  ebb_lua_check(L, el, 1, CLASS_SCOPE);
+  ebb_lua_class_check(L, el, 1, CLASS_SCOPE);
   lua_settop(L, 1);
   if (el->rt == NULL || *slot(L) == NULL) return 0;
   ebb_join_set_cancel_rest(&(*slot(L))->set);
@@ -139,7 +140,7 @@ static int scope_close(lua_State *L) {
 /* The state is being closed, and its call will not come to its end. */
 static int scope_gc(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
-  ebb_lua_check(L, el, 1, CLASS_SCOPE);
+  ebb_lua_class_check(L, el, 1, CLASS_SCOPE);
   if (el->rt != NULL && *slot(L) != NULL) abandon(L);
   return 0;
 }
@@ -151,16 +152,16 @@ void ebb_lua_scope_free(ebb_lua_scope *s) {
 }
 
 /* Their tasks are gone already. */
-void ebb_lua_free_scopes(ebb_lua *el) {
+void ebb_lua_scope_free_all(ebb_lua *el) {
   while (!ebb_list_is_empty(&el->scopes))
     ebb_lua_scope_free(ebb_container_of(el->scopes.next, ebb_lua_scope, link));
 }
 
-void ebb_lua_define_scope(lua_State *L, ebb_lua *el) {
+void ebb_lua_scope_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__close", scope_close}, {"__gc", scope_gc}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_SCOPE, none, meta);
+  ebb_lua_class_define(L, el, CLASS_SCOPE, none, meta);
 }
 
 /* ---- ebb.block_on ---- */
@@ -184,9 +185,9 @@ static int block_on_k(lua_State *L, int status, lua_KContext ctx) {
   return block_on_on(L, el);
 }
 
-int ebb_lua_block_on(lua_State *L) {
+int ebb_lua_scope_block_on(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  ebb_lua_check_body(L, el, 1);
+  ebb_lua_task_check_body(L, el, 1);
   lua_pushnil(L); /* a place for the scope */
   lua_insert(L, 1);
   ebb_lua_scope_new(L, el, 1);

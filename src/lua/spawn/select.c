@@ -58,10 +58,10 @@ static void take_winner(lua_State *L, ebb_lua *el, ebb_lua_scope *s,
                         ebb_task *t) {
   ebb_key number = ebb_table_key(&s->set.members, t->set_slot);
   lua_pushvalue(L, key_index((uint32_t)number.bits));
-  s->count = 1 + ebb_lua_push_result(L, el, (ebb_lua_task *)t);
+  s->count = 1 + ebb_lua_join_error_push_result(L, el, (ebb_lua_task *)t);
   if (t->outcome == EBB_PANICKED) {
     lua_pop(L, 1);
-    ebb_lua_push_handed(L, el, (ebb_lua_task *)t);
+    ebb_lua_panic_push_handed(L, el, (ebb_lua_task *)t);
   }
   ebb_lua_scope_let_go(s, t);
   ebb_lua_scope_shield(s);
@@ -103,8 +103,8 @@ static int ebb_select(lua_State *L) {
   return select_on(L, el);
 }
 
-void ebb_lua_open_select(lua_State *L, ebb_lua *el) {
+void ebb_lua_select_open(lua_State *L, ebb_lua *el) {
   static const luaL_Reg functions[] = {{"select", ebb_select}, {NULL, NULL}};
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
 }

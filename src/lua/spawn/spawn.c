@@ -15,9 +15,9 @@ static const char *const spawn_names[] = {
     [EBB_LUA_BLOCKING_ON] = "spawn_blocking_on",
 };
 
-void ebb_lua_set_spawns(lua_State *L, ebb_lua *el, lua_CFunction f) {
+void ebb_lua_spawn_set_functions(lua_State *L, ebb_lua *el, lua_CFunction f) {
   for (int where = EBB_LUA_HERE; where <= EBB_LUA_BLOCKING_ON; where++) {
-    ebb_lua_push_slot(L, el, STORE_STATE);
+    ebb_lua_slot_push(L, el, STORE_STATE);
     lua_pushinteger(L, where);
     lua_pushcclosure(L, f, 2);
     lua_setfield(L, -2, spawn_names[where]);
@@ -37,9 +37,9 @@ static void target_elsewhere(lua_State *L, ebb_lua *el, ebb_lua_where where,
   bool on = where == EBB_LUA_ON || where == EBB_LUA_BLOCKING_ON;
   bool blocking = where != EBB_LUA_ON;
   int err = 0;
-  ebb_lua_state_ref *ref = on ? ebb_lua_check_handle(L, el, body + 1)
+  ebb_lua_state_ref *ref = on ? ebb_lua_handle_check(L, el, body + 1)
                               : ebb_lua_state_ref_get(el, &err);
-  if (ref == NULL) ebb_lua_raise(L, err);
+  if (ref == NULL) ebb_lua_error_raise(L, err);
   if (on) {
     lift(L, body + 1);
     lua_insert(L, body++); /* so that it is kept */
@@ -49,23 +49,23 @@ static void target_elsewhere(lua_State *L, ebb_lua *el, ebb_lua_where where,
   } else {
     luaL_argcheck(L, lua_isfunction(L, body), on ? body - 1 : body,
                   "only a function can be sent to another thread");
-    ebb_lua_push_job(L, el, ref, blocking, body);
+    ebb_lua_job_push(L, el, ref, blocking, body);
   }
   if (on) lua_remove(L, body - 1);
 }
 
 static void target_local(lua_State *L, ebb_lua *el, bool on, int body) {
   if (on) {
-    ebb_lua_check_local_set(L, el, body + 1);
+    ebb_lua_local_set_check(L, el, body + 1);
     lift(L, body + 1);
-  } else if (!ebb_lua_push_local_set(L, el)) {
+  } else if (!ebb_lua_local_set_push(L, el)) {
     luaL_error(L, "`spawn_local` called from outside of a LocalSet");
   }
 }
 
-void ebb_lua_choose_target(lua_State *L, ebb_lua *el, ebb_lua_where where,
-                           int body) {
-  ebb_lua_check_body(L, el, body);
+void ebb_lua_spawn_choose_target(lua_State *L, ebb_lua *el, ebb_lua_where where,
+                                 int body) {
+  ebb_lua_task_check_body(L, el, body);
   if (where == EBB_LUA_HERE)
     lua_pushnil(L);
   else if (where == EBB_LUA_LOCAL || where == EBB_LUA_LOCAL_ON)
@@ -78,18 +78,19 @@ void ebb_lua_choose_target(lua_State *L, ebb_lua *el, ebb_lua_where where,
 
 static ebb_lua_task *local_task(lua_State *L, ebb_lua *el, ebb_local_set *set,
                                 int body) {
-  if (ebb_local_set_reserve(set) < 0) ebb_lua_raise(L, -ENOMEM);
+  if (ebb_local_set_reserve(set) < 0) ebb_lua_error_raise(L, -ENOMEM);
   ebb_lua_task *lt = ebb_lua_task_new(L, el, body);
   ebb_local_set_put(set, &lt->task);
   return lt;
 }
 
-ebb_lua_task *ebb_lua_task_of(lua_State *L, ebb_lua *el, int target, int body) {
+ebb_lua_task *ebb_lua_spawn_task(lua_State *L, ebb_lua *el, int target,
+                                 int body) {
   if (lua_isnil(L, target)) return ebb_lua_task_new(L, el, body);
-  ebb_local_set *set = ebb_lua_carried_set(L, el, target);
+  ebb_local_set *set = ebb_lua_local_set_carried(L, el, target);
   if (set != NULL) return local_task(L, el, set, body);
-  ebb_lua_task *lt = ebb_lua_task_create(L, el, &ebb_lua_proxy_ops);
-  lt->job = ebb_lua_carried_job(L, el, target);
+  ebb_lua_task *lt = ebb_lua_task_create(L, el, &ebb_lua_job_proxy_ops);
+  lt->job = ebb_lua_job_carried(L, el, target);
   return lt;
 }
 
@@ -98,13 +99,13 @@ ebb_lua_task *ebb_lua_task_of(lua_State *L, ebb_lua *el, int target, int body) {
 /* stack: body, [where,] arguments... -> JoinHandle */
 int ebb_lua_spawn_at(lua_State *L, ebb_lua_where where) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  ebb_lua_choose_target(L, el, where, 1);
+  ebb_lua_spawn_choose_target(L, el, where, 1);
   /* The handle first, since the task must not be left without one. */
-  ebb_lua_new_join_handle(L, el);
+  ebb_lua_join_handle_new(L, el);
   ebb_lua_task_prepare(L, el, 1);
   lua_rotate(L, 1, 2); /* target, handle, body, ... */
-  ebb_lua_task *lt = ebb_lua_task_of(L, el, 1, 3);
-  ebb_lua_fill_handle(L, 2, lt);
+  ebb_lua_task *lt = ebb_lua_spawn_task(L, el, 1, 3);
+  ebb_lua_join_handle_fill(L, 2, lt);
   lt->handles = 1;
   ebb_lua_task_start(lt);
   lua_settop(L, 2);
@@ -112,7 +113,7 @@ int ebb_lua_spawn_at(lua_State *L, ebb_lua_where where) {
 }
 
 int ebb_lua_spawn_by(lua_State *L, ebb_lua_where where) {
-  ebb_lua_check_body(L, ebb_lua_state_checked(L), 2);
+  ebb_lua_task_check_body(L, ebb_lua_state_checked(L), 2);
   lua_pushvalue(L, 1);
   lua_insert(L, 3);
   lua_remove(L, 1);

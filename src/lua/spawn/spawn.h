@@ -29,24 +29,25 @@ static inline const char *ebb_lua_name_of(lua_State *L) {
 
 /* Sets a field of the table at the top for each place, to the function with
    the place as its second upvalue. */
-void ebb_lua_set_spawns(lua_State *L, ebb_lua *el, lua_CFunction f);
+void ebb_lua_spawn_set_functions(lua_State *L, ebb_lua *el, lua_CFunction f);
 
 /* Checks the body at `body`, takes out the argument after it that says
    where, and pushes the *target*: it must be on the stack until the task is
    made. If the task will run elsewhere, the body and its arguments are packed
    into the target and popped. Raises errors. */
-void ebb_lua_choose_target(lua_State *L, ebb_lua *el, ebb_lua_where where,
-                           int body);
+void ebb_lua_spawn_choose_target(lua_State *L, ebb_lua *el, ebb_lua_where where,
+                                 int body);
 
 /* Makes the task, not started, which has been prepared, by its target at
    `target`. Unless they are in that, the body is at `body`, and the arguments
    above it up to the top; they are popped. Raises errors, having changed
    nothing, and runs no Lua code. */
-ebb_lua_task *ebb_lua_task_of(lua_State *L, ebb_lua *el, int target, int body);
+ebb_lua_task *ebb_lua_spawn_task(lua_State *L, ebb_lua *el, int target,
+                                 int body);
 
 /* The spawn functions of JoinMap and JoinSet. */
-int ebb_lua_map_spawn(lua_State *L);
-int ebb_lua_set_spawn(lua_State *L);
+int ebb_lua_join_map_spawn(lua_State *L);
+int ebb_lua_join_set_spawn(lua_State *L);
 
 /* The module's spawn, for a place. */
 int ebb_lua_spawn_at(lua_State *L, ebb_lua_where where);

@@ -9,7 +9,7 @@ enum { UV_NAME = 1 };
 static int new_key(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
   luaL_checktype(L, 1, LUA_TSTRING);
-  ebb_lua_new_object(L, el, CLASS_LOCAL_KEY, 0, 1);
+  ebb_lua_class_new(L, el, CLASS_LOCAL_KEY, 0, 1);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, UV_NAME);
   return 1;
@@ -19,22 +19,23 @@ static int new_key(lua_State *L) {
 
 static int scope_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
-  const ebb_lua_scope_guard *g = ebb_lua_check(L, el, 1, CLASS_LOCAL_SCOPE);
+  const ebb_lua_scope_guard *g =
+      ebb_lua_class_check(L, el, 1, CLASS_LOCAL_SCOPE);
   if (!g->open || el->rt == NULL) return 0;
   lua_settop(L, 1);
-  ebb_lua_scope_guard_close(L);
+  ebb_lua_task_vars_close_guard(L);
   return 0;
 }
 
 /* stack: key, value, ... -> guard, value, ... */
 static void enter(lua_State *L, ebb_lua *el) {
-  ebb_lua_new_object(L, el, CLASS_LOCAL_SCOPE, sizeof(ebb_lua_scope_guard),
-                     UV_LOCAL_COUNT);
+  ebb_lua_class_new(L, el, CLASS_LOCAL_SCOPE, sizeof(ebb_lua_scope_guard),
+                    UV_LOCAL_COUNT);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, UV_LOCAL_KEY);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, UV_LOCAL_VALUE);
-  ebb_lua_scope_guard_open(L, el);
+  ebb_lua_task_vars_open_guard(L, el);
   lua_replace(L, 1);
   lua_toclose(L, 1);
 }
@@ -42,9 +43,9 @@ static void enter(lua_State *L, ebb_lua *el) {
 /* stack: key, value, function, arguments... -> the function's results */
 static int key_scope(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  ebb_lua_check(L, el, 1, CLASS_LOCAL_KEY);
+  ebb_lua_class_check(L, el, 1, CLASS_LOCAL_KEY);
   luaL_checkany(L, 2);
-  ebb_lua_check_callable(L, 3);
+  ebb_lua_guarded_call_check(L, 3);
   enter(L, el);
   lua_remove(L, 2);
   return ebb_lua_guarded_call(L);
@@ -56,7 +57,7 @@ static int key_scope(lua_State *L) {
    scope. */
 static bool push_value(lua_State *L, ebb_lua *el) {
   lua_pushvalue(L, 1);
-  return ebb_lua_push_local(L, el);
+  return ebb_lua_task_vars_push(L, el);
 }
 
 /* Pushes a text with the name of the object at 1 in the middle. */
@@ -70,7 +71,7 @@ static void push_named(lua_State *L, const char *before, const char *after) {
 /* Pushes nil and an AccessError. */
 static int fail(lua_State *L, ebb_lua *el) {
   luaL_pushfail(L);
-  ebb_lua_new_object(L, el, CLASS_ACCESS_ERROR, 0, 1);
+  ebb_lua_class_new(L, el, CLASS_ACCESS_ERROR, 0, 1);
   lua_getiuservalue(L, 1, UV_NAME);
   lua_setiuservalue(L, -2, UV_NAME);
   return 2;
@@ -86,7 +87,7 @@ static void check_value(lua_State *L, ebb_lua *el) {
 
 static ebb_lua *check_key(lua_State *L, int most) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  ebb_lua_check_self(L, el, CLASS_LOCAL_KEY, most);
+  ebb_lua_class_check_self(L, el, CLASS_LOCAL_KEY, most);
   return el;
 }
 
@@ -115,7 +116,7 @@ static int call_with(lua_State *L) {
 
 static int key_with(lua_State *L) {
   ebb_lua *el = check_key(L, 2);
-  ebb_lua_check_callable(L, 2);
+  ebb_lua_guarded_call_check(L, 2);
   lua_settop(L, 3);
   check_value(L, el);
   return call_with(L);
@@ -123,7 +124,7 @@ static int key_with(lua_State *L) {
 
 static int key_try_with(lua_State *L) {
   ebb_lua *el = check_key(L, 2);
-  ebb_lua_check_callable(L, 2);
+  ebb_lua_guarded_call_check(L, 2);
   lua_settop(L, 3);
   return push_value(L, el) ? call_with(L) : fail(L, el);
 }
@@ -135,12 +136,12 @@ static int key_tostring(lua_State *L) {
 }
 
 static int error_tostring(lua_State *L) {
-  ebb_lua_check(L, ebb_lua_state_raw(L), 1, CLASS_ACCESS_ERROR);
+  ebb_lua_class_check(L, ebb_lua_state_raw(L), 1, CLASS_ACCESS_ERROR);
   push_named(L, "task-local '", "' is not set");
   return 1;
 }
 
-void ebb_lua_define_local_key(lua_State *L, ebb_lua *el) {
+void ebb_lua_task_local_define_key(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"get", key_get},
                                      {"scope", key_scope},
                                      {"sync_scope", key_scope},
@@ -149,23 +150,23 @@ void ebb_lua_define_local_key(lua_State *L, ebb_lua *el) {
                                      {"with", key_with},
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", key_tostring}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_LOCAL_KEY, methods, meta);
+  ebb_lua_class_define(L, el, CLASS_LOCAL_KEY, methods, meta);
 }
 
-void ebb_lua_define_local_scope(lua_State *L, ebb_lua *el) {
+void ebb_lua_task_local_define_scope(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", scope_close}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_LOCAL_SCOPE, none, meta);
+  ebb_lua_class_define(L, el, CLASS_LOCAL_SCOPE, none, meta);
 }
 
-void ebb_lua_define_access_error(lua_State *L, ebb_lua *el) {
+void ebb_lua_task_local_define_error(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", error_tostring}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_ACCESS_ERROR, none, meta);
+  ebb_lua_class_define(L, el, CLASS_ACCESS_ERROR, none, meta);
 }
 
-void ebb_lua_open_task_local(lua_State *L, ebb_lua *el) {
-  ebb_lua_push_slot(L, el, STORE_STATE);
+void ebb_lua_task_local_open(lua_State *L, ebb_lua *el) {
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushcclosure(L, new_key, 1);
   lua_setfield(L, -2, "task_local");
 }

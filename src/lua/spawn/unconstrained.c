@@ -15,7 +15,7 @@ int ebb_lua_guarded_call(lua_State *L) {
   return guarded_call_k(L, LUA_OK, 0);
 }
 
-void ebb_lua_check_callable(lua_State *L, int arg) {
+void ebb_lua_guarded_call_check(lua_State *L, int arg) {
   if (lua_isfunction(L, arg)) return;
   if (luaL_getmetafield(L, arg, "__call") == LUA_TNIL)
     luaL_typeerror(L, arg, "function");
@@ -42,14 +42,14 @@ static void open_in_generator(lua_State *L, ebb_lua *el) {
   lua_setiuservalue(L, -2, UV_LOCAL_KEY);
   lua_pushboolean(L, true);
   lua_setiuservalue(L, -2, UV_LOCAL_VALUE);
-  ebb_lua_scope_guard_open(L, el);
+  ebb_lua_task_vars_open_guard(L, el);
   el->unconstrained++;
 }
 
 static void close_in_generator(lua_State *L, ebb_lua *el) {
   el->unconstrained--;
   lua_settop(L, 1);
-  ebb_lua_scope_guard_close(L);
+  ebb_lua_task_vars_close_guard(L);
 }
 
 static void suspend_budget(unconstrained *u, ebb_task *t) {
@@ -68,7 +68,7 @@ static void resume_budget(unconstrained *u, ebb_runtime *rt) {
 /* Also when a generator is collected. */
 static int unconstrained_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
-  unconstrained *u = ebb_lua_check(L, el, 1, CLASS_UNCONSTRAINED);
+  unconstrained *u = ebb_lua_class_check(L, el, 1, CLASS_UNCONSTRAINED);
   if (el->rt == NULL) return 0;
   if (u->suspended) resume_budget(u, el->rt);
   if (u->base.open) close_in_generator(L, el);
@@ -78,10 +78,10 @@ static int unconstrained_close(lua_State *L) {
 /* stack: function, arguments... */
 static int run_unconstrained(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  ebb_lua_check_callable(L, 1);
+  ebb_lua_guarded_call_check(L, 1);
   unconstrained *u =
-      ebb_lua_new_object(L, el, CLASS_UNCONSTRAINED, sizeof *u, UV_LOCAL_COUNT);
-  if (ebb_lua_is_own(L, el))
+      ebb_lua_class_new(L, el, CLASS_UNCONSTRAINED, sizeof *u, UV_LOCAL_COUNT);
+  if (ebb_lua_task_vars_is_own(L, el))
     suspend_budget(u, el->rt->current);
   else
     open_in_generator(L, el);
@@ -90,23 +90,23 @@ static int run_unconstrained(lua_State *L) {
   return ebb_lua_guarded_call(L);
 }
 
-bool ebb_lua_is_unconstrained(lua_State *L, ebb_lua *el) {
+bool ebb_lua_budget_is_suspended(lua_State *L, ebb_lua *el) {
   lua_pushlightuserdata(L, (void *)(uintptr_t)&unconstrained_key);
-  bool is = ebb_lua_push_local(L, el);
+  bool is = ebb_lua_task_vars_push(L, el);
   lua_pop(L, 1);
   return is;
 }
 
-void ebb_lua_define_unconstrained(lua_State *L, ebb_lua *el) {
+void ebb_lua_unconstrained_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", unconstrained_close},
                                   {"__gc", unconstrained_close},
                                   {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_UNCONSTRAINED, none, meta);
+  ebb_lua_class_define(L, el, CLASS_UNCONSTRAINED, none, meta);
 }
 
-void ebb_lua_open_unconstrained(lua_State *L, ebb_lua *el) {
-  ebb_lua_push_slot(L, el, STORE_STATE);
+void ebb_lua_unconstrained_open(lua_State *L, ebb_lua *el) {
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushcclosure(L, run_unconstrained, 1);
   lua_setfield(L, -2, "unconstrained");
 }

@@ -6,7 +6,7 @@
 #include "lua/state/binding.h"
 
 /* Raises an argument error unless the value can be called. */
-void ebb_lua_check_callable(lua_State *L, int arg);
+void ebb_lua_guarded_call_check(lua_State *L, int arg);
 
 /* stack: guard, function, arguments... -> the function's results. The guard
    is to be closed (lua_toclose), and is, whichever way the function ends. */

@@ -21,7 +21,8 @@ static void refuse(lua_State *L, int arg, const char *const *names) {
   luaL_argerror(L, arg, lua_tostring(L, -1));
 }
 
-void ebb_lua_check_options(lua_State *L, int arg, const char *const *names) {
+void ebb_lua_args_check_options(lua_State *L, int arg,
+                                const char *const *names) {
   luaL_checktype(L, arg, LUA_TTABLE);
   for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
     lua_pushvalue(L, -2);
@@ -31,8 +32,8 @@ void ebb_lua_check_options(lua_State *L, int arg, const char *const *names) {
   }
 }
 
-lua_Integer ebb_lua_count_option(lua_State *L, int arg, const char *name,
-                                 lua_Integer least, lua_Integer most) {
+lua_Integer ebb_lua_args_count_option(lua_State *L, int arg, const char *name,
+                                      lua_Integer least, lua_Integer most) {
   int is_integer = 1;
   lua_Integer n = 0;
   if (lua_getfield(L, arg, name) != LUA_TNIL) {
@@ -46,7 +47,8 @@ lua_Integer ebb_lua_count_option(lua_State *L, int arg, const char *name,
   return n;
 }
 
-bool ebb_lua_push_option(lua_State *L, int arg, const char *name, int type) {
+bool ebb_lua_args_push_option(lua_State *L, int arg, const char *name,
+                              int type) {
   if (lua_getfield(L, arg, name) == LUA_TNIL) return false;
   if (lua_type(L, -1) != type)
     luaL_argerror(

@@ -121,7 +121,7 @@ typedef struct ebb_lua_task {
 } ebb_lua_task;
 
 extern const ebb_task_ops ebb_lua_task_ops;
-extern const ebb_task_ops ebb_lua_proxy_ops;
+extern const ebb_task_ops ebb_lua_job_proxy_ops;
 
 /* The traits of the binding's kinds of task. */
 enum {
@@ -160,51 +160,52 @@ ebb_lua *ebb_lua_state_checked(lua_State *L);
 ebb_lua *ebb_lua_state_enter(lua_State *L, int most);
 
 /* That check alone. */
-void ebb_lua_refuse_surplus(lua_State *L, int most);
-static inline void ebb_lua_check_surplus(lua_State *L, int most) {
-  if (lua_gettop(L) > most) ebb_lua_refuse_surplus(L, most);
+void ebb_lua_args_refuse_surplus(lua_State *L, int most);
+static inline void ebb_lua_args_check_surplus(lua_State *L, int most) {
+  if (lua_gettop(L) > most) ebb_lua_args_refuse_surplus(L, most);
 }
 
 /* Pushes what is at a place of the store. */
-void ebb_lua_push_slot(lua_State *L, ebb_lua *el, int place);
+void ebb_lua_slot_push(lua_State *L, ebb_lua *el, int place);
 
 /* Pops a value into a place of the store. */
-void ebb_lua_set_slot(lua_State *L, ebb_lua *el, int place);
+void ebb_lua_slot_set(lua_State *L, ebb_lua *el, int place);
 
 /* A userdata of a class, without user values beyond `uservalues`, pushed. */
-void *ebb_lua_new_object(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                         size_t size, int uservalues);
+void *ebb_lua_class_new(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                        size_t size, int uservalues);
 
 /* What it is called in errors. */
 const char *ebb_lua_class_name(ebb_lua_class class);
 
 /* The userdata at `arg` if it is of the class, else NULL. */
-void *ebb_lua_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class);
+void *ebb_lua_class_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class);
 
 /* The userdata at `arg`, which must be of the class. */
-void *ebb_lua_check(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class);
+void *ebb_lua_class_check(lua_State *L, ebb_lua *el, int arg,
+                          ebb_lua_class class);
 
 /* The same of index 1, in a method of at most so many arguments, counting
    that: see ebb_lua_state_enter. */
-void *ebb_lua_check_self(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                         int most);
+void *ebb_lua_class_check_self(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                               int most);
 
 /* The span at `arg`, in seconds, as ns; EBB_NEVER for one beyond counting.
    time.c. */
-int64_t ebb_lua_check_duration(lua_State *L, int arg);
+int64_t ebb_lua_args_duration(lua_State *L, int arg);
 
 /* The integer at `arg`, which must not be negative. */
-lua_Integer ebb_lua_check_count(lua_State *L, int arg);
+lua_Integer ebb_lua_args_count(lua_State *L, int arg);
 
 /* The seconds at `arg`, which must not be negative, in ns. */
-int64_t ebb_lua_check_duration(lua_State *L, int arg);
+int64_t ebb_lua_args_duration(lua_State *L, int arg);
 
 /* Fills a class's metatable. Its functions get the ebb_lua as upvalue.
    Scripts cannot reach it without the debug library, so they cannot wrap a
    method for others nor take a finalizer away. With that library they can:
    nothing is called that was looked up there, and an object whose finalizer
    never comes leaks, but nothing points into it. */
-void ebb_lua_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
+void ebb_lua_class_define(lua_State *L, ebb_lua *el, ebb_lua_class class,
                           const luaL_Reg *methods, const luaL_Reg *metamethods);
 
 /* The running task, if it is a Lua task of any state and runs here; else
@@ -216,7 +217,7 @@ static inline ebb_lua_task *ebb_lua_current(const ebb_lua *el) {
 
 /* The same for a class that shares functions with others: they get the class
    as their second upvalue. */
-void ebb_lua_define_shared_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
+void ebb_lua_class_define_shared(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                  const luaL_Reg *methods,
                                  const luaL_Reg *metamethods);
 
@@ -226,7 +227,7 @@ static inline ebb_lua_class ebb_lua_class_of(lua_State *L) {
 }
 
 /* Raises the Lua error for a negative errno of the engine. */
-_Noreturn void ebb_lua_raise(lua_State *L, int err);
+_Noreturn void ebb_lua_error_raise(lua_State *L, int err);
 
 /* luaL_error, for where the compiler has to know that it does not return. */
 _Noreturn void ebb_lua_error(lua_State *L, const char *format, ...);
@@ -242,17 +243,17 @@ ebb_lua *ebb_lua_state_find(lua_State *L);
 
 /* Puts `f` in the place of a function of Lua's library, unless it is there;
    the one that was there before is its second upvalue. Raises errors. */
-void ebb_lua_replace(lua_State *L, ebb_lua *el, const char *library,
-                     const char *name, lua_CFunction f);
+void ebb_lua_library_replace(lua_State *L, ebb_lua *el, const char *library,
+                             const char *name, lua_CFunction f);
 
 /* ---- functions that a wait inside would break ---- */
 
 /* require.c, load.c. Raise errors. */
-void ebb_lua_replace_require(lua_State *L, ebb_lua *el);
-void ebb_lua_replace_load(lua_State *L, ebb_lua *el);
+void ebb_lua_require_replace(lua_State *L, ebb_lua *el);
+void ebb_lua_load_replace(lua_State *L, ebb_lua *el);
 
 /* Frees the records of loads that no finalizer has come for. */
-void ebb_lua_free_loads(ebb_lua *el);
+void ebb_lua_require_free_loads(ebb_lua *el);
 
 /* ---- thread.c: anchors and recycling ---- */
 
@@ -274,25 +275,25 @@ void ebb_lua_thread_give(ebb_lua *el, const ebb_lua_task *lt);
 
 /* Pops the thread at the top of the stack into a place that is in use.
    Cannot fail. */
-void ebb_lua_anchor_instead(lua_State *L, ebb_lua *el, int place);
+void ebb_lua_thread_anchor_instead(lua_State *L, ebb_lua *el, int place);
 
-void ebb_lua_free_idle(ebb_lua *el);
+void ebb_lua_thread_free_idle(ebb_lua *el);
 
 /* Gives the thread at the top of the stack a shadow, unless it has one.
    Raises errors. */
-void ebb_lua_hold(lua_State *L, ebb_lua *el);
+void ebb_lua_thread_expose(lua_State *L, ebb_lua *el);
 
 /* The shadow of the exposed thread at `arg`, or NULL. Until the task's first
    turn it holds the task's id at 1, and above it the arguments. */
-lua_State *ebb_lua_shadow(lua_State *L, ebb_lua *el, int arg);
+lua_State *ebb_lua_thread_shadow(lua_State *L, ebb_lua *el, int arg);
 
 /* A task with an exposed thread has finished with `count` values on its stack:
    moves them to the shadow, which becomes the task's thread. Cannot fail; for
    want of memory the thread remains the task's. */
-void ebb_lua_let_thread_go(ebb_lua_task *lt, int count);
+void ebb_lua_thread_let_go(ebb_lua_task *lt, int count);
 
 /* coroutine.running, which holds a task's thread. */
-int ebb_lua_running(lua_State *L);
+int ebb_lua_thread_running(lua_State *L);
 
 /* ---- task.c: the kind of task that is a Lua coroutine ---- */
 
@@ -313,7 +314,7 @@ ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua *el,
 void ebb_lua_task_start(ebb_lua_task *lt);
 
 /* Raises an argument error unless the value can be a task's body. */
-void ebb_lua_check_body(lua_State *L, ebb_lua *el, int arg);
+void ebb_lua_task_check_body(lua_State *L, ebb_lua *el, int arg);
 
 /* Aborts with the reason at index `reason` (may be none). Raises errors. */
 void ebb_lua_task_abort(lua_State *L, ebb_lua_task *lt, int reason);
@@ -326,7 +327,7 @@ _Noreturn void ebb_lua_task_shut_down_here(ebb_lua_task *lt, lua_State *L);
 void *ebb_lua_task_owner(const ebb_task *t);
 
 /* The ebb_task_ops.cut of these tasks. cut.c. */
-void ebb_lua_task_cut(ebb_task *t);
+void ebb_lua_cut(ebb_task *t);
 
 /* Closes the variables of a task that is in the middle of a call, innermost
    first; `L` is the innermost thread, NULL: not known. Sets outcome and
@@ -335,17 +336,17 @@ void ebb_lua_task_close(ebb_lua_task *lt, lua_State *L);
 
 /* Pops the value from a stack and keeps it as the task's detail; without
    memory it is lost. */
-void ebb_lua_keep_detail(ebb_lua_task *lt, lua_State *from);
+void ebb_lua_detail_keep(ebb_lua_task *lt, lua_State *from);
 
 /* Pops the JoinError that a task will end with; it is its detail from here on.
    Raises errors. */
-void ebb_lua_keep_foretold(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+void ebb_lua_detail_keep_foretold(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
 
 /* Pushes the detail kept for a task, or nil. */
-void ebb_lua_push_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+void ebb_lua_detail_push(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
 
 /* Tells the end of the state that a task or a executor has finished. */
-static inline void ebb_lua_note_end(ebb_lua *el) {
+static inline void ebb_lua_task_note_end(ebb_lua *el) {
   if (!el->closing) return;
   el->ended++;
   ebb_wake_all(&el->when_empty);
@@ -355,68 +356,69 @@ static inline void ebb_lua_note_end(ebb_lua *el) {
 
 /* Pushes `true, values...` or `false, JoinError` and returns how many. The
    task must have finished; it keeps what it has. Raises errors. */
-int ebb_lua_push_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+int ebb_lua_join_error_push_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
 
 /* Turns that into the values alone: returns how many of `count` are left, or
    raises what the task has raised; a JoinError if it was cancelled. */
-int ebb_lua_unwrap_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt,
-                          int count);
+int ebb_lua_join_error_unwrap_result(lua_State *L, ebb_lua *el,
+                                     ebb_lua_task *lt, int count);
 
 /* Pushes a task's JoinError, the same one each time. Raises errors. */
-void ebb_lua_push_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+void ebb_lua_join_error_push(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
 
 /* Pushes a JoinError of a task in a map that nobody else will ask; false,
    with nothing pushed, when the map has changed meanwhile. Raises errors. */
-bool ebb_lua_push_last_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+bool ebb_lua_join_error_push_last(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
 
 /* Pushes the value that a task has raised. */
-void ebb_lua_push_panic(lua_State *L, ebb_lua_task *lt);
+void ebb_lua_join_error_push_panic(lua_State *L, ebb_lua_task *lt);
 
 /* Pushes the trace of the JoinError at `arg`; false: it is no JoinError of a
    panic. */
-bool ebb_lua_push_error_trace(lua_State *L, ebb_lua *el, int arg);
+bool ebb_lua_join_error_push_trace(lua_State *L, ebb_lua *el, int arg);
 
 /* Reports a task that has panicked if nobody has seen it and nobody can join
    it any more: it has no JoinHandle and is in no collection. Called when it
    finishes, and when it loses one of those. Runs Lua code, which cannot
    wait. */
-void ebb_lua_check_unhandled(ebb_lua_task *lt);
+void ebb_lua_join_error_check_unhandled(ebb_lua_task *lt);
 
 /* ebb.cancelled, set_unhandled. */
-void ebb_lua_open_result(lua_State *L, ebb_lua *el);
+void ebb_lua_join_error_open(lua_State *L, ebb_lua *el);
 
 /* ---- panic.c: where a panic comes from ---- */
 
 /* Pops the trace of the value below it, which the running task is handed here,
    and keeps it. */
-void ebb_lua_hand_over(lua_State *L, ebb_lua *el);
+void ebb_lua_panic_hand_over(lua_State *L, ebb_lua *el);
 
 /* Pushes the value that a task has raised, and hands it to the running one. */
-void ebb_lua_push_handed(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+void ebb_lua_panic_push_handed(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
 
 /* Pushes the trace of the value at the top, which the running task has raised,
    if it came from another; false: it is the task's own. What has raised it is
    at `level` of `at`, which may be NULL: not known. Raises errors. */
-bool ebb_lua_push_origin(lua_State *L, ebb_lua *el, lua_State *at, int level);
+bool ebb_lua_panic_push_origin(lua_State *L, ebb_lua *el, lua_State *at,
+                               int level);
 
 /* Forgets what the task was handed. Cannot fail. */
-void ebb_lua_forget_handed(ebb_lua *el, ebb_lua_task *lt);
+void ebb_lua_panic_forget(ebb_lua *el, ebb_lua_task *lt);
 
 /* Pops a trace and pushes it as text, or nil. Raises errors. */
-void ebb_lua_trace_to_text(lua_State *L);
+void ebb_lua_panic_trace_to_text(lua_State *L);
 
 /* ---- message.c: errors that nobody catches ---- */
 
 /* Pushes the value at `arg` as text, if it is a string or a number, or has a
    __tostring that gives one; else false. */
-bool ebb_lua_push_text(lua_State *L, int arg);
+bool ebb_lua_message_push_text(lua_State *L, int arg);
 
 /* Raises the value at the top, as it is; unless only the stock interpreter
    will see it, which gets a text of it that says where it comes from. */
-_Noreturn void ebb_lua_throw(lua_State *L, ebb_lua *el);
+_Noreturn void ebb_lua_message_throw(lua_State *L, ebb_lua *el);
 
 /* The coroutine that L has resumed and that has not come back, or NULL. */
-lua_State *ebb_lua_resumed_by(lua_State *L);
+lua_State *ebb_lua_thread_resumed_by(lua_State *L);
 
 /* ---- wait.c: the one way to wait ---- */
 
@@ -439,16 +441,16 @@ int ebb_lua_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k);
 
 /* The same two for a caller that has to tidy up before an error is raised:
    where the others raise one, these return a status for which
-   ebb_lua_wait_failed is true, and which ebb_lua_raise_wait then raises. */
-int ebb_lua_try_wait(lua_State *L, ebb_lua *el, ebb_list *list,
+   ebb_lua_wait_failed is true, and which ebb_lua_wait_raise then raises. */
+int ebb_lua_wait_try(lua_State *L, ebb_lua *el, ebb_list *list,
                      int64_t deadline, const char *what, lua_KFunction k);
-int ebb_lua_try_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k);
+int ebb_lua_wait_try_over(lua_State *L, ebb_lua *el, lua_KFunction k);
 
 static inline bool ebb_lua_wait_failed(int status) {
   return status < 0 && status != -ETIMEDOUT && status != -EINTR;
 }
 
-_Noreturn void ebb_lua_raise_wait(lua_State *L, ebb_lua *el, int status);
+_Noreturn void ebb_lua_wait_raise(lua_State *L, ebb_lua *el, int status);
 
 /* The same in a line. ebb_wait_queue_take, called before anything else when the
    wait is over, tells whether something was granted. If not, callers look
@@ -460,24 +462,24 @@ int ebb_lua_wait_in(lua_State *L, ebb_lua *el, ebb_wait_queue *queue,
    stack, so that `arg` may be there. `fn` must not touch Lua. 0; -EINTR: a
    signal came and it was not called; -EAGAIN, -EMFILE or -ENFILE: there was
    no thread for it, or no way to hear from it. */
-int ebb_lua_in_place(lua_State *L, ebb_lua *el, void (*fn)(void *arg),
-                     void *arg);
+int ebb_lua_wait_in_place(lua_State *L, ebb_lua *el, void (*fn)(void *arg),
+                          void *arg);
 
 /* The same to the back of the run queue. */
-int ebb_lua_yield(lua_State *L, ebb_lua *el, lua_KFunction k);
+int ebb_lua_wait_yield(lua_State *L, ebb_lua *el, lua_KFunction k);
 
 /* Raises an error where waiting is refused. The waits do it themselves. */
-void ebb_lua_check_may_wait(lua_State *L, ebb_lua *el);
+void ebb_lua_wait_check(lua_State *L, ebb_lua *el);
 
 /* ---- unconstrained.c: the budget ---- */
 
 /* Is a call of unconstrained in a generator in force? */
-bool ebb_lua_is_unconstrained(lua_State *L, ebb_lua *el);
+bool ebb_lua_budget_is_suspended(lua_State *L, ebb_lua *el);
 
 /* Takes 1 of the running task's budget, if it has one just now; false when
    there is none left: yield first. */
-static inline bool ebb_lua_take_budget(lua_State *L, ebb_lua *el) {
-  if (el->unconstrained > 0 && ebb_lua_is_unconstrained(L, el)) return true;
+static inline bool ebb_lua_budget_take(lua_State *L, ebb_lua *el) {
+  if (el->unconstrained > 0 && ebb_lua_budget_is_suspended(L, el)) return true;
   return ebb_budget_take(el->rt);
 }
 
@@ -485,32 +487,32 @@ static inline bool ebb_lua_take_budget(lua_State *L, ebb_lua *el) {
 
 /* Aborts every task, and runs their clean-up; new ones can be made after. False
    when one was left behind. */
-bool ebb_lua_end_tasks(ebb_lua *el);
+bool ebb_lua_close_end_tasks(ebb_lua *el);
 
 /* Has the end of the state taken all the time it may? */
-bool ebb_lua_is_time_up(const ebb_lua *el);
+bool ebb_lua_close_is_time_up(const ebb_lua *el);
 
 /* Renews the object whose finalizer aborts the tasks. Raises errors. */
-void ebb_lua_renew_sentinel(lua_State *L, ebb_lua *el);
+void ebb_lua_close_renew_sentinel(lua_State *L, ebb_lua *el);
 
 /* Puts an os.exit in place that, asked to close the state, aborts the tasks
    while all still works. */
-void ebb_lua_replace_exit(lua_State *L, ebb_lua *el);
+void ebb_lua_close_replace_exit(lua_State *L, ebb_lua *el);
 
 /* ---- inspect.c ---- */
 
 /* Pushes the key that a person knows a task by, or nil. */
-void ebb_lua_push_shown_key(lua_State *L, ebb_lua *el, ebb_task *t);
+void ebb_lua_inspect_push_key(lua_State *L, ebb_lua *el, ebb_task *t);
 
 /* Pops a key and pushes it as text, or nil. An object is not asked how it is
    shown, since it could do anything. Raises errors. */
 void ebb_lua_key_to_text(lua_State *L);
 
 /* Raises "deadlock: ..." with a list of the waiting tasks. */
-_Noreturn void ebb_lua_raise_deadlock(lua_State *L, ebb_lua *el);
+_Noreturn void ebb_lua_inspect_raise_deadlock(lua_State *L, ebb_lua *el);
 
 /* Tells people of a task whose clean-up is not over. */
-void ebb_lua_describe_stuck(ebb_lua_task *lt, char *text, size_t size);
+void ebb_lua_inspect_describe_stuck(ebb_lua_task *lt, char *text, size_t size);
 
 /* ---- keys of maps: key.c ---- */
 
@@ -533,22 +535,24 @@ bool ebb_lua_key_push(lua_State *L, ebb_key key);
 ebb_key ebb_lua_key_by_place(int place);
 
 /* Pops the name of a task; pushes it, or nil. */
-void ebb_lua_set_name(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
-void ebb_lua_push_name(lua_State *L, ebb_lua *el, ebb_task *t);
+void ebb_lua_detail_set_name(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+void ebb_lua_detail_push_name(lua_State *L, ebb_lua *el, ebb_task *t);
 
 /* ---- args.c ---- */
 
 /* All raise argument errors. Checks that `arg` is a table that has no other
    keys than `names`, which end with NULL. */
-void ebb_lua_check_options(lua_State *L, int arg, const char *const *names);
+void ebb_lua_args_check_options(lua_State *L, int arg,
+                                const char *const *names);
 
 /* An integer of the table at `arg`, between the two; 0 when it is not there. */
-lua_Integer ebb_lua_count_option(lua_State *L, int arg, const char *name,
-                                 lua_Integer least, lua_Integer most);
+lua_Integer ebb_lua_args_count_option(lua_State *L, int arg, const char *name,
+                                      lua_Integer least, lua_Integer most);
 
 /* Pushes what the table at `arg` has, which must be of that type, or nil;
    then it is false. */
-bool ebb_lua_push_option(lua_State *L, int arg, const char *name, int type);
+bool ebb_lua_args_push_option(lua_State *L, int arg, const char *name,
+                              int type);
 
 /* ---- join_handle.c, builder.c ---- */
 
@@ -557,18 +561,18 @@ bool ebb_lua_push_option(lua_State *L, int arg, const char *name, int type);
 int ebb_lua_spawn(lua_State *L);
 
 /* Pushes a JoinHandle for a task to come. */
-void ebb_lua_new_join_handle(lua_State *L, ebb_lua *el);
+void ebb_lua_join_handle_new(lua_State *L, ebb_lua *el);
 
 /* Pushes an AbortHandle for a task to come; fills the handle at `arg`. */
-void ebb_lua_new_abort_handle(lua_State *L, ebb_lua *el);
-void ebb_lua_fill_handle(lua_State *L, int arg, ebb_lua_task *lt);
+void ebb_lua_join_handle_new_abort(lua_State *L, ebb_lua *el);
+void ebb_lua_join_handle_fill(lua_State *L, int arg, ebb_lua_task *lt);
 
 /* The task of the handle, of either class, at `arg`. */
-ebb_lua_task *ebb_lua_handle_task(lua_State *L, int arg);
+ebb_lua_task *ebb_lua_join_handle_task(lua_State *L, int arg);
 
 /* The method build_task of JoinMap and JoinSet; the class is its second
    upvalue. */
-int ebb_lua_build_task(lua_State *L);
+int ebb_lua_builder_build_task(lua_State *L);
 
 /* ---- scope.c: tasks that end with the call that made them ---- */
 
@@ -610,44 +614,44 @@ void ebb_lua_scope_shield(ebb_lua_scope *s);
 int ebb_lua_scope_results(lua_State *L, ebb_lua_scope *s, ebb_task *t);
 
 /* Frees the scopes that no finalizer will come for. */
-void ebb_lua_free_scopes(ebb_lua *el);
+void ebb_lua_scope_free_all(ebb_lua *el);
 
 /* The module's block_on. */
-int ebb_lua_block_on(lua_State *L);
+int ebb_lua_scope_block_on(lua_State *L);
 
 /* ---- interval.c ---- */
 
 /* Pushes an Interval. */
-void ebb_lua_new_interval(lua_State *L, ebb_lua *el, int64_t period);
+void ebb_lua_interval_new(lua_State *L, ebb_lua *el, int64_t period);
 
 /* ---- the collections ---- */
 
 /* Frees the maps and sets that no finalizer will come for. */
-void ebb_lua_free_maps(ebb_lua *el);
+void ebb_lua_collection_free_all(ebb_lua *el);
 
 /* ---- the classes ---- */
 
 /* Each fills the table at the top of the stack with functions. */
-void ebb_lua_open_task(lua_State *L, ebb_lua *el);
-void ebb_lua_open_join_map(lua_State *L, ebb_lua *el);
-void ebb_lua_open_join_set(lua_State *L, ebb_lua *el);
-void ebb_lua_open_builder(lua_State *L, ebb_lua *el);
-void ebb_lua_open_select(lua_State *L, ebb_lua *el);
-void ebb_lua_open_time(lua_State *L, ebb_lua *el);
-void ebb_lua_open_io(lua_State *L, ebb_lua *el);
-void ebb_lua_open_io_select(lua_State *L, ebb_lua *el);
-void ebb_lua_open_net(lua_State *L, ebb_lua *el);
-void ebb_lua_open_inspect(lua_State *L, ebb_lua *el);
-void ebb_lua_open_unconstrained(lua_State *L, ebb_lua *el);
-void ebb_lua_open_task_local(lua_State *L, ebb_lua *el);
-void ebb_lua_open_local_set(lua_State *L, ebb_lua *el);
-void ebb_lua_open_handle(lua_State *L, ebb_lua *el);
-void ebb_lua_open_runtime(lua_State *L, ebb_lua *el);
-void ebb_lua_open_sync(lua_State *L, ebb_lua *el);
+void ebb_lua_join_handle_open(lua_State *L, ebb_lua *el);
+void ebb_lua_join_map_open(lua_State *L, ebb_lua *el);
+void ebb_lua_join_set_open(lua_State *L, ebb_lua *el);
+void ebb_lua_builder_open(lua_State *L, ebb_lua *el);
+void ebb_lua_select_open(lua_State *L, ebb_lua *el);
+void ebb_lua_time_open(lua_State *L, ebb_lua *el);
+void ebb_lua_net_io_open(lua_State *L, ebb_lua *el);
+void ebb_lua_net_io_select_open(lua_State *L, ebb_lua *el);
+void ebb_lua_net_open(lua_State *L, ebb_lua *el);
+void ebb_lua_inspect_open(lua_State *L, ebb_lua *el);
+void ebb_lua_unconstrained_open(lua_State *L, ebb_lua *el);
+void ebb_lua_task_local_open(lua_State *L, ebb_lua *el);
+void ebb_lua_local_set_open(lua_State *L, ebb_lua *el);
+void ebb_lua_handle_open(lua_State *L, ebb_lua *el);
+void ebb_lua_runtime_open(lua_State *L, ebb_lua *el);
+void ebb_lua_sync_open(lua_State *L, ebb_lua *el);
 
 /* Pushes the key of a task, nil if it has none; and as text for people, the
    string in quotes. */
-void ebb_lua_push_key(lua_State *L, ebb_lua *el, ebb_task *t);
-void ebb_lua_push_key_text(lua_State *L, ebb_lua *el, ebb_task *t);
+void ebb_lua_map_key_push(lua_State *L, ebb_lua *el, ebb_task *t);
+void ebb_lua_map_key_push_text(lua_State *L, ebb_lua *el, ebb_task *t);
 
 #endif

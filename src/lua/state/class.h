@@ -11,45 +11,45 @@ typedef struct ebb_lua ebb_lua;
 /* X(ID, name, define): CLASS_ID; the name in errors and in tostring, which
    begins with "ebb." where scripts do not meet the class; and the end of the
    name of the function that fills its metatable. */
-#define EBB_LUA_CLASSES(X)                                       \
-  X(STATE, "ebb.state", state)                                   \
-  X(SENTINEL, "ebb.sentinel", sentinel)                          \
-  X(JOIN_HANDLE, "JoinHandle", join_handle)                      \
-  X(ABORT_HANDLE, "AbortHandle", abort_handle)                   \
-  X(JOIN_ERROR, "JoinError", join_error)                         \
-  X(JOIN_MAP, "JoinMap", join_map)                               \
-  X(JOIN_SET, "JoinSet", join_set)                               \
-  X(BUILDER, "Builder", builder)                                 \
-  X(HANDLE, "Handle", handle)                                    \
-  X(TARGET, "ebb.target", target)                                \
-  X(RUNTIME, "Runtime", runtime)                                 \
-  X(LOCAL_SET, "LocalSet", local_set)                            \
-  X(LOCAL_GUARD, "LocalEnterGuard", local_guard)                 \
-  X(LOCAL_KEY, "LocalKey", local_key)                            \
-  X(LOCAL_SCOPE, "ebb.local_scope", local_scope)                 \
-  X(ACCESS_ERROR, "AccessError", access_error)                   \
-  X(UNCONSTRAINED, "ebb.unconstrained", unconstrained)           \
-  X(SEMAPHORE, "Semaphore", semaphore)                           \
-  X(MUTEX, "Mutex", mutex)                                       \
-  X(RW_LOCK, "RwLock", rw_lock)                                  \
-  X(PERMIT, "Permit", permit)                                    \
-  X(NOTIFY, "Notify", notify)                                    \
-  X(BARRIER, "Barrier", barrier)                                 \
-  X(SENDER, "Sender", sender)                                    \
-  X(RECEIVER, "Receiver", receiver)                              \
-  X(ONESHOT_SENDER, "OneshotSender", oneshot_sender)             \
-  X(ONESHOT_RECEIVER, "OneshotReceiver", oneshot_receiver)       \
-  X(WATCH_SENDER, "WatchSender", watch_sender)                   \
-  X(WATCH_RECEIVER, "WatchReceiver", watch_receiver)             \
-  X(BROADCAST_SENDER, "BroadcastSender", broadcast_sender)       \
-  X(BROADCAST_RECEIVER, "BroadcastReceiver", broadcast_receiver) \
-  X(SCOPE, "ebb.scope", scope)                                   \
-  X(INTERVAL, "Interval", interval)                              \
-  X(NET_CONN, "Connection", net_conn)                            \
-  X(NET_GUARD, "ebb.net.guard", net_guard)                       \
-  X(NET_LISTENER, "Listener", net_listener)                      \
-  X(NET_UDP, "Udp", net_udp)                                     \
-  X(LOAD, "ebb.load", load)
+#define EBB_LUA_CLASSES(X)                                                \
+  X(STATE, "ebb.state", close_define_state)                               \
+  X(SENTINEL, "ebb.sentinel", close_define_sentinel)                      \
+  X(JOIN_HANDLE, "JoinHandle", join_handle_define)                        \
+  X(ABORT_HANDLE, "AbortHandle", join_handle_define_abort)                \
+  X(JOIN_ERROR, "JoinError", join_error_define)                           \
+  X(JOIN_MAP, "JoinMap", join_map_define)                                 \
+  X(JOIN_SET, "JoinSet", join_set_define)                                 \
+  X(BUILDER, "Builder", builder_define)                                   \
+  X(HANDLE, "Handle", handle_define)                                      \
+  X(TARGET, "ebb.target", job_define_target)                              \
+  X(RUNTIME, "Runtime", runtime_define)                                   \
+  X(LOCAL_SET, "LocalSet", local_set_define)                              \
+  X(LOCAL_GUARD, "LocalEnterGuard", local_set_define_guard)               \
+  X(LOCAL_KEY, "LocalKey", task_local_define_key)                         \
+  X(LOCAL_SCOPE, "ebb.local_scope", task_local_define_scope)              \
+  X(ACCESS_ERROR, "AccessError", task_local_define_error)                 \
+  X(UNCONSTRAINED, "ebb.unconstrained", unconstrained_define)             \
+  X(SEMAPHORE, "Semaphore", semaphore_define)                             \
+  X(MUTEX, "Mutex", mutex_define)                                         \
+  X(RW_LOCK, "RwLock", rw_lock_define)                                    \
+  X(PERMIT, "Permit", permit_define)                                      \
+  X(NOTIFY, "Notify", notify_define)                                      \
+  X(BARRIER, "Barrier", barrier_define)                                   \
+  X(SENDER, "Sender", channel_define_sender)                              \
+  X(RECEIVER, "Receiver", channel_define_receiver)                        \
+  X(ONESHOT_SENDER, "OneshotSender", channel_define_oneshot_sender)       \
+  X(ONESHOT_RECEIVER, "OneshotReceiver", channel_define_oneshot_receiver) \
+  X(WATCH_SENDER, "WatchSender", watch_define_sender)                     \
+  X(WATCH_RECEIVER, "WatchReceiver", watch_define_receiver)               \
+  X(BROADCAST_SENDER, "BroadcastSender", broadcast_define_sender)         \
+  X(BROADCAST_RECEIVER, "BroadcastReceiver", broadcast_define_receiver)   \
+  X(SCOPE, "ebb.scope", scope_define)                                     \
+  X(INTERVAL, "Interval", interval_define)                                \
+  X(NET_CONN, "Connection", net_conn_define)                              \
+  X(NET_GUARD, "ebb.net.guard", net_write_define_guard)                   \
+  X(NET_LISTENER, "Listener", net_listener_define)                        \
+  X(NET_UDP, "Udp", net_udp_define)                                       \
+  X(LOAD, "ebb.load", require_define_load)
 
 #define EBB_LUA_CLASS_ID(ID, name, define) CLASS_##ID,
 typedef enum ebb_lua_class {
@@ -59,7 +59,7 @@ typedef enum ebb_lua_class {
 
 /* Each pushes nothing, and raises errors of memory. */
 #define EBB_LUA_CLASS_DEFINE(ID, name, define) \
-  void ebb_lua_define_##define(lua_State *L, ebb_lua *el);
+  void ebb_lua_##define(lua_State *L, ebb_lua *el);
 EBB_LUA_CLASSES(EBB_LUA_CLASS_DEFINE)
 #undef EBB_LUA_CLASS_DEFINE
 

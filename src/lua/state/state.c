@@ -18,31 +18,31 @@ ebb_lua *ebb_lua_state_checked(lua_State *L) {
   return el;
 }
 
-void ebb_lua_refuse_surplus(lua_State *L, int most) {
+void ebb_lua_args_refuse_surplus(lua_State *L, int most) {
   for (int i = most + 1, top = lua_gettop(L); i <= top; i++)
     if (!lua_isnil(L, i)) luaL_typeerror(L, i, "no value");
 }
 
 ebb_lua *ebb_lua_state_enter(lua_State *L, int most) {
-  ebb_lua_check_surplus(L, most);
+  ebb_lua_args_check_surplus(L, most);
   return ebb_lua_state_checked(L);
 }
 
-void ebb_lua_push_slot(lua_State *L, ebb_lua *el, int place) {
+void ebb_lua_slot_push(lua_State *L, ebb_lua *el, int place) {
   lua_pushvalue(el->store, place);
   lua_xmove(el->store, L, 1);
 }
 
-void ebb_lua_set_slot(lua_State *L, ebb_lua *el, int place) {
+void ebb_lua_slot_set(lua_State *L, ebb_lua *el, int place) {
   lua_xmove(L, el->store, 1);
   lua_replace(el->store, place);
 }
 
-void *ebb_lua_new_object(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                         size_t size, int uservalues) {
+void *ebb_lua_class_new(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                        size_t size, int uservalues) {
   void *object = lua_newuserdatauv(L, size, uservalues);
   memset(object, 0, size);
-  ebb_lua_push_slot(L, el, STORE_META_FIRST + (int)class);
+  ebb_lua_slot_push(L, el, STORE_META_FIRST + (int)class);
   lua_setmetatable(L, -2);
   return object;
 }
@@ -54,7 +54,7 @@ static const char *const class_names[CLASS_COUNT] = {
 };
 
 static void define_classes(lua_State *L, ebb_lua *el) {
-#define DEFINE(ID, name, define) ebb_lua_define_##define(L, el);
+#define DEFINE(ID, name, define) ebb_lua_##define(L, el);
   EBB_LUA_CLASSES(DEFINE)
 #undef DEFINE
 }
@@ -63,7 +63,8 @@ const char *ebb_lua_class_name(ebb_lua_class class) {
   return class_names[class];
 }
 
-void *ebb_lua_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class) {
+void *ebb_lua_class_is(lua_State *L, ebb_lua *el, int arg,
+                       ebb_lua_class class) {
   void *object = lua_touserdata(L, arg);
   if (object == NULL || !lua_getmetatable(L, arg)) return NULL;
   const void *meta = lua_topointer(L, -1);
@@ -71,31 +72,32 @@ void *ebb_lua_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class) {
   return meta == el->metatables[class] ? object : NULL;
 }
 
-void *ebb_lua_check(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class) {
-  void *object = ebb_lua_is(L, el, arg, class);
+void *ebb_lua_class_check(lua_State *L, ebb_lua *el, int arg,
+                          ebb_lua_class class) {
+  void *object = ebb_lua_class_is(L, el, arg, class);
   if (object == NULL) luaL_typeerror(L, arg, class_names[class]);
   return object;
 }
 
-void *ebb_lua_check_self(lua_State *L, ebb_lua *el, ebb_lua_class class,
-                         int most) {
-  void *object = ebb_lua_check(L, el, 1, class);
-  ebb_lua_check_surplus(L, most);
+void *ebb_lua_class_check_self(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                               int most) {
+  void *object = ebb_lua_class_check(L, el, 1, class);
+  ebb_lua_args_check_surplus(L, most);
   return object;
 }
 
-void ebb_lua_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
+void ebb_lua_class_define(lua_State *L, ebb_lua *el, ebb_lua_class class,
                           const luaL_Reg *methods,
                           const luaL_Reg *metamethods) {
-  ebb_lua_push_slot(L, el, STORE_META_FIRST + (int)class);
+  ebb_lua_slot_push(L, el, STORE_META_FIRST + (int)class);
   lua_pushstring(L, class_names[class]);
   lua_setfield(L, -2, "__name");
   lua_pushboolean(L, false);
   lua_setfield(L, -2, "__metatable");
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   luaL_setfuncs(L, metamethods, 1);
   lua_newtable(L);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   luaL_setfuncs(L, methods, 1);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
@@ -104,31 +106,31 @@ void ebb_lua_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
 /* Fills the table at the top of the stack, and pops it. */
 static void set_shared_functions(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                  const luaL_Reg *functions) {
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushinteger(L, class);
   luaL_setfuncs(L, functions, 2);
   lua_pop(L, 1);
 }
 
-void ebb_lua_define_shared_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
+void ebb_lua_class_define_shared(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                  const luaL_Reg *methods,
                                  const luaL_Reg *metamethods) {
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, class, none, none);
-  ebb_lua_push_slot(L, el, STORE_META_FIRST + (int)class);
+  ebb_lua_class_define(L, el, class, none, none);
+  ebb_lua_slot_push(L, el, STORE_META_FIRST + (int)class);
   lua_getfield(L, -1, "__index");
   set_shared_functions(L, el, class, methods);
   set_shared_functions(L, el, class, metamethods);
 }
 
-void ebb_lua_replace(lua_State *L, ebb_lua *el, const char *library,
-                     const char *name, lua_CFunction f) {
+void ebb_lua_library_replace(lua_State *L, ebb_lua *el, const char *library,
+                             const char *name, lua_CFunction f) {
   int top = lua_gettop(L);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   if (lua_getfield(L, -1, library) == LUA_TTABLE &&
       lua_getfield(L, -1, name) == LUA_TFUNCTION &&
       lua_tocfunction(L, -1) != f) {
-    ebb_lua_push_slot(L, el, STORE_STATE);
+    ebb_lua_slot_push(L, el, STORE_STATE);
     lua_insert(L, -2);
     lua_pushcclosure(L, f, 2);
     lua_setfield(L, -2, name);
@@ -147,7 +149,7 @@ void ebb_lua_error(lua_State *L, const char *format, ...) {
   abort(); /* lua_error does not return, but its type does not say so */
 }
 
-void ebb_lua_raise(lua_State *L, int err) {
+void ebb_lua_error_raise(lua_State *L, int err) {
   if (err == -ENOMEM)
     ebb_lua_error(L, "not enough memory for a task or a stack");
   if (err == -EPERM)
@@ -157,7 +159,7 @@ void ebb_lua_raise(lua_State *L, int err) {
   ebb_lua_error(L, "ebb: %s", strerror(-err));
 }
 
-lua_Integer ebb_lua_check_count(lua_State *L, int arg) {
+lua_Integer ebb_lua_args_count(lua_State *L, int arg) {
   lua_Integer n = luaL_checkinteger(L, arg);
   luaL_argcheck(L, n >= 0, arg, "count is negative");
   return n;
@@ -177,7 +179,7 @@ static void push_weak_table(lua_State *L, const char *mode) {
    there, and with empty tables. */
 static void fill_store(lua_State *L, ebb_lua *el) {
   if (!lua_checkstack(el->store, STORE_META_FIRST + CLASS_COUNT + 20))
-    ebb_lua_raise(L, -ENOMEM);
+    ebb_lua_error_raise(L, -ENOMEM);
   lua_pushvalue(L, -1);                               /* STORE_STATE */
   lua_pushnil(L);                                     /* STORE_SENTINEL */
   lua_newtable(L);                                    /* STORE_DETAILS */
@@ -246,12 +248,12 @@ ebb_lua *ebb_lua_state_new(lua_State *L, ebb_runtime *rt, unsigned parts) {
     ebb_options options = {0};
     options.alloc = lua_getallocf(L, &options.alloc_ctx);
     int err = ebb_runtime_new(&options, &el->rt);
-    if (err < 0) ebb_lua_raise(L, err);
+    if (err < 0) ebb_lua_error_raise(L, err);
   }
   /* From here on its __gc frees the runtime. */
-  ebb_lua_push_slot(L, el, STORE_META_FIRST + CLASS_STATE);
+  ebb_lua_slot_push(L, el, STORE_META_FIRST + CLASS_STATE);
   lua_setmetatable(L, -2);
-  ebb_lua_renew_sentinel(L, el);
+  ebb_lua_close_renew_sentinel(L, el);
   /* The last step: a state that is only half made is not found again. */
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);

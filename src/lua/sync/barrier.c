@@ -10,7 +10,7 @@ typedef struct barrier {
 } barrier;
 
 static barrier *check(lua_State *L, ebb_lua *el, int most) {
-  return ebb_lua_check_self(L, el, CLASS_BARRIER, most);
+  return ebb_lua_class_check_self(L, el, CLASS_BARRIER, most);
 }
 
 static void on_leave(ebb_wait_queue *queue, uint32_t amount, bool granted) {
@@ -20,8 +20,8 @@ static void on_leave(ebb_wait_queue *queue, uint32_t amount, bool granted) {
 
 static int barrier_new(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
-  lua_Integer n = ebb_lua_check_count(L, 1);
-  barrier *b = ebb_lua_new_object(L, el, CLASS_BARRIER, sizeof *b, 0);
+  lua_Integer n = ebb_lua_args_count(L, 1);
+  barrier *b = ebb_lua_class_new(L, el, CLASS_BARRIER, sizeof *b, 0);
   b->size = n;
   ebb_wait_queue_init(&b->queue, on_leave);
   return 1;
@@ -41,11 +41,11 @@ static int wait_on(lua_State *L, ebb_lua *el) {
   bool last = false;
   while (!ebb_wait_queue_take(el->rt)) {
     if (b->arrived + 1 < b->size) {
-      ebb_lua_check_may_wait(L, el);
+      ebb_lua_wait_check(L, el);
       b->arrived++;
       ebb_lua_wait_in(L, el, &b->queue, 0, "barrier", wait_k);
-    } else if (!ebb_lua_take_budget(L, el)) {
-      ebb_lua_yield(L, el, wait_k);
+    } else if (!ebb_lua_budget_take(L, el)) {
+      ebb_lua_wait_yield(L, el, wait_k);
     } else {
       let_all_go(b);
       last = true;
@@ -69,12 +69,12 @@ static int barrier_wait(lua_State *L) {
   return wait_on(L, el);
 }
 
-void ebb_lua_define_barrier(lua_State *L, ebb_lua *el) {
+void ebb_lua_barrier_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"wait", barrier_wait}, {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_BARRIER, methods, none);
+  ebb_lua_class_define(L, el, CLASS_BARRIER, methods, none);
 }
 
-void ebb_lua_open_barrier(lua_State *L, ebb_lua *el) {
-  ebb_lua_add_class(L, el, "Barrier", barrier_new);
+void ebb_lua_barrier_open(lua_State *L, ebb_lua *el) {
+  ebb_lua_sync_add_class(L, el, "Barrier", barrier_new);
 }

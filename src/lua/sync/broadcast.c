@@ -23,7 +23,7 @@ typedef struct end {
 } end;
 
 static end *check(lua_State *L, ebb_lua *el, int most) {
-  return ebb_lua_check_shared_class(L, el, most);
+  return ebb_lua_sync_check_shared_class(L, el, most);
 }
 
 static lua_Integer *ends_of(broadcast *b, ebb_lua_class class) {
@@ -32,7 +32,7 @@ static lua_Integer *ends_of(broadcast *b, ebb_lua_class class) {
 
 /* Pushes one; the values are at index `arg`, the broadcast behind them. */
 static end *new_end(lua_State *L, ebb_lua *el, ebb_lua_class class, int arg) {
-  end *e = ebb_lua_new_object(L, el, class, sizeof *e, UV_COUNT);
+  end *e = ebb_lua_class_new(L, el, class, sizeof *e, UV_COUNT);
   lua_pushvalue(L, arg);
   lua_setiuservalue(L, -2, UV_VALUES);
   lua_pushvalue(L, arg + 1);
@@ -154,8 +154,9 @@ static int clone(lua_State *L) {
 static int send(lua_State *L) {
   end *e = check(L, ebb_lua_state_checked(L), 2);
   broadcast *b = e->b;
-  ebb_lua_check_value(L);
-  if (e->closed || b->receivers == 0) return ebb_lua_push_fail(L, "closed");
+  ebb_lua_sync_check_value(L);
+  if (e->closed || b->receivers == 0)
+    return ebb_lua_sync_push_fail(L, "closed");
   lua_getiuservalue(L, 1, UV_VALUES);
   put(L, b);
   b->next++;
@@ -180,10 +181,11 @@ static int push_news(lua_State *L, end *e, const char *none) {
   broadcast *b = e->b;
   uint64_t behind = b->next - e->next;
   if (e->closed || behind == 0)
-    return ebb_lua_push_fail(L, e->closed || b->senders == 0 ? "closed" : none);
+    return ebb_lua_sync_push_fail(
+        L, e->closed || b->senders == 0 ? "closed" : none);
   if (behind > b->limit) {
     e->next = oldest_for(e);
-    ebb_lua_push_fail(L, "lagged");
+    ebb_lua_sync_push_fail(L, "lagged");
     lua_pushinteger(L, (lua_Integer)(behind - b->limit));
     return 3;
   }
@@ -202,8 +204,8 @@ static int recv_on(lua_State *L, ebb_lua *el) {
   for (;;) {
     if (!has_news(e))
       ebb_lua_wait(L, el, &e->b->waiters, EBB_NEVER, "recv", recv_k);
-    else if (!ebb_lua_take_budget(L, el))
-      ebb_lua_yield(L, el, recv_k);
+    else if (!ebb_lua_budget_take(L, el))
+      ebb_lua_wait_yield(L, el, recv_k);
     else
       return push_news(L, e, NULL);
   }
@@ -229,25 +231,25 @@ static int try_recv(lua_State *L) {
 static const luaL_Reg meta[] = {
     {"__close", close}, {"__gc", close}, {NULL, NULL}};
 
-void ebb_lua_define_broadcast_sender(lua_State *L, ebb_lua *el) {
+void ebb_lua_broadcast_define_sender(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"clone", clone},
                                      {"close", close},
                                      {"receiver_count", receiver_count},
                                      {"send", send},
                                      {"subscribe", subscribe},
                                      {NULL, NULL}};
-  ebb_lua_define_shared_class(L, el, CLASS_BROADCAST_SENDER, methods, meta);
+  ebb_lua_class_define_shared(L, el, CLASS_BROADCAST_SENDER, methods, meta);
 }
 
-void ebb_lua_define_broadcast_receiver(lua_State *L, ebb_lua *el) {
+void ebb_lua_broadcast_define_receiver(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"close", close},
                                      {"recv", recv},
                                      {"resubscribe", subscribe},
                                      {"try_recv", try_recv},
                                      {NULL, NULL}};
-  ebb_lua_define_shared_class(L, el, CLASS_BROADCAST_RECEIVER, methods, meta);
+  ebb_lua_class_define_shared(L, el, CLASS_BROADCAST_RECEIVER, methods, meta);
 }
 
-void ebb_lua_open_broadcast(lua_State *L, ebb_lua *el) {
-  ebb_lua_add_function(L, el, "broadcast", new_broadcast);
+void ebb_lua_broadcast_open(lua_State *L, ebb_lua *el) {
+  ebb_lua_sync_add_function(L, el, "broadcast", new_broadcast);
 }

@@ -32,7 +32,7 @@ typedef struct end {
 } end;
 
 static end *check(lua_State *L, ebb_lua *el, int most) {
-  return ebb_lua_check_shared_class(L, el, most);
+  return ebb_lua_sync_check_shared_class(L, el, most);
 }
 
 /* Is there nothing to wait for at this end? */
@@ -46,7 +46,7 @@ static bool is_sender(ebb_lua_class class) {
 
 /* Pushes one; the channel is at index `arg`. */
 static end *new_end(lua_State *L, ebb_lua *el, ebb_lua_class class, int arg) {
-  end *e = ebb_lua_new_object(L, el, class, sizeof *e, UV_CHANNEL);
+  end *e = ebb_lua_class_new(L, el, class, sizeof *e, UV_CHANNEL);
   channel *c = lua_touserdata(L, arg);
   lua_pushvalue(L, arg);
   lua_setiuservalue(L, -2, UV_CHANNEL);
@@ -102,7 +102,7 @@ static void push_places(lua_State *L) {
 /* Replaces the places by so many. Finalizers may run, and send or receive; if
    there are too few places then, nothing is done. */
 static void resize(lua_State *L, ebb_ring *r, size_t size) {
-  if (size > INT_MAX) ebb_lua_raise(L, -ENOMEM);
+  if (size > INT_MAX) ebb_lua_error_raise(L, -ENOMEM);
   lua_settop(L, 2); /* sender, value; then: new places, channel, places */
   lua_createtable(L, (int)size, 0);
   push_places(L);
@@ -137,7 +137,7 @@ static int put(lua_State *L, channel *c, bool granted) {
 }
 
 static int not_sent(lua_State *L, const channel *c, const char *message) {
-  if (!c->is_oneshot) return ebb_lua_push_fail(L, message);
+  if (!c->is_oneshot) return ebb_lua_sync_push_fail(L, message);
   lua_pushboolean(L, false);
   return 1;
 }
@@ -164,8 +164,8 @@ static int send_on(lua_State *L, ebb_lua *el, end *e) {
       ebb_lua_wait_in(L, el, &r->senders, e->number, "send", send_k);
     else if (!is_over(e) && !has_room(L, r))
       continue;
-    else if (!ebb_lua_take_budget(L, el))
-      ebb_lua_yield(L, el, send_k);
+    else if (!ebb_lua_budget_take(L, el))
+      ebb_lua_wait_yield(L, el, send_k);
     else
       return send_now(L, e);
     if (ebb_wait_queue_take(el->rt)) return send_granted(L, e);
@@ -193,7 +193,7 @@ static int try_send_on(lua_State *L, end *e) {
 static int send(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   end *e = check(L, el, 2);
-  ebb_lua_check_value(L);
+  ebb_lua_sync_check_value(L);
   if (e->c->ring.limit == EBB_RING_UNLIMITED) return try_send_on(L, e);
   return send_on(L, el, e);
 }
@@ -201,7 +201,7 @@ static int send(lua_State *L) {
 /* Also send of a oneshot, which never waits. */
 static int try_send(lua_State *L) {
   end *e = check(L, ebb_lua_state_checked(L), 2);
-  ebb_lua_check_value(L);
+  ebb_lua_sync_check_value(L);
   return try_send_on(L, e);
 }
 
@@ -219,7 +219,7 @@ static int take(lua_State *L, channel *c, bool granted) {
 /* There is a value, or it is over. */
 static int recv_now(lua_State *L, channel *c) {
   if (ebb_ring_has_value(&c->ring)) return take(L, c, false);
-  if (c->is_oneshot) return ebb_lua_push_fail(L, "closed");
+  if (c->is_oneshot) return ebb_lua_sync_push_fail(L, "closed");
   lua_pushnil(L);
   return 1;
 }
@@ -231,8 +231,8 @@ static int recv_on(lua_State *L, ebb_lua *el, end *e) {
   for (;;) {
     if (!is_over(e) && !ebb_ring_has_value(r))
       ebb_lua_wait_in(L, el, &r->receivers, e->number, "recv", recv_k);
-    else if (!ebb_lua_take_budget(L, el))
-      ebb_lua_yield(L, el, recv_k);
+    else if (!ebb_lua_budget_take(L, el))
+      ebb_lua_wait_yield(L, el, recv_k);
     else
       return recv_now(L, e->c);
     if (ebb_wait_queue_take(el->rt)) return take(L, e->c, true);
@@ -255,7 +255,7 @@ static int recv(lua_State *L) {
 static int try_recv(lua_State *L) {
   end *e = check(L, ebb_lua_state_checked(L), 2);
   if (ebb_ring_has_value(&e->c->ring)) return take(L, e->c, false);
-  return ebb_lua_push_fail(L, is_over(e) ? "closed" : "empty");
+  return ebb_lua_sync_push_fail(L, is_over(e) ? "closed" : "empty");
 }
 
 /* ---- closing, and cloning ---- */
@@ -317,39 +317,39 @@ static const luaL_Reg sender_meta[] = {
 static const luaL_Reg receiver_meta[] = {
     {"__close", close}, {"__gc", collect_receiver}, {NULL, NULL}};
 
-void ebb_lua_define_sender(lua_State *L, ebb_lua *el) {
+void ebb_lua_channel_define_sender(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"clone", clone},         {"close", close},
                                      {"is_closed", is_closed}, {"send", send},
                                      {"try_send", try_send},   {NULL, NULL}};
-  ebb_lua_define_shared_class(L, el, CLASS_SENDER, methods, sender_meta);
+  ebb_lua_class_define_shared(L, el, CLASS_SENDER, methods, sender_meta);
 }
 
-void ebb_lua_define_receiver(lua_State *L, ebb_lua *el) {
+void ebb_lua_channel_define_receiver(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"clone", clone},
                                      {"close", close},
                                      {"recv", recv},
                                      {"try_recv", try_recv},
                                      {NULL, NULL}};
-  ebb_lua_define_shared_class(L, el, CLASS_RECEIVER, methods, receiver_meta);
+  ebb_lua_class_define_shared(L, el, CLASS_RECEIVER, methods, receiver_meta);
 }
 
-void ebb_lua_define_oneshot_sender(lua_State *L, ebb_lua *el) {
+void ebb_lua_channel_define_oneshot_sender(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"close", close},
                                      {"is_closed", is_closed},
                                      {"send", try_send},
                                      {NULL, NULL}};
-  ebb_lua_define_shared_class(L, el, CLASS_ONESHOT_SENDER, methods,
+  ebb_lua_class_define_shared(L, el, CLASS_ONESHOT_SENDER, methods,
                               sender_meta);
 }
 
-void ebb_lua_define_oneshot_receiver(lua_State *L, ebb_lua *el) {
+void ebb_lua_channel_define_oneshot_receiver(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {
       {"close", close}, {"recv", recv}, {"try_recv", try_recv}, {NULL, NULL}};
-  ebb_lua_define_shared_class(L, el, CLASS_ONESHOT_RECEIVER, methods,
+  ebb_lua_class_define_shared(L, el, CLASS_ONESHOT_RECEIVER, methods,
                               receiver_meta);
 }
 
-void ebb_lua_open_channel(lua_State *L, ebb_lua *el) {
-  ebb_lua_add_function(L, el, "channel", new_channel);
-  ebb_lua_add_function(L, el, "oneshot", new_oneshot);
+void ebb_lua_channel_open(lua_State *L, ebb_lua *el) {
+  ebb_lua_sync_add_function(L, el, "channel", new_channel);
+  ebb_lua_sync_add_function(L, el, "oneshot", new_oneshot);
 }

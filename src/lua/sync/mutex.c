@@ -3,31 +3,31 @@
 #include "lua/sync/sync.h"
 
 static ebb_semaphore *check(lua_State *L, ebb_lua *el, int most) {
-  return ebb_lua_check_self(L, el, CLASS_MUTEX, most);
+  return ebb_lua_class_check_self(L, el, CLASS_MUTEX, most);
 }
 
 static int mutex_new(lua_State *L) {
-  ebb_lua_new_semaphore(L, ebb_lua_state_enter(L, 0), CLASS_MUTEX, 1);
+  ebb_lua_permit_new_semaphore(L, ebb_lua_state_enter(L, 0), CLASS_MUTEX, 1);
   return 1;
 }
 
 static int lock(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  return ebb_lua_acquire(L, el, check(L, el, 1), 1, "lock");
+  return ebb_lua_permit_acquire(L, el, check(L, el, 1), 1, "lock");
 }
 
 static int try_lock(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  return ebb_lua_try_acquire(L, el, check(L, el, 1), 1, "locked");
+  return ebb_lua_permit_try_acquire(L, el, check(L, el, 1), 1, "locked");
 }
 
-void ebb_lua_define_mutex(lua_State *L, ebb_lua *el) {
+void ebb_lua_mutex_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {
       {"lock", lock}, {"try_lock", try_lock}, {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_MUTEX, methods, none);
+  ebb_lua_class_define(L, el, CLASS_MUTEX, methods, none);
 }
 
-void ebb_lua_open_mutex(lua_State *L, ebb_lua *el) {
-  ebb_lua_add_class(L, el, "Mutex", mutex_new);
+void ebb_lua_mutex_open(lua_State *L, ebb_lua *el) {
+  ebb_lua_sync_add_class(L, el, "Mutex", mutex_new);
 }

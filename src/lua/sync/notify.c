@@ -5,12 +5,12 @@
 #include "lua/sync/sync.h"
 
 static ebb_notify *check(lua_State *L, ebb_lua *el, int most) {
-  return ebb_lua_check_self(L, el, CLASS_NOTIFY, most);
+  return ebb_lua_class_check_self(L, el, CLASS_NOTIFY, most);
 }
 
 static int notify_new(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 0);
-  ebb_notify *n = ebb_lua_new_object(L, el, CLASS_NOTIFY, sizeof *n, 0);
+  ebb_notify *n = ebb_lua_class_new(L, el, CLASS_NOTIFY, sizeof *n, 0);
   ebb_notify_init(n, el->rt);
   return 1;
 }
@@ -22,8 +22,8 @@ static int notified_on(lua_State *L, ebb_lua *el) {
   while (!ebb_wait_queue_take(el->rt)) {
     if (!n->permit) {
       ebb_lua_wait_in(L, el, &n->queue, 0, "notified", notified_k);
-    } else if (!ebb_lua_take_budget(L, el)) {
-      ebb_lua_yield(L, el, notified_k);
+    } else if (!ebb_lua_budget_take(L, el)) {
+      ebb_lua_wait_yield(L, el, notified_k);
     } else {
       n->permit = false;
       break;
@@ -55,15 +55,15 @@ static int notify_waiters(lua_State *L) {
   return 0;
 }
 
-void ebb_lua_define_notify(lua_State *L, ebb_lua *el) {
+void ebb_lua_notify_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"notified", notified},
                                      {"notify_one", notify_one},
                                      {"notify_waiters", notify_waiters},
                                      {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_NOTIFY, methods, none);
+  ebb_lua_class_define(L, el, CLASS_NOTIFY, methods, none);
 }
 
-void ebb_lua_open_notify(lua_State *L, ebb_lua *el) {
-  ebb_lua_add_class(L, el, "Notify", notify_new);
+void ebb_lua_notify_open(lua_State *L, ebb_lua *el) {
+  ebb_lua_sync_add_class(L, el, "Notify", notify_new);
 }

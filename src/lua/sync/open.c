@@ -2,44 +2,44 @@
    ebb.sync (Tokio: sync). */
 #include "lua/sync/sync.h"
 
-void ebb_lua_add_function(lua_State *L, ebb_lua *el, const char *name,
-                          lua_CFunction f) {
-  ebb_lua_push_slot(L, el, STORE_STATE);
+void ebb_lua_sync_add_function(lua_State *L, ebb_lua *el, const char *name,
+                               lua_CFunction f) {
+  ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushcclosure(L, f, 1);
   lua_setfield(L, -2, name);
 }
 
-void ebb_lua_add_class(lua_State *L, ebb_lua *el, const char *name,
-                       lua_CFunction new) {
+void ebb_lua_sync_add_class(lua_State *L, ebb_lua *el, const char *name,
+                            lua_CFunction new) {
   lua_newtable(L);
-  ebb_lua_add_function(L, el, "new", new);
+  ebb_lua_sync_add_function(L, el, "new", new);
   lua_setfield(L, -2, name);
 }
 
-void *ebb_lua_check_shared_class(lua_State *L, ebb_lua *el, int most) {
-  return ebb_lua_check_self(L, el, ebb_lua_class_of(L), most);
+void *ebb_lua_sync_check_shared_class(lua_State *L, ebb_lua *el, int most) {
+  return ebb_lua_class_check_self(L, el, ebb_lua_class_of(L), most);
 }
 
-int ebb_lua_push_fail(lua_State *L, const char *message) {
+int ebb_lua_sync_push_fail(lua_State *L, const char *message) {
   lua_pushnil(L);
   lua_pushstring(L, message);
   return 2;
 }
 
-void ebb_lua_check_value(lua_State *L) {
+void ebb_lua_sync_check_value(lua_State *L) {
   luaL_argexpected(L, !lua_isnoneornil(L, 2), 2, "value other than nil");
   lua_settop(L, 2);
 }
 
-void ebb_lua_open_sync(lua_State *L, ebb_lua *el) {
+void ebb_lua_sync_open(lua_State *L, ebb_lua *el) {
   lua_newtable(L);
-  ebb_lua_open_semaphore(L, el);
-  ebb_lua_open_mutex(L, el);
-  ebb_lua_open_rw_lock(L, el);
-  ebb_lua_open_notify(L, el);
-  ebb_lua_open_barrier(L, el);
-  ebb_lua_open_channel(L, el);
-  ebb_lua_open_watch(L, el);
-  ebb_lua_open_broadcast(L, el);
+  ebb_lua_semaphore_open(L, el);
+  ebb_lua_mutex_open(L, el);
+  ebb_lua_rw_lock_open(L, el);
+  ebb_lua_notify_open(L, el);
+  ebb_lua_barrier_open(L, el);
+  ebb_lua_channel_open(L, el);
+  ebb_lua_watch_open(L, el);
+  ebb_lua_broadcast_open(L, el);
   lua_setfield(L, -2, "sync");
 }

@@ -19,7 +19,7 @@ typedef struct permit {
 /* Made before it is waited for, so that nothing can fail afterwards. */
 static permit *new_permit(lua_State *L, ebb_lua *el, ebb_semaphore *s,
                           uint32_t n, const char *what) {
-  permit *p = ebb_lua_new_object(L, el, CLASS_PERMIT, sizeof *p, UV_OWNER);
+  permit *p = ebb_lua_class_new(L, el, CLASS_PERMIT, sizeof *p, UV_OWNER);
   *p = (permit){.s = s, .count = n, .what = what};
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, UV_OWNER);
@@ -43,10 +43,10 @@ static int acquire_on(lua_State *L, ebb_lua *el) {
     bool can = s->closed || ebb_semaphore_has(s, p->count);
     if (!can)
       ebb_lua_wait_in(L, el, &s->queue, p->count, p->what, acquire_k);
-    else if (!ebb_lua_take_budget(L, el))
-      ebb_lua_yield(L, el, acquire_k);
+    else if (!ebb_lua_budget_take(L, el))
+      ebb_lua_wait_yield(L, el, acquire_k);
     else if (ebb_semaphore_try_acquire(s, p->count) < 0)
-      return ebb_lua_push_fail(L, "closed");
+      return ebb_lua_sync_push_fail(L, "closed");
     else
       return got(L, p);
   }
@@ -59,31 +59,32 @@ static int acquire_k(lua_State *L, int status, lua_KContext ctx) {
   return acquire_on(L, el);
 }
 
-int ebb_lua_acquire(lua_State *L, ebb_lua *el, ebb_semaphore *s, uint32_t n,
-                    const char *what) {
+int ebb_lua_permit_acquire(lua_State *L, ebb_lua *el, ebb_semaphore *s,
+                           uint32_t n, const char *what) {
   lua_settop(L, 1);
   new_permit(L, el, s, n, what);
   return acquire_on(L, el);
 }
 
-int ebb_lua_try_acquire(lua_State *L, ebb_lua *el, ebb_semaphore *s, uint32_t n,
-                        const char *message) {
+int ebb_lua_permit_try_acquire(lua_State *L, ebb_lua *el, ebb_semaphore *s,
+                               uint32_t n, const char *message) {
   lua_settop(L, 1);
   permit *p = new_permit(L, el, s, n, NULL);
   int err = ebb_semaphore_try_acquire(s, n);
   if (err == 0) return got(L, p);
-  return ebb_lua_push_fail(L, err == -EPIPE ? "closed" : message);
+  return ebb_lua_sync_push_fail(L, err == -EPIPE ? "closed" : message);
 }
 
-uint32_t ebb_lua_check_permits(lua_State *L, int arg) {
-  lua_Integer n = ebb_lua_check_count(L, arg);
+uint32_t ebb_lua_permit_check_count(lua_State *L, int arg) {
+  lua_Integer n = ebb_lua_args_count(L, arg);
   luaL_argcheck(L, n <= (lua_Integer)EBB_PERMITS_MAX, arg, "too many permits");
   return (uint32_t)n;
 }
 
-ebb_semaphore *ebb_lua_new_semaphore(lua_State *L, ebb_lua *el,
-                                     ebb_lua_class class, uint32_t permits) {
-  ebb_semaphore *s = ebb_lua_new_object(L, el, class, sizeof *s, 0);
+ebb_semaphore *ebb_lua_permit_new_semaphore(lua_State *L, ebb_lua *el,
+                                            ebb_lua_class class,
+                                            uint32_t permits) {
+  ebb_semaphore *s = ebb_lua_class_new(L, el, class, sizeof *s, 0);
   ebb_semaphore_init(s, el->rt, permits);
   return s;
 }
@@ -94,7 +95,7 @@ ebb_semaphore *ebb_lua_new_semaphore(lua_State *L, ebb_lua *el,
    state is closed. */
 static int release(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
-  permit *p = ebb_lua_check_self(L, el, CLASS_PERMIT, 2);
+  permit *p = ebb_lua_class_check_self(L, el, CLASS_PERMIT, 2);
   if (!p->held || el->rt == NULL) return 0;
   p->held = false;
   if (ebb_semaphore_add_permits(p->s, p->count) < 0)
@@ -104,9 +105,9 @@ static int release(lua_State *L) {
   return 0;
 }
 
-void ebb_lua_define_permit(lua_State *L, ebb_lua *el) {
+void ebb_lua_permit_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"release", release}, {NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__close", release}, {"__gc", release}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_PERMIT, methods, meta);
+  ebb_lua_class_define(L, el, CLASS_PERMIT, methods, meta);
 }

@@ -7,44 +7,45 @@
 #define ALL EBB_PERMITS_MAX
 
 static ebb_semaphore *check(lua_State *L, ebb_lua *el, int most) {
-  return ebb_lua_check_self(L, el, CLASS_RW_LOCK, most);
+  return ebb_lua_class_check_self(L, el, CLASS_RW_LOCK, most);
 }
 
 static int rw_lock_new(lua_State *L) {
-  ebb_lua_new_semaphore(L, ebb_lua_state_enter(L, 0), CLASS_RW_LOCK, ALL);
+  ebb_lua_permit_new_semaphore(L, ebb_lua_state_enter(L, 0), CLASS_RW_LOCK,
+                               ALL);
   return 1;
 }
 
 static int read(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  return ebb_lua_acquire(L, el, check(L, el, 1), 1, "read");
+  return ebb_lua_permit_acquire(L, el, check(L, el, 1), 1, "read");
 }
 
 static int write(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  return ebb_lua_acquire(L, el, check(L, el, 1), ALL, "write");
+  return ebb_lua_permit_acquire(L, el, check(L, el, 1), ALL, "write");
 }
 
 static int try_read(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  return ebb_lua_try_acquire(L, el, check(L, el, 1), 1, "locked");
+  return ebb_lua_permit_try_acquire(L, el, check(L, el, 1), 1, "locked");
 }
 
 static int try_write(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  return ebb_lua_try_acquire(L, el, check(L, el, 1), ALL, "locked");
+  return ebb_lua_permit_try_acquire(L, el, check(L, el, 1), ALL, "locked");
 }
 
-void ebb_lua_define_rw_lock(lua_State *L, ebb_lua *el) {
+void ebb_lua_rw_lock_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"read", read},
                                      {"try_read", try_read},
                                      {"try_write", try_write},
                                      {"write", write},
                                      {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_RW_LOCK, methods, none);
+  ebb_lua_class_define(L, el, CLASS_RW_LOCK, methods, none);
 }
 
-void ebb_lua_open_rw_lock(lua_State *L, ebb_lua *el) {
-  ebb_lua_add_class(L, el, "RwLock", rw_lock_new);
+void ebb_lua_rw_lock_open(lua_State *L, ebb_lua *el) {
+  ebb_lua_sync_add_class(L, el, "RwLock", rw_lock_new);
 }

@@ -3,35 +3,35 @@
 #include "lua/sync/sync.h"
 
 static ebb_semaphore *check(lua_State *L, ebb_lua *el, int most) {
-  return ebb_lua_check_self(L, el, CLASS_SEMAPHORE, most);
+  return ebb_lua_class_check_self(L, el, CLASS_SEMAPHORE, most);
 }
 
 static int semaphore_new(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
-  uint32_t permits = ebb_lua_check_permits(L, 1);
-  ebb_lua_new_semaphore(L, el, CLASS_SEMAPHORE, permits);
+  uint32_t permits = ebb_lua_permit_check_count(L, 1);
+  ebb_lua_permit_new_semaphore(L, el, CLASS_SEMAPHORE, permits);
   return 1;
 }
 
 static uint32_t opt_permits(lua_State *L) {
-  return lua_isnoneornil(L, 2) ? 1 : ebb_lua_check_permits(L, 2);
+  return lua_isnoneornil(L, 2) ? 1 : ebb_lua_permit_check_count(L, 2);
 }
 
 static int acquire(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   ebb_semaphore *s = check(L, el, 2);
-  return ebb_lua_acquire(L, el, s, opt_permits(L), "acquire");
+  return ebb_lua_permit_acquire(L, el, s, opt_permits(L), "acquire");
 }
 
 static int try_acquire(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   ebb_semaphore *s = check(L, el, 2);
-  return ebb_lua_try_acquire(L, el, s, opt_permits(L), "no permits");
+  return ebb_lua_permit_try_acquire(L, el, s, opt_permits(L), "no permits");
 }
 
 static int add_permits(lua_State *L) {
   ebb_semaphore *s = check(L, ebb_lua_state_checked(L), 2);
-  uint32_t n = ebb_lua_check_permits(L, 2);
+  uint32_t n = ebb_lua_permit_check_count(L, 2);
   luaL_argcheck(L, ebb_semaphore_add_permits(s, n) == 0, 2, "too many permits");
   return 0;
 }
@@ -53,7 +53,7 @@ static int is_closed(lua_State *L) {
   return 1;
 }
 
-void ebb_lua_define_semaphore(lua_State *L, ebb_lua *el) {
+void ebb_lua_semaphore_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"acquire", acquire},
                                      {"add_permits", add_permits},
                                      {"available_permits", available_permits},
@@ -62,9 +62,9 @@ void ebb_lua_define_semaphore(lua_State *L, ebb_lua *el) {
                                      {"try_acquire", try_acquire},
                                      {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_SEMAPHORE, methods, none);
+  ebb_lua_class_define(L, el, CLASS_SEMAPHORE, methods, none);
 }
 
-void ebb_lua_open_semaphore(lua_State *L, ebb_lua *el) {
-  ebb_lua_add_class(L, el, "Semaphore", semaphore_new);
+void ebb_lua_semaphore_open(lua_State *L, ebb_lua *el) {
+  ebb_lua_sync_add_class(L, el, "Semaphore", semaphore_new);
 }

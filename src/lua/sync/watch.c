@@ -21,7 +21,7 @@ typedef struct end {
 } end;
 
 static end *check(lua_State *L, ebb_lua *el, int most) {
-  return ebb_lua_check_shared_class(L, el, most);
+  return ebb_lua_sync_check_shared_class(L, el, most);
 }
 
 static lua_Integer *ends_of(watch *w, ebb_lua_class class) {
@@ -30,7 +30,7 @@ static lua_Integer *ends_of(watch *w, ebb_lua_class class) {
 
 /* Pushes one; the watch is at `arg`. */
 static end *new_end(lua_State *L, ebb_lua *el, ebb_lua_class class, int arg) {
-  end *e = ebb_lua_new_object(L, el, class, sizeof *e, UV_WATCH);
+  end *e = ebb_lua_class_new(L, el, class, sizeof *e, UV_WATCH);
   lua_pushvalue(L, arg);
   lua_setiuservalue(L, -2, UV_WATCH);
   e->w = lua_touserdata(L, arg);
@@ -106,7 +106,8 @@ static void replace(lua_State *L, watch *w) {
 static int send(lua_State *L) {
   end *e = check(L, ebb_lua_state_checked(L), 2);
   luaL_checkany(L, 2);
-  if (e->closed || e->w->receivers == 0) return ebb_lua_push_fail(L, "closed");
+  if (e->closed || e->w->receivers == 0)
+    return ebb_lua_sync_push_fail(L, "closed");
   replace(L, e->w);
   lua_pushboolean(L, true);
   return 1;
@@ -152,10 +153,10 @@ static int changed_on(lua_State *L, ebb_lua *el) {
     bool changed = !e->closed && e->seen != w->version;
     if (!changed && !e->closed && w->senders > 0) {
       ebb_lua_wait(L, el, &w->waiters, EBB_NEVER, "changed", changed_k);
-    } else if (!ebb_lua_take_budget(L, el)) {
-      ebb_lua_yield(L, el, changed_k);
+    } else if (!ebb_lua_budget_take(L, el)) {
+      ebb_lua_wait_yield(L, el, changed_k);
     } else if (!changed) {
-      return ebb_lua_push_fail(L, "closed");
+      return ebb_lua_sync_push_fail(L, "closed");
     } else {
       e->seen = w->version;
       lua_pushboolean(L, true);
@@ -179,7 +180,8 @@ static int changed(lua_State *L) {
 
 static int has_changed(lua_State *L) {
   end *e = check(L, ebb_lua_state_checked(L), 1);
-  if (e->closed || e->w->senders == 0) return ebb_lua_push_fail(L, "closed");
+  if (e->closed || e->w->senders == 0)
+    return ebb_lua_sync_push_fail(L, "closed");
   lua_pushboolean(L, e->seen != e->w->version);
   return 1;
 }
@@ -193,7 +195,7 @@ static int borrow_and_update(lua_State *L) {
 static const luaL_Reg meta[] = {
     {"__close", close}, {"__gc", close}, {NULL, NULL}};
 
-void ebb_lua_define_watch_sender(lua_State *L, ebb_lua *el) {
+void ebb_lua_watch_define_sender(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"borrow", borrow},
                                      {"clone", clone},
                                      {"close", close},
@@ -203,18 +205,18 @@ void ebb_lua_define_watch_sender(lua_State *L, ebb_lua *el) {
                                      {"send_replace", send_replace},
                                      {"subscribe", subscribe},
                                      {NULL, NULL}};
-  ebb_lua_define_shared_class(L, el, CLASS_WATCH_SENDER, methods, meta);
+  ebb_lua_class_define_shared(L, el, CLASS_WATCH_SENDER, methods, meta);
 }
 
-void ebb_lua_define_watch_receiver(lua_State *L, ebb_lua *el) {
+void ebb_lua_watch_define_receiver(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {
       {"borrow", borrow},   {"borrow_and_update", borrow_and_update},
       {"changed", changed}, {"clone", clone},
       {"close", close},     {"has_changed", has_changed},
       {NULL, NULL}};
-  ebb_lua_define_shared_class(L, el, CLASS_WATCH_RECEIVER, methods, meta);
+  ebb_lua_class_define_shared(L, el, CLASS_WATCH_RECEIVER, methods, meta);
 }
 
-void ebb_lua_open_watch(lua_State *L, ebb_lua *el) {
-  ebb_lua_add_function(L, el, "watch", new_watch);
+void ebb_lua_watch_open(lua_State *L, ebb_lua *el) {
+  ebb_lua_sync_add_function(L, el, "watch", new_watch);
 }

@@ -34,7 +34,7 @@ static lua_State *resumed_by(lua_State *L) {
   return NULL;
 }
 
-void ebb_lua_task_cut(ebb_task *t) {
+void ebb_lua_cut(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   if (lt->waits) return;
   lt->cut = true;

@@ -10,12 +10,12 @@
 enum { DEADLOCK_LIST_MAX = 20 };
 
 /* In a JoinSet the key is the id once more. */
-void ebb_lua_push_shown_key(lua_State *L, ebb_lua *el, ebb_task *t) {
+void ebb_lua_inspect_push_key(lua_State *L, ebb_lua *el, ebb_task *t) {
   const ebb_lua_map *map = ebb_lua_map_of(t);
   if (ebb_lua_is_task(t) && map != NULL && map->keyless)
     lua_pushnil(L);
   else
-    ebb_lua_push_key(L, el, t);
+    ebb_lua_map_key_push(L, el, t);
 }
 
 void ebb_lua_key_to_text(lua_State *L) {
@@ -62,9 +62,9 @@ static void push_task(lua_State *L, ebb_lua *el, ebb_task *t) {
   set_number(L, "spawned_at", (lua_Number)t->spawned_at / 1e9);
   set_integer(L, "polls", t->polls);
   set_number(L, "busy", (lua_Number)t->busy / 1e9);
-  ebb_lua_push_shown_key(L, el, t);
+  ebb_lua_inspect_push_key(L, el, t);
   lua_setfield(L, -2, "key");
-  ebb_lua_push_name(L, el, t);
+  ebb_lua_detail_push_name(L, el, t);
   lua_setfield(L, -2, "name");
 }
 
@@ -99,8 +99,8 @@ static int tasks(lua_State *L) {
 }
 
 static void push_trace(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
-  ebb_lua_push_detail(L, el, lt);
-  ebb_lua_trace_to_text(L);
+  ebb_lua_detail_push(L, el, lt);
+  ebb_lua_panic_trace_to_text(L);
 }
 
 /* The task of this state with that id, or NULL. */
@@ -125,7 +125,7 @@ static int traceback(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
   ebb_id id = (ebb_id)luaL_checkinteger(L, 1);
   ebb_lua_task *lt = find_own(el, id);
-  if (lt != NULL) ebb_lua_push_name(L, el, &lt->task);
+  if (lt != NULL) ebb_lua_detail_push_name(L, el, &lt->task);
   lt = find_own(el, id);
   if (lt != NULL && lt->task.state != EBB_FINISHED)
     push_traceback(L, lt);
@@ -155,8 +155,8 @@ static void describe_wait(lua_State *L, ebb_lua *el, ebb_task *t,
   lua_Integer id = (lua_Integer)t->id;
   const char *what = t->gated ? "its LocalSet to be driven" : t->what;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
-  ebb_lua_push_name(L, el, t);
-  ebb_lua_push_shown_key(L, el, t);
+  ebb_lua_detail_push_name(L, el, t);
+  ebb_lua_inspect_push_key(L, el, t);
   int name = lua_gettop(L) - 1, key = name + 1;
   bool quoted = lua_type(L, key) == LUA_TSTRING;
   ebb_lua_key_to_text(L);
@@ -174,7 +174,7 @@ static bool is_stuck(const ebb_task *t) {
   return t->state == EBB_WAITING || t->gated;
 }
 
-void ebb_lua_raise_deadlock(lua_State *L, ebb_lua *el) {
+void ebb_lua_inspect_raise_deadlock(lua_State *L, ebb_lua *el) {
   ebb_runtime *rt = el->rt;
   ebb_table *all = &rt->tasks;
   luaL_Buffer b;
@@ -209,7 +209,7 @@ static int describe_stuck(lua_State *L) {
   return 1;
 }
 
-void ebb_lua_describe_stuck(ebb_lua_task *lt, char *text, size_t size) {
+void ebb_lua_inspect_describe_stuck(ebb_lua_task *lt, char *text, size_t size) {
   lua_State *aux = lt->el->aux;
   unsigned long long id = lt->task.id;
   lua_pushcfunction(aux, describe_stuck);
@@ -221,9 +221,9 @@ void ebb_lua_describe_stuck(ebb_lua_task *lt, char *text, size_t size) {
   lua_pop(aux, 1);
 }
 
-void ebb_lua_open_inspect(lua_State *L, ebb_lua *el) {
+void ebb_lua_inspect_open(lua_State *L, ebb_lua *el) {
   static const luaL_Reg functions[] = {
       {"tasks", tasks}, {"traceback", traceback}, {NULL, NULL}};
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
 }

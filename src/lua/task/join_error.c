@@ -14,7 +14,7 @@ enum { UV_VALUE = 1 /* raised value, or reason */, UV_TRACE };
 
 /* ---- from the task ---- */
 
-void ebb_lua_push_panic(lua_State *L, ebb_lua_task *lt) {
+void ebb_lua_join_error_push_panic(lua_State *L, ebb_lua_task *lt) {
   lua_pushvalue(lt->L, 1);
   lua_xmove(lt->L, L, 1);
 }
@@ -31,11 +31,11 @@ static void fill_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   e->id = (lua_Integer)lt->task.id;
   e->outcome = (ebb_outcome)lt->task.outcome;
   if (panicked) {
-    ebb_lua_push_panic(L, lt);
+    ebb_lua_join_error_push_panic(L, lt);
     lua_setiuservalue(L, -2, UV_VALUE);
   }
   if (lt->detailed) {
-    ebb_lua_push_detail(L, el, lt);
+    ebb_lua_detail_push(L, el, lt);
     lua_setiuservalue(L, -2, panicked ? UV_TRACE : UV_VALUE);
   }
 }
@@ -46,16 +46,16 @@ static bool push_made_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
     lua_pushvalue(lt->L, -1);
     lua_xmove(lt->L, L, 1);
   } else if (lt->foretold) {
-    ebb_lua_push_detail(L, el, lt);
+    ebb_lua_detail_push(L, el, lt);
   }
   return lt->has_error || lt->foretold;
 }
 
-void ebb_lua_push_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+void ebb_lua_join_error_push(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   luaL_checkstack(L, 4, NULL);
   if (push_made_error(L, el, lt)) return;
-  ebb_lua_new_object(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
-                     uservalues_for(lt));
+  ebb_lua_class_new(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
+                    uservalues_for(lt));
   fill_error(L, el, lt);
   lua_pushvalue(L, -1);
   lua_xmove(L, lt->L, 1);
@@ -64,12 +64,12 @@ void ebb_lua_push_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
 
 /* Making the object may run a finalizer, which may take the task away. When
    anything has changed the caller looks again. */
-bool ebb_lua_push_last_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+bool ebb_lua_join_error_push_last(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   const ebb_table *members = &lt->task.set->members;
   uint32_t version = members->version;
   if (push_made_error(L, el, lt)) return true;
-  ebb_lua_new_object(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
-                     uservalues_for(lt));
+  ebb_lua_class_new(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
+                    uservalues_for(lt));
   if (members->version == version) {
     fill_error(L, el, lt);
     return true;
@@ -78,14 +78,15 @@ bool ebb_lua_push_last_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   return false;
 }
 
-int ebb_lua_push_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+int ebb_lua_join_error_push_result(lua_State *L, ebb_lua *el,
+                                   ebb_lua_task *lt) {
   bool completed = lt->task.outcome == EBB_COMPLETED;
   luaL_checkstack(L, lt->count + 2, "too many results");
   lua_pushboolean(L, completed);
   if (!completed) {
-    ebb_lua_push_error(L, el, lt);
+    ebb_lua_join_error_push(L, el, lt);
   } else {
-    if (!lua_checkstack(lt->L, lt->count)) ebb_lua_raise(L, -ENOMEM);
+    if (!lua_checkstack(lt->L, lt->count)) ebb_lua_error_raise(L, -ENOMEM);
     for (int i = 1; i <= lt->count; i++) lua_pushvalue(lt->L, i);
     lua_xmove(lt->L, L, lt->count);
   }
@@ -93,11 +94,11 @@ int ebb_lua_push_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   return completed ? 1 + lt->count : 2;
 }
 
-int ebb_lua_unwrap_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt,
-                          int count) {
+int ebb_lua_join_error_unwrap_result(lua_State *L, ebb_lua *el,
+                                     ebb_lua_task *lt, int count) {
   if (lt->task.outcome == EBB_COMPLETED) return count - 1;
-  if (lt->task.outcome == EBB_PANICKED) ebb_lua_push_handed(L, el, lt);
-  ebb_lua_throw(L, el);
+  if (lt->task.outcome == EBB_PANICKED) ebb_lua_panic_push_handed(L, el, lt);
+  ebb_lua_message_throw(L, el);
 }
 
 /* A task that is being cancelled will end with this one, unless a variable
@@ -105,11 +106,11 @@ int ebb_lua_unwrap_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt,
 static void foretell_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   if (push_made_error(L, el, lt)) return;
   lt->task.outcome = EBB_CANCELLED;
-  ebb_lua_new_object(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
-                     uservalues_for(lt));
+  ebb_lua_class_new(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
+                    uservalues_for(lt));
   fill_error(L, el, lt);
   lua_pushvalue(L, -1);
-  ebb_lua_keep_foretold(L, el, lt);
+  ebb_lua_detail_keep_foretold(L, el, lt);
 }
 
 /* stack: -> JoinError or nil. A C function whose wait was cut off may raise an
@@ -127,7 +128,7 @@ static int cancelled(lua_State *L) {
 /* ---- the class ---- */
 
 static join_error *check_error(lua_State *L) {
-  return ebb_lua_check_self(L, ebb_lua_state_raw(L), CLASS_JOIN_ERROR, 1);
+  return ebb_lua_class_check_self(L, ebb_lua_state_raw(L), CLASS_JOIN_ERROR, 1);
 }
 
 static int is_cancelled(lua_State *L) {
@@ -146,7 +147,7 @@ static void push_value(lua_State *L) {
   lua_getiuservalue(L, 1, UV_VALUE);
   lua_getiuservalue(L, 1, UV_TRACE);
   if (el->rt != NULL)
-    ebb_lua_hand_over(L, el);
+    ebb_lua_panic_hand_over(L, el);
   else
     lua_pop(L, 1);
 }
@@ -185,16 +186,16 @@ static int reason(lua_State *L) {
 static int traceback(lua_State *L) {
   check_error(L);
   lua_getiuservalue(L, 1, UV_TRACE);
-  ebb_lua_trace_to_text(L);
+  ebb_lua_panic_trace_to_text(L);
   return 1;
 }
 
 static bool is_panicked(lua_State *L, ebb_lua *el, int arg) {
-  const join_error *e = ebb_lua_is(L, el, arg, CLASS_JOIN_ERROR);
+  const join_error *e = ebb_lua_class_is(L, el, arg, CLASS_JOIN_ERROR);
   return e != NULL && e->outcome == EBB_PANICKED;
 }
 
-bool ebb_lua_push_error_trace(lua_State *L, ebb_lua *el, int arg) {
+bool ebb_lua_join_error_push_trace(lua_State *L, ebb_lua *el, int arg) {
   if (!is_panicked(L, el, arg)) return false;
   lua_getiuservalue(L, arg, UV_TRACE);
   return true;
@@ -217,7 +218,7 @@ static int error_tostring(lua_State *L) {
     lua_getiuservalue(L, 4, UV_VALUE);
     lua_replace(L, 4);
   }
-  if (!ebb_lua_push_text(L, 4)) {
+  if (!ebb_lua_message_push_text(L, 4)) {
     lua_settop(L, 2);
     return 1;
   }
@@ -227,7 +228,7 @@ static int error_tostring(lua_State *L) {
   return 1;
 }
 
-void ebb_lua_define_join_error(lua_State *L, ebb_lua *el) {
+void ebb_lua_join_error_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"id", error_id},
                                      {"into_panic", into_panic},
                                      {"is_cancelled", is_cancelled},
@@ -237,7 +238,7 @@ void ebb_lua_define_join_error(lua_State *L, ebb_lua *el) {
                                      {"try_into_panic", try_into_panic},
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", error_tostring}, {NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_JOIN_ERROR, methods, meta);
+  ebb_lua_class_define(L, el, CLASS_JOIN_ERROR, methods, meta);
 }
 
 /* ---- panics that nobody can see any more ---- */
@@ -256,10 +257,10 @@ static void write_text(lua_State *L, const char *before, int arg) {
 static int report(lua_State *L) {
   ebb_lua_task *lt = lua_touserdata(L, 1);
   ebb_lua *el = lt->el;
-  ebb_lua_push_name(L, el, &lt->task);
-  ebb_lua_push_error(L, el, lt);
+  ebb_lua_detail_push_name(L, el, &lt->task);
+  ebb_lua_join_error_push(L, el, lt);
   lua_getiuservalue(L, 3, UV_TRACE);
-  ebb_lua_trace_to_text(L);
+  ebb_lua_panic_trace_to_text(L);
   luaL_tolstring(L, 3, NULL);
   write_text(L, "ebb: ", 5);
   if (lua_isstring(L, 2)) write_text(L, "  name: ", 2);
@@ -271,8 +272,8 @@ static int report(lua_State *L) {
 static int call_handler(lua_State *L) {
   ebb_lua_task *lt = lua_touserdata(L, 1);
   ebb_lua *el = lt->el;
-  ebb_lua_push_slot(L, el, STORE_UNHANDLED);
-  ebb_lua_push_error(L, el, lt);
+  ebb_lua_slot_push(L, el, STORE_UNHANDLED);
+  ebb_lua_join_error_push(L, el, lt);
   lua_call(L, 1, 0);
   return 0;
 }
@@ -298,7 +299,7 @@ static bool is_unhandled(const ebb_lua_task *lt) {
          lt->handles == 0 && t->set == NULL;
 }
 
-void ebb_lua_check_unhandled(ebb_lua_task *lt) {
+void ebb_lua_join_error_check_unhandled(ebb_lua_task *lt) {
   if (!is_unhandled(lt)) return;
   lt->seen = true;
   ebb_lua *el = lt->el;
@@ -313,15 +314,15 @@ static int set_unhandled(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
   if (!lua_isnoneornil(L, 1)) luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
-  ebb_lua_push_slot(L, el, STORE_UNHANDLED);
+  ebb_lua_slot_push(L, el, STORE_UNHANDLED);
   lua_insert(L, 1);
-  ebb_lua_set_slot(L, el, STORE_UNHANDLED);
+  ebb_lua_slot_set(L, el, STORE_UNHANDLED);
   return 1;
 }
 
-void ebb_lua_open_result(lua_State *L, ebb_lua *el) {
+void ebb_lua_join_error_open(lua_State *L, ebb_lua *el) {
   static const luaL_Reg functions[] = {
       {"cancelled", cancelled}, {"set_unhandled", set_unhandled}, {NULL, NULL}};
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
 }

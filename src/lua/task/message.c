@@ -10,7 +10,7 @@ static int to_text(lua_State *L) {
   return 1;
 }
 
-bool ebb_lua_push_text(lua_State *L, int arg) {
+bool ebb_lua_message_push_text(lua_State *L, int arg) {
   luaL_checkstack(L, 4, NULL);
   bool is_text = lua_isstring(L, arg);
   if (!is_text && luaL_getmetafield(L, arg, "__tostring") == LUA_TNIL)
@@ -28,7 +28,7 @@ bool ebb_lua_push_text(lua_State *L, int arg) {
 static bool push_message(lua_State *L, ebb_lua *el, int arg) {
   const char *outer = el->no_wait;
   el->no_wait = "the __tostring of an error that nobody has caught";
-  bool is_text = ebb_lua_push_text(L, arg);
+  bool is_text = ebb_lua_message_push_text(L, arg);
   el->no_wait = outer;
   if (!is_text)
     lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, arg));
@@ -40,12 +40,12 @@ static bool push_message(lua_State *L, ebb_lua *el, int arg) {
 static bool push_own_trace(lua_State *L, ebb_lua *el) {
   if (el->rt == NULL || el->rt->current == NULL) return false;
   lua_pushvalue(L, 1);
-  if (!ebb_lua_push_origin(L, el, L, 1)) {
+  if (!ebb_lua_panic_push_origin(L, el, L, 1)) {
     lua_pop(L, 1);
     return false;
   }
   lua_remove(L, -2);
-  ebb_lua_trace_to_text(L);
+  ebb_lua_panic_trace_to_text(L);
   return true;
 }
 
@@ -82,7 +82,7 @@ static bool lets_errors_pass(lua_State *L, ebb_lua *el, lua_Debug *ar) {
     lua_pushstring(L, names[i]);
     lua_rawget(L, -2);
     passes = lua_rawequal(L, -1, -3);
-    /* Ours, which calls that of Lua: see ebb_lua_replace. */
+    /* Ours, which calls that of Lua: see ebb_lua_library_replace. */
     if (!passes && lua_iscfunction(L, -1) && lua_getupvalue(L, -1, 2)) {
       passes = lua_rawequal(L, -1, -4);
       lua_pop(L, 1);
@@ -126,7 +126,7 @@ static int final_value(lua_State *L) {
   return 1;
 }
 
-void ebb_lua_throw(lua_State *L, ebb_lua *el) {
+void ebb_lua_message_throw(lua_State *L, ebb_lua *el) {
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   if (is_for_interpreter(L, el)) {
     lua_pushcfunction(L, final_value);

@@ -58,9 +58,9 @@ static void push_line(lua_State *L, ebb_lua *el, lua_State *at, int level) {
     lua_pushfstring(L, "task %I", (lua_Integer)t->id);
   luaL_addvalue(&b);
   if (!is_main) {
-    ebb_lua_push_name(L, el, t);
+    ebb_lua_detail_push_name(L, el, t);
     add_to_list(&b, &separator);
-    ebb_lua_push_shown_key(L, el, t);
+    ebb_lua_inspect_push_key(L, el, t);
     ebb_lua_key_to_text(L);
     add_to_list(&b, &separator);
   }
@@ -96,14 +96,14 @@ static void forget(ebb_lua *el, lua_Integer id) {
   lua_rawseti(el->store, STORE_HANDED, id);
 }
 
-void ebb_lua_forget_handed(ebb_lua *el, ebb_lua_task *lt) {
+void ebb_lua_panic_forget(ebb_lua *el, ebb_lua_task *lt) {
   if (lt->handed) forget(el, (lua_Integer)lt->task.id);
   lt->handed = false;
 }
 
 /* Pops a value into a place that belongs to the running task. */
 static void keep(lua_State *L, ebb_lua *el, int table) {
-  ebb_lua_push_slot(L, el, table);
+  ebb_lua_slot_push(L, el, table);
   lua_insert(L, -2);
   lua_rawseti(L, -2, holder(el));
   lua_pop(L, 1);
@@ -126,7 +126,7 @@ static int note(lua_State *L) {
   return 0;
 }
 
-void ebb_lua_hand_over(lua_State *L, ebb_lua *el) {
+void ebb_lua_panic_hand_over(lua_State *L, ebb_lua *el) {
   luaL_checkstack(L, 4, NULL);
   lua_pushcfunction(L, note);
   lua_pushlightuserdata(L, el);
@@ -136,11 +136,11 @@ void ebb_lua_hand_over(lua_State *L, ebb_lua *el) {
   if (lua_pcall(L, 3, 0, 0) != LUA_OK) lua_pop(L, 1);
 }
 
-void ebb_lua_push_handed(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+void ebb_lua_panic_push_handed(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   luaL_checkstack(L, 2, NULL);
-  ebb_lua_push_panic(L, lt);
-  ebb_lua_push_detail(L, el, lt);
-  ebb_lua_hand_over(L, el);
+  ebb_lua_join_error_push_panic(L, lt);
+  ebb_lua_detail_push(L, el, lt);
+  ebb_lua_panic_hand_over(L, el);
 }
 
 /* ---- what a task has raised ---- */
@@ -209,7 +209,8 @@ static bool is_from_link(lua_State *L, int value, lua_State *at, int level) {
   return lua_rawequal(L, value, value + 2);
 }
 
-bool ebb_lua_push_origin(lua_State *L, ebb_lua *el, lua_State *at, int level) {
+bool ebb_lua_panic_push_origin(lua_State *L, ebb_lua *el, lua_State *at,
+                               int level) {
   int value = lua_gettop(L);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   lua_rawgeti(el->store, STORE_LINKS, holder(el));
@@ -217,7 +218,7 @@ bool ebb_lua_push_origin(lua_State *L, ebb_lua *el, lua_State *at, int level) {
   lua_xmove(el->store, L, 2);
   bool found = lua_istable(L, value + 1) && is_from_link(L, value, at, level);
   lua_settop(L, found ? value + 1 : value);
-  if (!found && ebb_lua_push_error_trace(L, el, value)) {
+  if (!found && ebb_lua_join_error_push_trace(L, el, value)) {
     push_link(L, el, at, level);
     found = true;
   }
@@ -241,7 +242,7 @@ static lua_Integer push_lines(lua_State *L) {
   return n;
 }
 
-void ebb_lua_trace_to_text(lua_State *L) {
+void ebb_lua_panic_trace_to_text(lua_State *L) {
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   lua_Integer n = push_lines(L);
   int lines = lua_gettop(L) - 1;

@@ -19,7 +19,7 @@ static bool is_suspended(lua_State *thread) {
 
 /* As far as scripts can know its thread. */
 static bool is_task(lua_State *L, ebb_lua *el, int arg) {
-  lua_State *shadow = ebb_lua_shadow(L, el, arg);
+  lua_State *shadow = ebb_lua_thread_shadow(L, el, arg);
   if (shadow == NULL) return false;
   ebb_task *t = ebb_task_find(el->rt, (ebb_id)lua_tointeger(shadow, 1));
   return t != NULL && ebb_lua_thread(t) == lua_tothread(L, arg);
@@ -32,7 +32,7 @@ static void check_thread(lua_State *L, ebb_lua *el, int arg) {
   luaL_argcheck(L, !is_task(L, el, arg), arg, "coroutine is a task already");
 }
 
-void ebb_lua_check_body(lua_State *L, ebb_lua *el, int arg) {
+void ebb_lua_task_check_body(lua_State *L, ebb_lua *el, int arg) {
   int type = lua_type(L, arg);
   if (type == LUA_TFUNCTION) return;
   if (type == LUA_TTHREAD) {
@@ -48,7 +48,7 @@ void ebb_lua_task_prepare(lua_State *L, ebb_lua *el, int body) {
   luaL_checkstack(L, 8, NULL);
   if (lua_isthread(L, body)) {
     lua_pushvalue(L, body);
-    ebb_lua_hold(L, el);
+    ebb_lua_thread_expose(L, el);
     lua_pop(L, 1);
   }
   ebb_lua_thread_reserve(L, el);
@@ -58,7 +58,7 @@ void ebb_lua_task_prepare(lua_State *L, ebb_lua *el, int body) {
 
 /* Pops the value from L's stack. Raises errors. */
 static void keep(lua_State *L, ebb_lua *el, int table, ebb_lua_task *lt) {
-  ebb_lua_push_slot(L, el, table);
+  ebb_lua_slot_push(L, el, table);
   lua_insert(L, -2);
   lua_rawseti(L, -2, (lua_Integer)lt->task.id);
   lua_pop(L, 1);
@@ -74,12 +74,12 @@ static void forget(ebb_lua *el, int table, ebb_lua_task *lt) {
   lua_rawseti(el->store, table, (lua_Integer)lt->task.id);
 }
 
-void ebb_lua_set_name(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+void ebb_lua_detail_set_name(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   keep(L, el, STORE_NAMES, lt);
   lt->named = true;
 }
 
-void ebb_lua_push_name(lua_State *L, ebb_lua *el, ebb_task *t) {
+void ebb_lua_detail_push_name(lua_State *L, ebb_lua *el, ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   if (ebb_lua_is_task(t) && lt->el == el && lt->named)
     push_kept(L, el, STORE_NAMES, lt);
@@ -94,12 +94,12 @@ static void set_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   lt->foretold = false;
 }
 
-void ebb_lua_keep_foretold(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+void ebb_lua_detail_keep_foretold(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   set_detail(L, el, lt);
   lt->foretold = true;
 }
 
-void ebb_lua_push_detail(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+void ebb_lua_detail_push(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   if (lt->detailed)
     push_kept(L, el, STORE_DETAILS, lt);
   else
@@ -116,7 +116,7 @@ static void forget_detail(ebb_lua *el, ebb_lua_task *lt) {
 ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua *el,
                                   const ebb_task_ops *ops) {
   ebb_lua_task *lt = (ebb_lua_task *)ebb_task_create(el->rt, ops);
-  if (lt == NULL) ebb_lua_raise(L, -ENOMEM);
+  if (lt == NULL) ebb_lua_error_raise(L, -ENOMEM);
   ebb_lua_idle thread = ebb_lua_thread_take(L, el);
   lt->L = thread.L;
   lt->place = thread.place;
@@ -138,7 +138,7 @@ static lua_State *waiting_room(lua_State *L, ebb_lua *el, int body) {
   if (!lua_isthread(L, body)) return ebb_lua_thread_next(el)->L;
   if (!is_suspended(lua_tothread(L, body)) || is_task(L, el, body))
     luaL_error(L, "coroutine is not suspended, or a task already");
-  return ebb_lua_shadow(L, el, body);
+  return ebb_lua_thread_shadow(L, el, body);
 }
 
 /* The thread that the task has is of no use to it then. */
@@ -146,8 +146,8 @@ static void run_given(lua_State *L, ebb_lua_task *lt, int body) {
   lt->exposed = true;
   lt->L = lua_tothread(L, body);
   lua_pushvalue(L, body);
-  ebb_lua_anchor_instead(L, lt->el, lt->place);
-  if (lt->el->resting > 0) ebb_lua_drive_given(L, lt->el, lt->L);
+  ebb_lua_thread_anchor_instead(L, lt->el, lt->place);
+  if (lt->el->resting > 0) ebb_lua_local_set_drive_given(L, lt->el, lt->L);
 }
 
 ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua *el, int body) {
@@ -196,7 +196,8 @@ static int make_trace(lua_State *L) {
   lua_xmove(lt->L, L, 1);
   lua_pushvalue(L, 2);
   keep(L, el, STORE_RAISED, lt);
-  if (!ebb_lua_push_origin(L, el, lt->L, 0)) luaL_traceback(L, lt->L, NULL, 0);
+  if (!ebb_lua_panic_push_origin(L, el, lt->L, 0))
+    luaL_traceback(L, lt->L, NULL, 0);
   set_detail(L, el, lt);
   return 0;
 }
@@ -218,8 +219,8 @@ static bool is_still_raised(ebb_lua_task *lt) {
 static int make_cleanup_trace(lua_State *L) {
   ebb_lua_task *lt = lua_touserdata(L, 1);
   ebb_lua *el = lt->el;
-  ebb_lua_push_panic(L, lt);
-  if (ebb_lua_push_origin(L, el, NULL, 0)) set_detail(L, el, lt);
+  ebb_lua_join_error_push_panic(L, lt);
+  if (ebb_lua_panic_push_origin(L, el, NULL, 0)) set_detail(L, el, lt);
   return 0;
 }
 
@@ -230,7 +231,7 @@ static void keep_trace(ebb_lua_task *lt, lua_CFunction make) {
   lua_pushcfunction(el->aux, make);
   lua_pushlightuserdata(el->aux, lt);
   if (lua_pcall(el->aux, 1, 0, 0) != LUA_OK) lua_pop(el->aux, 1);
-  ebb_lua_forget_handed(el, lt);
+  ebb_lua_panic_forget(el, lt);
 }
 
 /* stack: task, place, value -> */
@@ -253,7 +254,7 @@ static bool keep_from(lua_State *from, int table, ebb_lua_task *lt) {
   return false;
 }
 
-void ebb_lua_keep_detail(ebb_lua_task *lt, lua_State *from) {
+void ebb_lua_detail_keep(ebb_lua_task *lt, lua_State *from) {
   forget_detail(lt->el, lt);
   lt->detailed = keep_from(from, STORE_DETAILS, lt);
 }
@@ -370,7 +371,7 @@ static ebb_poll ended_by_cut(ebb_lua_task *lt, int status) {
 static bool take_arguments(ebb_lua_task *lt) {
   if (has_frames(lt->L) || !lua_checkstack(lt->L, lt->count + 2)) return false;
   lua_pushthread(lt->L);
-  lua_State *shadow = ebb_lua_shadow(lt->L, lt->el, -1);
+  lua_State *shadow = ebb_lua_thread_shadow(lt->L, lt->el, -1);
   lua_pop(lt->L, 1);
   lua_xmove(shadow, lt->L, lt->count);
   return true;
@@ -396,9 +397,9 @@ static ebb_poll poll(ebb_task *t) {
 static void finished(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   ebb_lua *el = lt->el;
-  if (lt->exposed) ebb_lua_let_thread_go(lt, lua_gettop(lt->L));
-  ebb_lua_note_end(el);
-  ebb_lua_check_unhandled(lt);
+  if (lt->exposed) ebb_lua_thread_let_go(lt, lua_gettop(lt->L));
+  ebb_lua_task_note_end(el);
+  ebb_lua_join_error_check_unhandled(lt);
 }
 
 /* The Lua thread, and its stack, which in a young thread comes next. */
@@ -410,9 +411,9 @@ static void drop(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   ebb_lua *el = lt->el;
   forget_detail(el, lt);
-  if (lt->handed) ebb_lua_forget_handed(el, lt);
+  if (lt->handed) ebb_lua_panic_forget(el, lt);
   if (lt->named) forget(el, STORE_NAMES, lt);
-  if (lt->localized) ebb_lua_forget_task_vars(el, lt->L);
+  if (lt->localized) ebb_lua_task_vars_forget(el, lt->L);
   ebb_lua_thread_give(el, lt);
 }
 
@@ -424,7 +425,7 @@ const ebb_task_ops ebb_lua_task_ops = {
     .size = sizeof(ebb_lua_task),
     .traits = EBB_LUA_IS_TASK | EBB_LUA_IS_COROUTINE,
     .poll = poll,
-    .cut = ebb_lua_task_cut,
+    .cut = ebb_lua_cut,
     .owner = ebb_lua_task_owner,
     .finished = finished,
     .prefetch = prefetch,
@@ -440,7 +441,7 @@ static bool runs(lua_State *L, lua_State *candidate) {
 /* Lua does not tell; but L's innermost frame is the C function that resumed
    it, and in coroutine.resume and close the thread is the first argument, in a
    coroutine.wrap function the first upvalue. */
-lua_State *ebb_lua_resumed_by(lua_State *L) {
+lua_State *ebb_lua_thread_resumed_by(lua_State *L) {
   if (!has_frames(L)) return NULL;
   lua_State *candidate = lua_tothread(L, lua_upvalueindex(1));
   if (runs(L, candidate)) return candidate;
@@ -455,7 +456,7 @@ lua_State *ebb_lua_resumed_by(lua_State *L) {
 static bool close_resumed(ebb_lua_task *lt, lua_State *L,
                           lua_State *innermost) {
   if (L == innermost) return false;
-  lua_State *inner = ebb_lua_resumed_by(L);
+  lua_State *inner = ebb_lua_thread_resumed_by(L);
   if (inner == NULL) inner = innermost; /* another C function resumed it */
   if (inner == NULL) return false;
   bool failed_inside = close_resumed(lt, inner, innermost);

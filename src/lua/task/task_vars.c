@@ -39,7 +39,7 @@ static void push_own_line(lua_State *L, ebb_lua *el) {
     lua_remove(L, -2);
     return;
   }
-  ebb_lua_push_slot(L, el, STORE_TASK_VARS);
+  ebb_lua_slot_push(L, el, STORE_TASK_VARS);
   lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, L);
   lua_pop(L, 1);
@@ -64,7 +64,7 @@ static void note_line(const lua_State *L, const ebb_lua *el) {
   if (lt != NULL && lt->L == L) lt->localized = true;
 }
 
-void ebb_lua_scope_guard_open(lua_State *L, ebb_lua *el) {
+void ebb_lua_task_vars_open_guard(lua_State *L, ebb_lua *el) {
   luaL_checkstack(L, 8, NULL);
   ebb_lua_scope_guard *g = lua_touserdata(L, -1);
   int guard = lua_gettop(L), line = guard + 1;
@@ -102,14 +102,14 @@ static void shorten(lua_State *L, int line) {
   set_length(L, line, n);
 }
 
-void ebb_lua_scope_guard_close(lua_State *L) {
+void ebb_lua_task_vars_close_guard(lua_State *L) {
   ebb_lua_scope_guard *g = lua_touserdata(L, 1);
   g->open = false;
   lua_getiuservalue(L, 1, UV_LOCAL_LINE);
   shorten(L, 2);
 }
 
-void ebb_lua_forget_task_vars(ebb_lua *el, const lua_State *coroutine) {
+void ebb_lua_task_vars_forget(ebb_lua *el, const lua_State *coroutine) {
   int type = lua_rawgetp(el->store, STORE_TASK_VARS, coroutine);
   lua_pop(el->store, 1);
   if (type == LUA_TNIL) return;
@@ -154,7 +154,7 @@ static bool search_coroutine(const search *s, const lua_State *coroutine) {
 /* A coroutine, and before it those that it has resumed. */
 static bool search_from(const search *s, lua_State *coroutine, int depth) {
   if (coroutine == s->innermost || depth == DEPTH_MAX) return false;
-  lua_State *inner = ebb_lua_resumed_by(coroutine);
+  lua_State *inner = ebb_lua_thread_resumed_by(coroutine);
   if (inner != NULL && search_from(s, inner, depth + 1)) return true;
   return search_coroutine(s, coroutine);
 }
@@ -173,21 +173,22 @@ static bool search_task(search *s, const ebb_task *t) {
   return own != NULL && search_from(s, own, 0);
 }
 
-bool ebb_lua_is_own(const lua_State *L, const ebb_lua *el) {
+bool ebb_lua_task_vars_is_own(const lua_State *L, const ebb_lua *el) {
   return coroutine_of(el, el->rt->current) == L;
 }
 
-void ebb_lua_each_scope_guard(lua_State *L, ebb_lua *el, const void *key,
-                              ebb_lua_scope_guard_fn *visit) {
+void ebb_lua_task_vars_each_guard(lua_State *L, ebb_lua *el, const void *key,
+                                  ebb_lua_scope_guard_fn *visit) {
   lua_pushlightuserdata(L, (void *)(uintptr_t)key);
   search s = {.L = L, .el = el, .key = lua_gettop(L), .visit = visit};
   search_task(&s, el->rt->current);
   lua_pop(L, 1);
 }
 
-void ebb_lua_each_scope_guard_of(lua_State *L, ebb_lua *el,
-                                 const lua_State *coroutine, const void *key,
-                                 ebb_lua_scope_guard_fn *visit) {
+void ebb_lua_task_vars_each_guard_of(lua_State *L, ebb_lua *el,
+                                     const lua_State *coroutine,
+                                     const void *key,
+                                     ebb_lua_scope_guard_fn *visit) {
   lua_pushlightuserdata(L, (void *)(uintptr_t)key);
   search s = {.L = L, .el = el, .key = lua_gettop(L), .visit = visit};
   search_coroutine(&s, coroutine);
@@ -206,7 +207,7 @@ static const ebb_task *owner_of(const ebb_task *t) {
   return t->set != NULL ? t->set->owner : NULL;
 }
 
-bool ebb_lua_push_local(lua_State *L, ebb_lua *el) {
+bool ebb_lua_task_vars_push(lua_State *L, ebb_lua *el) {
   luaL_checkstack(L, 8, NULL);
   search s = {.L = L, .el = el, .key = lua_gettop(L), .visit = push_value};
   const ebb_task *t = el->rt->current;

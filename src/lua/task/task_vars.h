@@ -28,36 +28,37 @@ enum {
 
 /* Opens the new guard at the top, which has a key and a value, for the running
    coroutine. Raises errors, and then it is not open. */
-void ebb_lua_scope_guard_open(lua_State *L, ebb_lua *el);
+void ebb_lua_task_vars_open_guard(lua_State *L, ebb_lua *el);
 
 /* Closes the guard at 1, which is alone on the stack, and which is open. Cannot
    fail. */
-void ebb_lua_scope_guard_close(lua_State *L);
+void ebb_lua_task_vars_close_guard(lua_State *L);
 
 /* The thread of a coroutine will be another's: guards that it has left open
    are in force no more. Cannot fail. */
-void ebb_lua_forget_task_vars(ebb_lua *el, const lua_State *coroutine);
+void ebb_lua_task_vars_forget(ebb_lua *el, const lua_State *coroutine);
 
 /* Replaces the key at the top by the value that is in force for the running
    task; or else for whoever waits for it in a scope. False, with nil pushed:
    there is none. */
-bool ebb_lua_push_local(lua_State *L, ebb_lua *el);
+bool ebb_lua_task_vars_push(lua_State *L, ebb_lua *el);
 
 /* Is it the coroutine that the running task is, not one that this has
    resumed? */
-bool ebb_lua_is_own(const lua_State *L, const ebb_lua *el);
+bool ebb_lua_task_vars_is_own(const lua_State *L, const ebb_lua *el);
 
 /* Calls `visit` with each guard at the top that is in force for the running
    task under a light userdata, the innermost first, until it returns true. It
    must leave the stack as it is. Takes 8 places of the stack, and cannot
    fail. */
 typedef bool ebb_lua_scope_guard_fn(lua_State *L, ebb_lua *el);
-void ebb_lua_each_scope_guard(lua_State *L, ebb_lua *el, const void *key,
-                              ebb_lua_scope_guard_fn *visit);
+void ebb_lua_task_vars_each_guard(lua_State *L, ebb_lua *el, const void *key,
+                                  ebb_lua_scope_guard_fn *visit);
 
 /* The same with the open guards of one coroutine. */
-void ebb_lua_each_scope_guard_of(lua_State *L, ebb_lua *el,
-                                 const lua_State *coroutine, const void *key,
-                                 ebb_lua_scope_guard_fn *visit);
+void ebb_lua_task_vars_each_guard_of(lua_State *L, ebb_lua *el,
+                                     const lua_State *coroutine,
+                                     const void *key,
+                                     ebb_lua_scope_guard_fn *visit);
 
 #endif

@@ -28,7 +28,7 @@ enum { IDLE_MIN = 16, IDLE_MAX = 1024 };
    place. Raises errors. */
 static int take_place(lua_State *L, ebb_lua *el) {
   int place = el->free_place, next = 0;
-  ebb_lua_push_slot(L, el, STORE_ANCHORS);
+  ebb_lua_slot_push(L, el, STORE_ANCHORS);
   if (place != 0) {
     lua_rawgeti(L, -1, place);
     next = (int)lua_tointeger(L, -1);
@@ -50,7 +50,7 @@ static void give_place(ebb_lua *el, int place) {
   el->free_place = place;
 }
 
-void ebb_lua_anchor_instead(lua_State *L, ebb_lua *el, int place) {
+void ebb_lua_thread_anchor_instead(lua_State *L, ebb_lua *el, int place) {
   lua_xmove(L, el->store, 1);
   lua_rawseti(el->store, STORE_ANCHORS, place);
 }
@@ -70,7 +70,7 @@ static bool has_room(ebb_lua *el) {
   return true;
 }
 
-void ebb_lua_free_idle(ebb_lua *el) {
+void ebb_lua_thread_free_idle(ebb_lua *el) {
   ebb_alloc_free(&el->rt->alloc, el->idle,
                  (size_t)el->idle_size * sizeof *el->idle);
   el->idle = NULL;
@@ -89,7 +89,7 @@ static void give(ebb_lua *el, ebb_lua_idle thread) {
 void ebb_lua_thread_reserve(lua_State *L, ebb_lua *el) {
   while (el->idle_count == 0) {
     luaL_checkstack(L, 4, NULL);
-    if (!has_room(el)) ebb_lua_raise(L, -ENOMEM);
+    if (!has_room(el)) ebb_lua_error_raise(L, -ENOMEM);
     lua_State *thread = lua_newthread(L);
     give(el, (ebb_lua_idle){thread, take_place(L, el)});
   }
@@ -126,7 +126,7 @@ static lua_State *push_shadow(lua_State *store) {
   return lua_tothread(store, -1);
 }
 
-lua_State *ebb_lua_shadow(lua_State *L, ebb_lua *el, int arg) {
+lua_State *ebb_lua_thread_shadow(lua_State *L, ebb_lua *el, int arg) {
   lua_pushvalue(L, arg);
   lua_xmove(L, el->store, 1);
   lua_State *shadow = push_shadow(el->store);
@@ -134,17 +134,17 @@ lua_State *ebb_lua_shadow(lua_State *L, ebb_lua *el, int arg) {
   return shadow;
 }
 
-void ebb_lua_hold(lua_State *L, ebb_lua *el) {
+void ebb_lua_thread_expose(lua_State *L, ebb_lua *el) {
   luaL_checkstack(L, 4, NULL);
-  if (ebb_lua_shadow(L, el, -1) != NULL) return;
-  ebb_lua_push_slot(L, el, STORE_EXPOSED);
+  if (ebb_lua_thread_shadow(L, el, -1) != NULL) return;
+  ebb_lua_slot_push(L, el, STORE_EXPOSED);
   lua_pushvalue(L, -2);
   (void)lua_newthread(L);
   lua_rawset(L, -3);
   lua_pop(L, 1);
 }
 
-void ebb_lua_let_thread_go(ebb_lua_task *lt, int count) {
+void ebb_lua_thread_let_go(ebb_lua_task *lt, int count) {
   lua_State *L = lt->L, *store = lt->el->store;
   if (!lua_checkstack(L, 2)) return;
   lua_pushthread(L);
@@ -166,14 +166,15 @@ void ebb_lua_let_thread_go(ebb_lua_task *lt, int count) {
   lua_rawseti(store, STORE_ANCHORS, lt->place);
 }
 
-int ebb_lua_running(lua_State *L) {
+int ebb_lua_thread_running(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   int is_main = lua_pushthread(L);
   if (el->rt != NULL) {
     ebb_lua_task *lt = ebb_lua_current(el);
     if (lt != NULL && lt->L == L && !lt->exposed) {
-      ebb_lua_hold(L, el);
-      lua_pushinteger(ebb_lua_shadow(L, el, -1), (lua_Integer)lt->task.id);
+      ebb_lua_thread_expose(L, el);
+      lua_pushinteger(ebb_lua_thread_shadow(L, el, -1),
+                      (lua_Integer)lt->task.id);
       lt->exposed = true;
     }
   }

@@ -19,7 +19,7 @@ static bool in_finalizer(lua_State *L) {
   return lua_gc(L, LUA_GCISRUNNING) < 0;
 }
 
-void ebb_lua_check_may_wait(lua_State *L, ebb_lua *el) {
+void ebb_lua_wait_check(lua_State *L, ebb_lua *el) {
   if (el->no_wait != NULL) luaL_error(L, "cannot wait inside %s", el->no_wait);
   if (!el->closing && in_finalizer(L))
     luaL_error(L, "cannot wait inside a finalizer");
@@ -28,12 +28,12 @@ void ebb_lua_check_may_wait(lua_State *L, ebb_lua *el) {
 /* A signal handler has run; it may have set a hook to raise an error from
    (lua5.4 does on Ctrl-C). A call gives the hook its chance. */
 static void run_pending_hook(lua_State *L, ebb_lua *el) {
-  ebb_lua_push_slot(L, el, STORE_NOOP);
+  ebb_lua_slot_push(L, el, STORE_NOOP);
   lua_call(L, 0, 0);
 }
 
 static int renew_sentinel(lua_State *L) {
-  ebb_lua_renew_sentinel(L, lua_touserdata(L, 1));
+  ebb_lua_close_renew_sentinel(L, lua_touserdata(L, 1));
   return 0;
 }
 
@@ -42,7 +42,7 @@ static int renew_sentinel(lua_State *L) {
 static void root_has_waited(lua_State *L, ebb_lua *el) {
   ebb_task *root = el->rt->current;
   if (root->queue == NULL) {
-    ebb_lua_renew_sentinel(L, el);
+    ebb_lua_close_renew_sentinel(L, el);
     return;
   }
   lua_pushcfunction(L, renew_sentinel);
@@ -60,12 +60,12 @@ static bool is_deadlock(lua_State *L, ebb_lua *el) {
   if (turn == el->deadlock_turn) return true;
   el->deadlock_turn = turn + 1;
   lua_gc(L, LUA_GCCOLLECT);
-  ebb_lua_end_lost_sets(el);
+  ebb_lua_local_set_end_lost(el);
   return false;
 }
 
 /* Deals with the ends of a wait that no caller wants to see, except those
-   that ebb_lua_raise_wait raises. */
+   that ebb_lua_wait_raise raises. */
 static int settle(lua_State *L, ebb_lua *el, int status) {
   if (status < 0) ebb_task_leave_queue(el->rt->current);
   if (ebb_task_is_root(el->rt->current) && !el->closing) root_has_waited(L, el);
@@ -92,8 +92,8 @@ static int settle(lua_State *L, ebb_lua *el, int status) {
 
 /* Around the suspension of the stack. */
 static ebb_lua_task *before(lua_State *L, ebb_lua *el) {
-  ebb_lua_check_may_wait(L, el);
-  if (el->resting > 0) ebb_lua_drive(L, el);
+  ebb_lua_wait_check(L, el);
+  if (el->resting > 0) ebb_lua_local_set_drive(L, el);
   ebb_lua_task *lt = ebb_lua_current(el);
   if (lt != NULL) lt->waits = true;
   return lt;
@@ -101,7 +101,7 @@ static ebb_lua_task *before(lua_State *L, ebb_lua *el) {
 
 static void come_back(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   if (lt != NULL) lt->waits = false;
-  if (el->resting > 0) ebb_lua_rest(L, el);
+  if (el->resting > 0) ebb_lua_local_set_rest(L, el);
 }
 
 static int after(lua_State *L, ebb_lua *el, ebb_lua_task *lt, int status) {
@@ -109,21 +109,21 @@ static int after(lua_State *L, ebb_lua *el, ebb_lua_task *lt, int status) {
   return settle(L, el, status);
 }
 
-void ebb_lua_raise_wait(lua_State *L, ebb_lua *el, int status) {
-  if (status != -EDEADLK) ebb_lua_raise(L, status);
+void ebb_lua_wait_raise(lua_State *L, ebb_lua *el, int status) {
+  if (status != -EDEADLK) ebb_lua_error_raise(L, status);
   if (el->closing)
     ebb_lua_error(L, "the state is being closed, and %s",
-                  ebb_lua_is_time_up(el) ? "its time is up"
-                                         : "nothing can end this wait");
-  ebb_lua_raise_deadlock(L, el);
+                  ebb_lua_close_is_time_up(el) ? "its time is up"
+                                               : "nothing can end this wait");
+  ebb_lua_inspect_raise_deadlock(L, el);
 }
 
 static int succeed(lua_State *L, ebb_lua *el, int status) {
-  if (ebb_lua_wait_failed(status)) ebb_lua_raise_wait(L, el, status);
+  if (ebb_lua_wait_failed(status)) ebb_lua_wait_raise(L, el, status);
   return status;
 }
 
-int ebb_lua_try_wait(lua_State *L, ebb_lua *el, ebb_list *list,
+int ebb_lua_wait_try(lua_State *L, ebb_lua *el, ebb_list *list,
                      int64_t deadline, const char *what, lua_KFunction k) {
   if (may_yield(L, el)) {
     int err = ebb_wait_begin(el->rt, list, deadline, what);
@@ -136,14 +136,14 @@ int ebb_lua_try_wait(lua_State *L, ebb_lua *el, ebb_list *list,
 
 int ebb_lua_wait(lua_State *L, ebb_lua *el, ebb_list *list, int64_t deadline,
                  const char *what, lua_KFunction k) {
-  return succeed(L, el, ebb_lua_try_wait(L, el, list, deadline, what, k));
+  return succeed(L, el, ebb_lua_wait_try(L, el, list, deadline, what, k));
 }
 
 int ebb_lua_wait_in(lua_State *L, ebb_lua *el, ebb_wait_queue *queue,
                     uint32_t amount, const char *what, lua_KFunction k) {
   if (may_yield(L, el)) {
     int err = ebb_wait_queue_wait_begin(queue, el->rt, amount, what);
-    if (err < 0) ebb_lua_raise(L, err);
+    if (err < 0) ebb_lua_error_raise(L, err);
     return lua_yieldk(L, 0, (lua_KContext)el, k);
   }
   ebb_lua_task *lt = before(L, el);
@@ -151,7 +151,7 @@ int ebb_lua_wait_in(lua_State *L, ebb_lua *el, ebb_wait_queue *queue,
   return succeed(L, el, after(L, el, lt, status));
 }
 
-int ebb_lua_yield(lua_State *L, ebb_lua *el, lua_KFunction k) {
+int ebb_lua_wait_yield(lua_State *L, ebb_lua *el, lua_KFunction k) {
   if (may_yield(L, el)) {
     ebb_wait_yield(el->rt, EBB_NEXT_TURN);
     return lua_yieldk(L, 0, (lua_KContext)el, k);
@@ -162,8 +162,8 @@ int ebb_lua_yield(lua_State *L, ebb_lua *el, lua_KFunction k) {
 
 /* Not to have a thread to do it is the caller's affair, like what `fn` does;
    the rest are ends of a wait. */
-int ebb_lua_in_place(lua_State *L, ebb_lua *el, void (*fn)(void *arg),
-                     void *arg) {
+int ebb_lua_wait_in_place(lua_State *L, ebb_lua *el, void (*fn)(void *arg),
+                          void *arg) {
   ebb_lua_task *lt = before(L, el);
   int status = ebb_block_in_place(el->rt, fn, arg);
   if (status == 0 || status == -EAGAIN || status == -EMFILE ||
@@ -174,7 +174,7 @@ int ebb_lua_in_place(lua_State *L, ebb_lua *el, void (*fn)(void *arg),
   return succeed(L, el, after(L, el, lt, status));
 }
 
-int ebb_lua_try_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
+int ebb_lua_wait_try_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
   ebb_lua_task *lt = ebb_lua_current(el);
   /* Somebody resumed this thread who is not the scheduler: wait on. */
   if (lt == NULL || lt->L != L) return lua_yieldk(L, 0, (lua_KContext)el, k);
@@ -183,5 +183,5 @@ int ebb_lua_try_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
 }
 
 int ebb_lua_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
-  return succeed(L, el, ebb_lua_try_wait_over(L, el, k));
+  return succeed(L, el, ebb_lua_wait_try_over(L, el, k));
 }

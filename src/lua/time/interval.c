@@ -4,13 +4,13 @@
 
 #include "lua/state/binding.h"
 
-void ebb_lua_new_interval(lua_State *L, ebb_lua *el, int64_t period) {
-  ebb_interval *iv = ebb_lua_new_object(L, el, CLASS_INTERVAL, sizeof *iv, 0);
+void ebb_lua_interval_new(lua_State *L, ebb_lua *el, int64_t period) {
+  ebb_interval *iv = ebb_lua_class_new(L, el, CLASS_INTERVAL, sizeof *iv, 0);
   ebb_interval_init(iv, el->rt, period);
 }
 
 static ebb_interval *check_interval(lua_State *L, ebb_lua *el, int most) {
-  return ebb_lua_check_self(L, el, CLASS_INTERVAL, most);
+  return ebb_lua_class_check_self(L, el, CLASS_INTERVAL, most);
 }
 
 static int tick_k(lua_State *L, int status, lua_KContext ctx);
@@ -22,11 +22,11 @@ static int tick_on(lua_State *L, ebb_lua *el) {
     int64_t now = ebb_now(el->rt);
     if (iv->next > now) {
       ebb_lua_wait(L, el, NULL, iv->next, "an interval's tick", tick_k);
-    } else if (ebb_lua_take_budget(L, el)) {
+    } else if (ebb_lua_budget_take(L, el)) {
       lua_pushnumber(L, (lua_Number)ebb_interval_take(iv, now) / 1e9);
       return 1;
     } else {
-      ebb_lua_yield(L, el, tick_k);
+      ebb_lua_wait_yield(L, el, tick_k);
     }
   }
 }
@@ -72,7 +72,7 @@ static int interval_missed(lua_State *L) {
   return 1;
 }
 
-void ebb_lua_define_interval(lua_State *L, ebb_lua *el) {
+void ebb_lua_interval_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {
       {"missed_tick_behavior", interval_missed},
       {"period", interval_period},
@@ -81,5 +81,5 @@ void ebb_lua_define_interval(lua_State *L, ebb_lua *el) {
       {"tick", interval_tick},
       {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ebb_lua_define_class(L, el, CLASS_INTERVAL, methods, none);
+  ebb_lua_class_define(L, el, CLASS_INTERVAL, methods, none);
 }

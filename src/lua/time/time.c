@@ -21,7 +21,7 @@ static lua_Number check_seconds(lua_State *L, int arg) {
   return seconds;
 }
 
-int64_t ebb_lua_check_duration(lua_State *L, int arg) {
+int64_t ebb_lua_args_duration(lua_State *L, int arg) {
   lua_Number seconds = check_seconds(L, arg);
   luaL_argcheck(L, seconds >= 0, arg, "duration is negative");
   return to_ns(seconds);
@@ -50,7 +50,7 @@ static int sleep_to(lua_State *L, ebb_lua *el, int64_t deadline) {
 
 static int time_sleep(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
-  int64_t ns = ebb_lua_check_duration(L, 1);
+  int64_t ns = ebb_lua_args_duration(L, 1);
   return sleep_to(L, el, ebb_time_add(ebb_now(el->rt), ns));
 }
 
@@ -109,8 +109,8 @@ static int timeout_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int time_timeout(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  int64_t ns = ebb_lua_check_duration(L, 1);
-  ebb_lua_check_body(L, el, 2);
+  int64_t ns = ebb_lua_args_duration(L, 1);
+  ebb_lua_task_check_body(L, el, 2);
   int64_t deadline = ebb_time_add(ebb_now(el->rt), ns);
   ebb_lua_scope_new(L, el, 1);
   ebb_lua_scope_spawn(L, el, 2, 1);
@@ -123,9 +123,9 @@ static int time_timeout(lua_State *L) {
 
 static int time_interval(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
-  int64_t period = ebb_lua_check_duration(L, 1);
+  int64_t period = ebb_lua_args_duration(L, 1);
   luaL_argcheck(L, period > 0, 1, "period must be above 0");
-  ebb_lua_new_interval(L, el, period);
+  ebb_lua_interval_new(L, el, period);
   return 1;
 }
 
@@ -151,14 +151,14 @@ static int time_resume(lua_State *L) {
 /* Sleeping until just now lets everyone whose timer was due go first. */
 static int time_advance(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
-  int64_t ns = ebb_lua_check_duration(L, 1);
+  int64_t ns = ebb_lua_args_duration(L, 1);
   int err = ebb_clock_advance(el->rt, ns);
   luaL_argcheck(L, err != -EOVERFLOW, 1, "the clock cannot count so far");
   if (err < 0) return luaL_error(L, "time is not paused");
   return sleep_to(L, el, ebb_now(el->rt));
 }
 
-void ebb_lua_open_time(lua_State *L, ebb_lua *el) {
+void ebb_lua_time_open(lua_State *L, ebb_lua *el) {
   static const luaL_Reg functions[] = {{"advance", time_advance},
                                        {"interval", time_interval},
                                        {"now", time_now},
@@ -169,7 +169,7 @@ void ebb_lua_open_time(lua_State *L, ebb_lua *el) {
                                        {"timeout", time_timeout},
                                        {NULL, NULL}};
   lua_newtable(L);
-  ebb_lua_push_slot(L, el, STORE_STATE);
+  ebb_lua_slot_push(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
   lua_getfield(L, -1, "sleep");
   lua_setfield(L, -3, "sleep");
