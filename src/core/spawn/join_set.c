@@ -93,16 +93,26 @@ void ebb_join_set_finished(ebb_join_set *s, ebb_task *t) {
   if (s->owner != NULL) settle_race(s);
 }
 
+int ebb_join_set_poll_next(ebb_join_set *s, ebb_await *w) {
+  if (s->members.len == 0) return 0;
+  if (ebb_join_set_peek(s) == NULL) return ebb_await_in_list(w, &s->waiters);
+  return ebb_await_proceed(w) ? 1 : EBB_AWAIT_YIELD;
+}
+
+typedef struct next {
+  ebb_join_set *s;
+  int64_t deadline;
+} next;
+
+static int next_poll(void *op, ebb_await *w) {
+  const next *o = op;
+  w->deadline = o->deadline;
+  return ebb_join_set_poll_next(o->s, w);
+}
+
 int ebb_join_set_wait_next(ebb_join_set *s, int64_t deadline) {
-  for (;;) {
-    if (ebb_wait_is_cut(s->rt)) return -ECANCELED;
-    if (s->members.len == 0) return 0;
-    if (ebb_join_set_peek(s) != NULL && ebb_budget_take(s->rt)) return 1;
-    int err = ebb_join_set_peek(s) != NULL
-                  ? ebb_yield(s->rt)
-                  : ebb_wait(s->rt, &s->waiters, deadline, "join_next");
-    if (err < 0) return err;
-  }
+  next o = {s, deadline};
+  return ebb_await_run(s->rt, "join_next", next_poll, &o);
 }
 
 /* ---- the public set ---- */

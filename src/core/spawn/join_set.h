@@ -5,7 +5,7 @@
 #ifndef EBB_CORE_SPAWN_JOIN_SET_H
 #define EBB_CORE_SPAWN_JOIN_SET_H
 
-#include "core/task/task.h"
+#include "core/loop/await.h"
 
 /* Invariants: a task is in `members` iff its `set` is this set, at its
    set_slot, and the set has one reference to it. Its link is in `finished`
@@ -77,8 +77,11 @@ static inline ebb_task *ebb_join_set_peek(const ebb_join_set *s) {
   return ebb_container_of(s->finished.next, ebb_task, link);
 }
 
-/* Waits for a finished task; it stays in the set. 1, 0 when the set is
-   empty, or what a wait returns. */
+/* Waits for a finished task, which stays in the set: a poll, see await.h. 1, or
+   0 when the set is empty. */
+int ebb_join_set_poll_next(ebb_join_set *s, ebb_await *w);
+
+/* The same for C. 1, 0, or what a wait returns. */
 int ebb_join_set_wait_next(ebb_join_set *s, int64_t deadline);
 
 #endif

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "core/loop/scheduler.h"
 #include "core/sync/ring.h"
 
 struct ebb_channel {
@@ -73,19 +72,25 @@ int ebb_channel_try_send(ebb_channel *c, void *value) {
   return put(c, value);
 }
 
+/* A call of send or recv. */
+typedef struct call {
+  ebb_channel *c;
+  void *value;
+  int64_t deadline;
+} call;
+
+static int send_poll(void *op, ebb_await *w) {
+  const call *o = op;
+  w->deadline = o->deadline;
+  int answer = ebb_ring_poll_place(&o->c->ring, o->c->ring.closed, 1, w);
+  if (answer == EBB_RING_NOW) return put(o->c, o->value);
+  return answer == EBB_RING_GRANTED ? put_granted(o->c, o->value) : answer;
+}
+
 int ebb_channel_send(ebb_channel *c, void *value, int64_t deadline) {
-  ebb_runtime *rt = c->rt;
+  call o = {c, value, deadline};
   if (c->ring.limit == EBB_RING_UNLIMITED) return put(c, value);
-  for (;;) {
-    if (ebb_wait_is_cut(rt)) return -ECANCELED;
-    bool can = c->ring.closed || ebb_ring_has_place(&c->ring);
-    if (can && ebb_budget_take(rt)) return put(c, value);
-    int err =
-        can ? ebb_yield(rt)
-            : ebb_wait_queue_wait(&c->ring.senders, rt, 1, deadline, "send");
-    if (err < 0) return err;
-    if (ebb_wait_queue_take(rt)) return put_granted(c, value);
-  }
+  return ebb_await_run(c->rt, "send", send_poll, &o);
 }
 
 static int take(ebb_channel *c, void **value, bool granted) {
@@ -98,18 +103,19 @@ int ebb_channel_try_recv(ebb_channel *c, void **value) {
   return c->ring.closed ? 0 : -EAGAIN;
 }
 
+static int recv_poll(void *op, ebb_await *w) {
+  call *o = op;
+  w->deadline = o->deadline;
+  int answer = ebb_ring_poll_value(&o->c->ring, o->c->ring.closed, 1, w);
+  if (answer == EBB_RING_NOW) return ebb_channel_try_recv(o->c, &o->value);
+  return answer == EBB_RING_GRANTED ? take(o->c, &o->value, true) : answer;
+}
+
 int ebb_channel_recv(ebb_channel *c, int64_t deadline, void **value) {
-  ebb_runtime *rt = c->rt;
-  for (;;) {
-    if (ebb_wait_is_cut(rt)) return -ECANCELED;
-    bool can = c->ring.closed || ebb_ring_has_value(&c->ring);
-    if (can && ebb_budget_take(rt)) return ebb_channel_try_recv(c, value);
-    int err =
-        can ? ebb_yield(rt)
-            : ebb_wait_queue_wait(&c->ring.receivers, rt, 1, deadline, "recv");
-    if (err < 0) return err;
-    if (ebb_wait_queue_take(rt)) return take(c, value, true);
-  }
+  call o = {c, NULL, deadline};
+  int got = ebb_await_run(c->rt, "recv", recv_poll, &o);
+  if (got > 0) *value = o.value;
+  return got;
 }
 
 void ebb_channel_add_sender(ebb_channel *c) { c->senders++; }

@@ -7,8 +7,6 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "core/loop/scheduler.h"
-
 static void on_leave(ebb_wait_queue *queue, uint32_t amount, bool granted) {
   if (granted && amount > 0)
     ebb_notify_one(ebb_container_of(queue, ebb_notify, queue));
@@ -20,21 +18,28 @@ void ebb_notify_init(ebb_notify *n, ebb_runtime *rt) {
   ebb_wait_queue_init(&n->queue, on_leave);
 }
 
+int ebb_notify_poll(ebb_notify *n, ebb_await *w) {
+  if (w->granted) return 0;
+  if (!n->permit) return ebb_await_in_queue(w, &n->queue, 0);
+  if (!ebb_await_proceed(w)) return EBB_AWAIT_YIELD;
+  n->permit = false;
+  return 0;
+}
+
+typedef struct notified {
+  ebb_notify *n;
+  int64_t deadline;
+} notified;
+
+static int notified_poll(void *op, ebb_await *w) {
+  const notified *o = op;
+  w->deadline = o->deadline;
+  return ebb_notify_poll(o->n, w);
+}
+
 int ebb_notify_wait(ebb_notify *n, int64_t deadline) {
-  ebb_runtime *rt = n->rt;
-  for (;;) {
-    if (ebb_wait_is_cut(rt)) return -ECANCELED;
-    bool told = n->permit;
-    if (told && ebb_budget_take(rt)) {
-      n->permit = false;
-      return 0;
-    }
-    int err = told
-                  ? ebb_yield(rt)
-                  : ebb_wait_queue_wait(&n->queue, rt, 0, deadline, "notified");
-    if (err < 0) return err;
-    if (ebb_wait_queue_take(rt)) return 0;
-  }
+  notified o = {n, deadline};
+  return ebb_await_run(n->rt, "notified", notified_poll, &o);
 }
 
 void ebb_notify_one(ebb_notify *n) {

@@ -4,7 +4,7 @@
 #ifndef EBB_CORE_SYNC_NOTIFY_H
 #define EBB_CORE_SYNC_NOTIFY_H
 
-#include "core/sync/wait_queue.h"
+#include "core/loop/await.h"
 
 /* Invariant: with a permit nobody waits. */
 struct ebb_notify {
@@ -14,5 +14,8 @@ struct ebb_notify {
 };
 
 void ebb_notify_init(ebb_notify *n, ebb_runtime *rt);
+
+/* Waits to be told: a poll, see await.h. 0. */
+int ebb_notify_poll(ebb_notify *n, ebb_await *w);
 
 #endif

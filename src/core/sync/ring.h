@@ -12,7 +12,7 @@
 #ifndef EBB_CORE_SYNC_RING_H
 #define EBB_CORE_SYNC_RING_H
 
-#include "core/sync/wait_queue.h"
+#include "core/loop/await.h"
 
 /* Invariants: promised <= len; len + reserved <= size; while receivers wait,
    every value is promised; while senders wait, size >= limit, and there is
@@ -41,6 +41,26 @@ static inline bool ebb_ring_has_value(const ebb_ring *r) {
 static inline bool ebb_ring_has_place(const ebb_ring *r) {
   return r->len - r->promised + r->reserved < r->limit &&
          ebb_list_is_empty(&r->senders.waiting);
+}
+
+/* Polls, see await.h, for a place, and for a value. The results: what was
+   waited for is there, or `over`, and nothing will come; or it was granted. */
+enum { EBB_RING_NOW, EBB_RING_GRANTED };
+
+static inline int ebb_ring_poll_place(ebb_ring *r, bool over, uint32_t amount,
+                                      ebb_await *w) {
+  if (w->granted) return EBB_RING_GRANTED;
+  if (!over && !ebb_ring_has_place(r))
+    return ebb_await_in_queue(w, &r->senders, amount);
+  return ebb_await_proceed(w) ? EBB_RING_NOW : EBB_AWAIT_YIELD;
+}
+
+static inline int ebb_ring_poll_value(ebb_ring *r, bool over, uint32_t amount,
+                                      ebb_await *w) {
+  if (w->granted) return EBB_RING_GRANTED;
+  if (!over && !ebb_ring_has_value(r))
+    return ebb_await_in_queue(w, &r->receivers, amount);
+  return ebb_await_proceed(w) ? EBB_RING_NOW : EBB_AWAIT_YIELD;
 }
 
 /* The size that there should be before a put: more when there is no room,

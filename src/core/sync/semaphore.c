@@ -4,8 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "core/loop/scheduler.h"
-
 /* Gives what there is to those who have waited longest. */
 static void hand_out(ebb_semaphore *s) {
   ebb_task *t;
@@ -36,17 +34,29 @@ int ebb_semaphore_try_acquire(ebb_semaphore *s, uint32_t n) {
   return 0;
 }
 
+int ebb_semaphore_poll(ebb_semaphore *s, uint32_t n, ebb_await *w) {
+  if (w->granted) return 0;
+  if (!s->closed && !ebb_semaphore_has(s, n))
+    return ebb_await_in_queue(w, &s->queue, n);
+  if (!ebb_await_proceed(w)) return EBB_AWAIT_YIELD;
+  return ebb_semaphore_try_acquire(s, n);
+}
+
+typedef struct acquire {
+  ebb_semaphore *s;
+  uint32_t n;
+  int64_t deadline;
+} acquire;
+
+static int acquire_poll(void *op, ebb_await *w) {
+  const acquire *a = op;
+  w->deadline = a->deadline;
+  return ebb_semaphore_poll(a->s, a->n, w);
+}
+
 int ebb_semaphore_acquire(ebb_semaphore *s, uint32_t n, int64_t deadline) {
-  ebb_runtime *rt = s->rt;
-  for (;;) {
-    if (ebb_wait_is_cut(rt)) return -ECANCELED;
-    bool can = s->closed || ebb_semaphore_has(s, n);
-    if (can && ebb_budget_take(rt)) return ebb_semaphore_try_acquire(s, n);
-    int err = can ? ebb_yield(rt)
-                  : ebb_wait_queue_wait(&s->queue, rt, n, deadline, "acquire");
-    if (err < 0) return err;
-    if (ebb_wait_queue_take(rt)) return 0;
-  }
+  acquire a = {s, n, deadline};
+  return ebb_await_run(s->rt, "acquire", acquire_poll, &a);
 }
 
 int ebb_semaphore_add_permits(ebb_semaphore *s, uint32_t n) {

@@ -4,7 +4,7 @@
 #ifndef EBB_CORE_SYNC_SEMAPHORE_H
 #define EBB_CORE_SYNC_SEMAPHORE_H
 
-#include "core/sync/wait_queue.h"
+#include "core/loop/await.h"
 
 /* Invariant: who is first in line wants more than there are. */
 struct ebb_semaphore {
@@ -15,6 +15,9 @@ struct ebb_semaphore {
 };
 
 void ebb_semaphore_init(ebb_semaphore *s, ebb_runtime *rt, uint32_t permits);
+
+/* Acquires n: a poll, see await.h. 0 or -EPIPE. */
+int ebb_semaphore_poll(ebb_semaphore *s, uint32_t n, ebb_await *w);
 
 /* Could n be had at once? While others wait, the rest is for them. */
 static inline bool ebb_semaphore_has(const ebb_semaphore *s, uint32_t n) {

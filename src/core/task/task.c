@@ -4,9 +4,9 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "core/loop/wait_queue.h"
 #include "core/spawn/join_set.h"
 #include "core/spawn/local_set.h"
-#include "core/sync/wait_queue.h"
 
 /* ---- life ---- */
 

@@ -75,40 +75,28 @@ int ebb_lua_collection_join_task(lua_State *L, ebb_lua *el, ebb_lua_map *map,
 
 /* ---- joining ---- */
 
-static int join_next_k(lua_State *L, int status, lua_KContext ctx);
-
 /* stack: collection, with the key? -> [key,] ok, values... */
-static int join_next_on(lua_State *L, ebb_lua *el) {
+static int join_next_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   bool with_key = lua_toboolean(L, 2);
-  for (;;) {
+  for (int count;;) {
     ebb_lua_map *map = ebb_lua_collection_check(L, el);
-    ebb_task *t = ebb_join_set_peek(&map->engine.set);
-    if (t != NULL && ebb_lua_budget_take(L, el)) {
-      int count = ebb_lua_collection_join_task(L, el, map, t, with_key);
-      if (count > 0) return count;
-    } else if (t != NULL) {
-      ebb_lua_wait_yield(L, el, join_next_k);
-    } else if (ebb_join_map_len(&map->engine) > 0) {
-      ebb_lua_wait(L, el, &map->engine.set.waiters, EBB_NEVER, "join_next",
-                   join_next_k);
-    } else {
-      lua_pushnil(L);
-      return 1;
-    }
+    ebb_join_set *set = &map->engine.set;
+    int answer = ebb_join_set_poll_next(set, w);
+    if (answer < 0) return answer;
+    if (answer == 0) break;
+    ebb_task *t = ebb_join_set_peek(set);
+    count = ebb_lua_collection_join_task(L, el, map, t, with_key);
+    if (count > 0) return count;
   }
-}
-
-static int join_next_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, join_next_k);
-  return join_next_on(L, el);
+  lua_pushnil(L);
+  return 1;
 }
 
 int ebb_lua_collection_join_next(lua_State *L, bool with_key) {
+  static const ebb_lua_op op = {"join_next", join_next_poll, false};
   lua_settop(L, 1);
   lua_pushboolean(L, with_key);
-  return join_next_on(L, ebb_lua_state_checked(L));
+  return ebb_lua_await(L, ebb_lua_state_checked(L), &op);
 }
 
 int ebb_lua_collection_try_join_next(lua_State *L, bool with_key) {
@@ -124,43 +112,33 @@ int ebb_lua_collection_try_join_next(lua_State *L, bool with_key) {
   return 1;
 }
 
-static int shutdown_k(lua_State *L, int status, lua_KContext ctx);
-
 /* stack: collection, the last id that was given when all were aborted. What
    clean-ups spawn into it meanwhile is aborted too. */
-static int shutdown_on(lua_State *L, ebb_lua *el) {
-  for (;;) {
-    ebb_lua_map *map = ebb_lua_collection_check(L, el);
-    ebb_join_set *set = &map->engine.set;
-    ebb_task *t;
-    if (lua_tointeger(L, 2) != (lua_Integer)el->rt->last_id) {
-      ebb_join_map_abort_all(&map->engine);
-      lua_pushinteger(L, (lua_Integer)el->rt->last_id);
-      lua_replace(L, 2);
-    }
-    while ((t = ebb_join_set_peek(set)) != NULL) {
-      lua_task(t)->seen = true;
-      ebb_lua_collection_let_go(map, t);
-    }
-    if (ebb_join_map_len(&map->engine) == 0) return 0;
-    ebb_lua_wait(L, el, &set->waiters, EBB_NEVER, "shutdown", shutdown_k);
+static int shutdown_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  ebb_lua_map *map = ebb_lua_collection_check(L, el);
+  ebb_join_set *set = &map->engine.set;
+  ebb_task *t;
+  if (lua_tointeger(L, 2) != (lua_Integer)el->rt->last_id) {
+    ebb_join_map_abort_all(&map->engine);
+    lua_pushinteger(L, (lua_Integer)el->rt->last_id);
+    lua_replace(L, 2);
   }
-}
-
-static int shutdown_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, shutdown_k);
-  return shutdown_on(L, el);
+  while ((t = ebb_join_set_peek(set)) != NULL) {
+    lua_task(t)->seen = true;
+    ebb_lua_collection_let_go(map, t);
+  }
+  if (ebb_join_map_len(&map->engine) == 0) return 0;
+  return ebb_await_in_list(w, &set->waiters);
 }
 
 static int shutdown(lua_State *L) {
+  static const ebb_lua_op op = {"shutdown", shutdown_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   (void)ebb_lua_collection_check(L, el);
   ebb_lua_args_check_surplus(L, 1);
   lua_settop(L, 1);
   lua_pushinteger(L, -1);
-  return shutdown_on(L, el);
+  return ebb_lua_await(L, el, &op);
 }
 
 /* ---- aborting and detaching ---- */

@@ -12,9 +12,9 @@
 
 #include <errno.h>
 
+#include "core/loop/await.h"
 #include "core/loop/scheduler.h"
 #include "core/spawn/join_map.h"
-#include "core/sync/wait_queue.h"
 #include "lua/state/class.h"
 #include "lua/state/compat.h"
 
@@ -421,6 +421,27 @@ _Noreturn void ebb_lua_message_throw(lua_State *L, ebb_lua *el);
 lua_State *ebb_lua_thread_resumed_by(lua_State *L);
 
 /* ---- wait.c: the one way to wait ---- */
+
+/* A primitive: see core/loop/await.h. The poll finds its arguments on the
+   stack, and on top of that nothing. It pushes results and returns how many;
+   or it answers that it has to wait, and leaves the stack as high as it was. It
+   may raise errors, and run Lua code that does not wait. */
+typedef int ebb_lua_poll(lua_State *L, ebb_lua *el, ebb_await *w);
+
+/* Static, since a wait refers to it. */
+typedef struct ebb_lua_op {
+  const char *what; /* it waits for, in what people are shown */
+  ebb_lua_poll *poll;
+  bool tidies; /* it is polled once more when a wait has failed: `status` is
+                  one for which ebb_lua_wait_failed is true, and the poll must
+                  end with ebb_lua_wait_raise */
+} ebb_lua_op;
+
+/* Polls and waits until there is a result, and returns how many values it has.
+   To be called as `return ebb_lua_await(...)` in a function of the module:
+   where Lua may yield, the function ends here, and a continuation goes on
+   with the poll. An abort does not return. */
+int ebb_lua_await(lua_State *L, ebb_lua *el, const ebb_lua_op *op);
 
 /* Waits in `list` until `deadline`. Where Lua may yield this does not
    return: `k` is called instead when the wait is over, and must begin with

@@ -33,40 +33,26 @@ static void let_all_go(barrier *b) {
   while ((t = ebb_wait_queue_first(&b->queue)) != NULL) ebb_wait_queue_grant(t);
 }
 
-static int wait_k(lua_State *L, int status, lua_KContext ctx);
-
 /* stack: barrier -> was this the last one? */
-static int wait_on(lua_State *L, ebb_lua *el) {
+static int wait_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   barrier *b = lua_touserdata(L, 1);
-  bool last = false;
-  while (!ebb_wait_queue_take(el->rt)) {
-    if (b->arrived + 1 < b->size) {
-      ebb_lua_wait_check(L, el);
-      b->arrived++;
-      ebb_lua_wait_in(L, el, &b->queue, 0, "barrier", wait_k);
-    } else if (!ebb_lua_budget_take(L, el)) {
-      ebb_lua_wait_yield(L, el, wait_k);
-    } else {
-      let_all_go(b);
-      last = true;
-      break;
-    }
+  bool last = !w->granted;
+  if (last && b->arrived + 1 < b->size) {
+    ebb_lua_wait_check(L, el);
+    b->arrived++;
+    return ebb_await_in_queue(w, &b->queue, 0);
   }
+  if (last && !ebb_await_proceed(w)) return EBB_AWAIT_YIELD;
+  if (last) let_all_go(b);
   lua_pushboolean(L, last);
   return 1;
 }
 
-static int wait_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, wait_k);
-  return wait_on(L, el);
-}
-
 static int barrier_wait(lua_State *L) {
+  static const ebb_lua_op op = {"barrier", wait_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   check(L, el, 1);
-  return wait_on(L, el);
+  return ebb_lua_await(L, el, &op);
 }
 
 void ebb_lua_barrier_define(lua_State *L, ebb_lua *el) {

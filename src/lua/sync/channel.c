@@ -154,30 +154,16 @@ static int send_now(lua_State *L, end *e) {
   return put(L, e->c, false);
 }
 
-static int send_k(lua_State *L, int status, lua_KContext ctx);
-
 /* stack: sender, value */
-static int send_on(lua_State *L, ebb_lua *el, end *e) {
-  ebb_ring *r = &e->c->ring;
-  for (;;) {
-    if (!is_over(e) && !ebb_ring_has_place(r))
-      ebb_lua_wait_in(L, el, &r->senders, e->number, "send", send_k);
-    else if (!is_over(e) && !has_room(L, r))
-      continue;
-    else if (!ebb_lua_budget_take(L, el))
-      ebb_lua_wait_yield(L, el, send_k);
-    else
-      return send_now(L, e);
-    if (ebb_wait_queue_take(el->rt)) return send_granted(L, e);
-  }
-}
-
-static int send_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
+static int send_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   end *e = lua_touserdata(L, 1);
-  ebb_lua_wait_over(L, el, send_k);
-  return ebb_wait_queue_take(el->rt) ? send_granted(L, e) : send_on(L, el, e);
+  ebb_ring *r = &e->c->ring;
+  (void)el;
+  while (!w->granted && !is_over(e) && ebb_ring_has_place(r) && !has_room(L, r))
+    continue;
+  int answer = ebb_ring_poll_place(r, is_over(e), e->number, w);
+  if (answer == EBB_RING_NOW) return send_now(L, e);
+  return answer == EBB_RING_GRANTED ? send_granted(L, e) : answer;
 }
 
 static int try_send_on(lua_State *L, end *e) {
@@ -191,11 +177,13 @@ static int try_send_on(lua_State *L, end *e) {
 /* What can never wait takes nothing of the budget, since it would have to
    wait when none is left: finalizers send, too. */
 static int send(lua_State *L) {
+  static const ebb_lua_op op = {"send", send_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   end *e = check(L, el, 2);
   ebb_lua_sync_check_value(L);
   if (e->c->ring.limit == EBB_RING_UNLIMITED) return try_send_on(L, e);
-  return send_on(L, el, e);
+  lua_settop(L, 2);
+  return ebb_lua_await(L, el, &op);
 }
 
 /* Also send of a oneshot, which never waits. */
@@ -224,32 +212,19 @@ static int recv_now(lua_State *L, channel *c) {
   return 1;
 }
 
-static int recv_k(lua_State *L, int status, lua_KContext ctx);
-
-static int recv_on(lua_State *L, ebb_lua *el, end *e) {
-  ebb_ring *r = &e->c->ring;
-  for (;;) {
-    if (!is_over(e) && !ebb_ring_has_value(r))
-      ebb_lua_wait_in(L, el, &r->receivers, e->number, "recv", recv_k);
-    else if (!ebb_lua_budget_take(L, el))
-      ebb_lua_wait_yield(L, el, recv_k);
-    else
-      return recv_now(L, e->c);
-    if (ebb_wait_queue_take(el->rt)) return take(L, e->c, true);
-  }
-}
-
-static int recv_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
+static int recv_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   end *e = lua_touserdata(L, 1);
-  ebb_lua_wait_over(L, el, recv_k);
-  return ebb_wait_queue_take(el->rt) ? take(L, e->c, true) : recv_on(L, el, e);
+  (void)el;
+  int answer = ebb_ring_poll_value(&e->c->ring, is_over(e), e->number, w);
+  if (answer == EBB_RING_NOW) return recv_now(L, e->c);
+  return answer == EBB_RING_GRANTED ? take(L, e->c, true) : answer;
 }
 
 static int recv(lua_State *L) {
+  static const ebb_lua_op op = {"recv", recv_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
-  return recv_on(L, el, check(L, el, 2));
+  check(L, el, 2);
+  return ebb_lua_await(L, el, &op);
 }
 
 static int try_recv(lua_State *L) {

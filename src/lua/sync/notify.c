@@ -15,34 +15,16 @@ static int notify_new(lua_State *L) {
   return 1;
 }
 
-static int notified_k(lua_State *L, int status, lua_KContext ctx);
-
-static int notified_on(lua_State *L, ebb_lua *el) {
-  ebb_notify *n = lua_touserdata(L, 1);
-  while (!ebb_wait_queue_take(el->rt)) {
-    if (!n->permit) {
-      ebb_lua_wait_in(L, el, &n->queue, 0, "notified", notified_k);
-    } else if (!ebb_lua_budget_take(L, el)) {
-      ebb_lua_wait_yield(L, el, notified_k);
-    } else {
-      n->permit = false;
-      break;
-    }
-  }
-  return 0;
-}
-
-static int notified_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, notified_k);
-  return notified_on(L, el);
+static int notified_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  (void)el;
+  return ebb_notify_poll(lua_touserdata(L, 1), w);
 }
 
 static int notified(lua_State *L) {
+  static const ebb_lua_op op = {"notified", notified_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   check(L, el, 2);
-  return notified_on(L, el);
+  return ebb_lua_await(L, el, &op);
 }
 
 static int notify_one(lua_State *L) {

@@ -33,37 +33,21 @@ static int got(lua_State *L, permit *p) {
   return 1;
 }
 
-static int acquire_k(lua_State *L, int status, lua_KContext ctx);
-
-static int acquire_on(lua_State *L, ebb_lua *el) {
+static int acquire_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   permit *p = lua_touserdata(L, 2);
-  ebb_semaphore *s = p->s;
-  for (;;) {
-    if (ebb_wait_queue_take(el->rt)) return got(L, p);
-    bool can = s->closed || ebb_semaphore_has(s, p->count);
-    if (!can)
-      ebb_lua_wait_in(L, el, &s->queue, p->count, p->what, acquire_k);
-    else if (!ebb_lua_budget_take(L, el))
-      ebb_lua_wait_yield(L, el, acquire_k);
-    else if (ebb_semaphore_try_acquire(s, p->count) < 0)
-      return ebb_lua_sync_push_fail(L, "closed");
-    else
-      return got(L, p);
-  }
-}
-
-static int acquire_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, acquire_k);
-  return acquire_on(L, el);
+  (void)el;
+  w->what = p->what;
+  int answer = ebb_semaphore_poll(p->s, p->count, w);
+  if (answer == 0) return got(L, p);
+  return answer == -EPIPE ? ebb_lua_sync_push_fail(L, "closed") : answer;
 }
 
 int ebb_lua_permit_acquire(lua_State *L, ebb_lua *el, ebb_semaphore *s,
                            uint32_t n, const char *what) {
+  static const ebb_lua_op acquire = {"acquire", acquire_poll, false};
   lua_settop(L, 1);
   new_permit(L, el, s, n, what);
-  return acquire_on(L, el);
+  return ebb_lua_await(L, el, &acquire);
 }
 
 int ebb_lua_permit_try_acquire(lua_State *L, ebb_lua *el, ebb_semaphore *s,

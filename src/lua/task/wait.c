@@ -4,6 +4,7 @@
    task costs no stack. Anywhere else (inside a generator, a sort comparator,
    a metamethod called from C, in the main chunk) the stack itself is
    suspended. */
+#include <assert.h>
 #include <errno.h>
 
 #include "lua/spawn/local_set.h"
@@ -184,4 +185,74 @@ int ebb_lua_wait_try_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
 
 int ebb_lua_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
   return succeed(L, el, ebb_lua_wait_try_over(L, el, k));
+}
+
+/* ---- primitives ---- */
+
+/* Where Lua may yield: the wait begins. */
+static void begin(lua_State *L, ebb_await *w, int answer) {
+  int err = 0;
+  if (answer == EBB_AWAIT_YIELD)
+    ebb_wait_yield(w->rt, EBB_NEXT_TURN);
+  else if (w->queue != NULL)
+    err = ebb_wait_queue_wait_begin(w->queue, w->rt, w->amount, w->what);
+  else
+    err = ebb_wait_begin(w->rt, w->list, w->deadline, w->what);
+  if (err < 0) ebb_lua_error_raise(L, err);
+}
+
+/* Anywhere else: suspends the stack. */
+static int suspend(lua_State *L, ebb_lua *el, const ebb_await *w, int answer) {
+  ebb_lua_task *lt = before(L, el);
+  int status;
+  if (answer == EBB_AWAIT_YIELD)
+    status = ebb_yield(w->rt);
+  else if (w->queue != NULL)
+    status =
+        ebb_wait_queue_wait(w->queue, w->rt, w->amount, w->deadline, w->what);
+  else
+    status = ebb_wait(w->rt, w->list, w->deadline, w->what);
+  return after(L, el, lt, status);
+}
+
+static int await_k(lua_State *L, int status, lua_KContext ctx);
+
+/* The last wait has ended with `status`. */
+static int await(lua_State *L, ebb_lua *el, const ebb_lua_op *op, int status) {
+  for (;;) {
+    if (ebb_lua_wait_failed(status) && !op->tidies)
+      ebb_lua_wait_raise(L, el, status);
+    ebb_await w = {.rt = el->rt,
+                   .status = status,
+                   .granted = ebb_wait_queue_take(el->rt),
+                   .deadline = EBB_NEVER,
+                   .what = op->what};
+    if (el->unconstrained > 0)
+      w.unconstrained = ebb_lua_budget_is_suspended(L, el);
+    int top = lua_gettop(L);
+    int answer = op->poll(L, el, &w);
+    if (answer >= 0) return answer;
+    assert(answer <= EBB_AWAIT_YIELD && !ebb_lua_wait_failed(status));
+    assert(lua_gettop(L) == top);
+    (void)top;
+    if (may_yield(L, el)) {
+      begin(L, &w, answer);
+      return lua_yieldk(L, 0, (lua_KContext)op, await_k);
+    }
+    status = suspend(L, el, &w, answer);
+  }
+}
+
+static int await_k(lua_State *L, int status, lua_KContext ctx) {
+  ebb_lua *el = ebb_lua_state_raw(L);
+  const ebb_lua_op *op = (const ebb_lua_op *)ctx;
+  ebb_lua_task *lt = ebb_lua_current(el);
+  /* Somebody resumed this thread who is not the scheduler: wait on. */
+  if (lt == NULL || lt->L != L) return lua_yieldk(L, 0, ctx, await_k);
+  status = lt->task.status;
+  return await(L, el, op, status >= 0 ? status : settle(L, el, status));
+}
+
+int ebb_lua_await(lua_State *L, ebb_lua *el, const ebb_lua_op *op) {
+  return await(L, el, op, 0);
 }

@@ -14,8 +14,8 @@
    Waiting in line allocates nothing: `queue`, `amount` and `granted` are in the
    task. `queue` is set from the beginning of the wait until ebb_wait_queue_take
    or ebb_task_leave_queue, so whatever a queue is in must exist until then. */
-#ifndef EBB_CORE_SYNC_WAIT_QUEUE_H
-#define EBB_CORE_SYNC_WAIT_QUEUE_H
+#ifndef EBB_CORE_LOOP_WAIT_QUEUE_H
+#define EBB_CORE_LOOP_WAIT_QUEUE_H
 
 #include "core/task/task.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/sync/wait_queue.h"
+#include "core/loop/wait_queue.h"
 
 #include <assert.h>
 

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+   The one way to wait for a primitive, in C and in Lua.
+
+   A primitive is a *poll*: a function that looks whether it can have what its
+   task waits for. It takes it and answers with a result; or it answers
+   EBB_AWAIT_PENDING and has said where to wait, or EBB_AWAIT_YIELD. Then the
+   task waits, and the poll is called again. A poll must look anew each time:
+   between two calls anything may have happened, except to what was granted.
+
+   The C function of a primitive is a poll and ebb_await_run. Its Lua method is
+   the same poll and ebb_lua_await, and what makes values of the result. */
+#ifndef EBB_CORE_LOOP_AWAIT_H
+#define EBB_CORE_LOOP_AWAIT_H
+
+#include <errno.h>
+#include <limits.h>
+
+#include "core/loop/scheduler.h"
+#include "core/loop/wait_queue.h"
+
+/* One call of a primitive, from its first poll to its result. */
+typedef struct ebb_await {
+  ebb_runtime *rt;
+
+  /* For the poll to read. */
+  int status;   /* how the last wait ended: 0, -ETIMEDOUT, or what it was woken
+                   with; 0 before the first */
+  bool granted; /* the task has been given what it waited for in a queue */
+  bool unconstrained; /* the budget is not asked */
+
+  /* Where to wait, when the answer is EBB_AWAIT_PENDING: in the queue, or in
+     the list, or only until the deadline. */
+  ebb_wait_queue *queue;
+  uint32_t amount; /* of the queue */
+  ebb_list *list;
+  int64_t deadline;
+  const char *what; /* static text; there is one already */
+} ebb_await;
+
+/* Answers of a poll that are no results. */
+enum { EBB_AWAIT_PENDING = INT_MIN, EBB_AWAIT_YIELD };
+
+/* `op` is the primitive's own. The result: 0 or above, or a negative errno. */
+typedef int ebb_await_poll(void *op, ebb_await *w);
+
+/* Polls and waits, as ebb_wait does, until there is a result or a wait
+   fails. */
+int ebb_await_run(ebb_runtime *rt, const char *what, ebb_await_poll *poll,
+                  void *op);
+
+/* Answers of polls that wait in a queue or a list until `w->deadline`: once
+   that is over, -ETIMEDOUT. */
+static inline int ebb_await_in_queue(ebb_await *w, ebb_wait_queue *queue,
+                                     uint32_t amount) {
+  if (w->status == -ETIMEDOUT) return -ETIMEDOUT;
+  w->queue = queue;
+  w->amount = amount;
+  return EBB_AWAIT_PENDING;
+}
+
+static inline int ebb_await_in_list(ebb_await *w, ebb_list *list) {
+  if (w->status == -ETIMEDOUT) return -ETIMEDOUT;
+  w->list = list;
+  return EBB_AWAIT_PENDING;
+}
+
+/* Called before a poll takes what is there. False: the turn's budget is used
+   up, and the answer must be EBB_AWAIT_YIELD. */
+static inline bool ebb_await_proceed(const ebb_await *w) {
+  return w->unconstrained || ebb_budget_take(w->rt);
+}
+
+#endif
