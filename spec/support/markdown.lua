@@ -46,4 +46,36 @@ function markdown.blocks(text)
   return tie_outputs(blocks)
 end
 
+-- The text without its code blocks.
+function markdown.prose(text)
+  local lines, inside = {}, false
+  each_line(text, function(_, line)
+    if line:find "^```" then
+      inside = not inside
+    elseif not inside then
+      lines[#lines + 1] = line
+    end
+  end)
+  return table.concat(lines, "\n")
+end
+
+-- The headings, in their order.
+function markdown.headings(text)
+  local headings = {}
+  for heading in ("\n" .. markdown.prose(text)):gmatch "\n#+ ([^\n]+)" do
+    headings[#headings + 1] = heading
+  end
+  return headings
+end
+
+-- The anchor that a heading gets on GitHub.
+function markdown.anchor(heading)
+  return (heading:lower():gsub("[^%w%s_-]", ""):gsub(" ", "-"))
+end
+
+-- Calls f(target) for each link.
+function markdown.each_link(text, f)
+  for target in markdown.prose(text):gmatch "%]%(([^()%s]*)%)" do f(target) end
+end
+
 return markdown
