@@ -10,13 +10,24 @@
    that the tasks' clean-up still needs. Hence the sentinel, an object that
    is made anew each time the main chunk has waited: its finalizer comes
    before those of everything that was made until then. */
+#include "lua/close.h"
+
 #include <errno.h>
 #include <lualib.h>
 #include <stdlib.h>
 
 #include "core/spawn/local_set.h"
+#include "lua/join/join_map.h"
+#include "lua/library/require.h"
+#include "lua/remote/handle.h"
 #include "lua/remote/job.h"
 #include "lua/spawn/local_set.h"
+#include "lua/spawn/scope.h"
+#include "lua/state/slot.h"
+#include "lua/task/inspect.h"
+#include "lua/task/join_error.h"
+#include "lua/task/task.h"
+#include "lua/task/thread.h"
 
 void ebb_lua_close_renew_sentinel(lua_State *L, ebb_lua *el) {
   el->sentinel = ebb_lua_class_new(L, el, CLASS_SENTINEL, 0, 0);

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT
    The module table of `require "ebb"`. */
+#include "lua/module.h"
+
 #include <lualib.h>
 
+#include "lua/close.h"
+#include "lua/library/load.h"
+#include "lua/library/require.h"
 #include "lua/remote/grant.h"
 #include "lua/remote/pack.h"
+#include "lua/state/library.h"
+#include "lua/task/thread.h"
 
 static void open_tasks(lua_State *L, ebb_lua *el) {
   ebb_lua_join_handle_open(L, el);

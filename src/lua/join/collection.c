@@ -6,6 +6,15 @@
    collection. So each method gets what it needs first, then looks at it and
    changes it without running Lua code in between. */
 #include "lua/join/join_map.h"
+#include "lua/join/map_key.h"
+#include "lua/spawn/builder.h"
+#include "lua/state/args.h"
+#include "lua/state/error.h"
+#include "lua/state/slot.h"
+#include "lua/task/join_error.h"
+#include "lua/task/key.h"
+#include "lua/task/task.h"
+#include "lua/task/wait.h"
 
 /* The functions that both classes have know by their second upvalue for which
    they were made; the others have checked before they come here. */

@@ -8,7 +8,18 @@
    changes it without running Lua code in between. */
 #include "lua/join/join_map.h"
 
+#include "lua/join/map_key.h"
+#include "lua/module.h"
 #include "lua/spawn/spawn.h"
+#include "lua/state/args.h"
+#include "lua/state/error.h"
+#include "lua/state/slot.h"
+#include "lua/task/budget.h"
+#include "lua/task/join_error.h"
+#include "lua/task/key.h"
+#include "lua/task/task.h"
+#include "lua/task/thread.h"
+#include "lua/task/wait.h"
 
 /* ---- making one ---- */
 

@@ -5,7 +5,8 @@
 #ifndef EBB_LUA_JOIN_JOIN_MAP_H
 #define EBB_LUA_JOIN_JOIN_MAP_H
 
-#include "lua/state/binding.h"
+#include "core/spawn/join_map.h"
+#include "lua/task/task.h"
 
 /* User values of both. */
 enum { UV_HASH = 1, UV_EQUAL, UV_COUNT = UV_EQUAL };
@@ -88,5 +89,8 @@ ebb_lua_place ebb_lua_map_key_find(lua_State *L, ebb_lua_map *map, int arg);
 
 /* Adds the methods that only look to the class. */
 void ebb_lua_map_look_define(lua_State *L, ebb_lua *el);
+
+/* Frees the maps and sets that no finalizer will come for. */
+void ebb_lua_collection_free_all(ebb_lua *el);
 
 #endif

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: MIT
    ebb.JoinSet (Tokio: task::JoinSet). collection.c has most of it. */
 #include "lua/join/join_map.h"
+#include "lua/module.h"
+#include "lua/spawn/join_handle.h"
 #include "lua/spawn/spawn.h"
+#include "lua/state/args.h"
+#include "lua/state/error.h"
+#include "lua/state/slot.h"
+#include "lua/task/budget.h"
+#include "lua/task/key.h"
+#include "lua/task/message.h"
+#include "lua/task/task.h"
+#include "lua/task/wait.h"
 
 static ebb_lua_map *check_set(lua_State *L, ebb_lua *el) {
   (void)ebb_lua_class_check(L, el, 1, CLASS_JOIN_SET);

@@ -2,9 +2,15 @@
    The keys of ebb.JoinMap: which Lua value a task is under, and finding the
    task of a value, by the rules of Lua's tables (key.c) or by a hasher that
    the user has written. */
+#include "lua/join/map_key.h"
+
 #include <errno.h>
 
 #include "lua/join/join_map.h"
+#include "lua/state/error.h"
+#include "lua/state/slot.h"
+#include "lua/task/key.h"
+#include "lua/task/task.h"
 
 ebb_lua_map *ebb_lua_map_key_check_map(lua_State *L, ebb_lua *el) {
   (void)ebb_lua_class_check(L, el, 1, CLASS_JOIN_MAP);

@@ -2,6 +2,10 @@
    What of ebb.JoinMap only looks at the map, or sees to its room: no method
    here waits, spawns or takes a task out. */
 #include "lua/join/join_map.h"
+#include "lua/join/map_key.h"
+#include "lua/state/args.h"
+#include "lua/state/error.h"
+#include "lua/state/slot.h"
 
 static int map_contains_key(lua_State *L) {
   ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));

@@ -4,7 +4,10 @@
    the reader does not return. So in a task the pieces are read before the
    parser begins. Outside of tasks, where nothing is aborted, and for strings,
    all is left to Lua's `load`, which is the second upvalue. */
-#include "lua/state/binding.h"
+#include "lua/library/load.h"
+
+#include "lua/state/library.h"
+#include "lua/task/task.h"
 
 /* Its upvalues: the pieces, and how many have been taken. */
 static int next_piece(lua_State *L) {

@@ -7,10 +7,16 @@
    A task that waited for a load that waits for the task would wait for good,
    so that is an error, unless the module has put something into
    package.loaded already: Lua's `require` gives that, too. */
+#include "lua/library/require.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "lua/state/binding.h"
+#include "core/spawn/join_set.h"
+#include "lua/state/error.h"
+#include "lua/state/library.h"
+#include "lua/state/slot.h"
+#include "lua/task/wait.h"
 
 /* The load of a module, under way. */
 typedef struct load_record {

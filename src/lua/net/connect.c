@@ -6,6 +6,8 @@
 #include <errno.h>
 
 #include "lua/net/net.h"
+#include "lua/state/args.h"
+#include "lua/task/wait.h"
 
 /* The call's places on the Lua stack. The port is nil for a path. */
 enum {

@@ -3,7 +3,13 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "lua/module.h"
 #include "lua/net/pollable.h"
+#include "lua/state/args.h"
+#include "lua/state/error.h"
+#include "lua/state/slot.h"
+#include "lua/task/budget.h"
+#include "lua/task/wait.h"
 
 /* ---- stack: readers, writers, deadline, entries. The lists are our own
    copies, whatever becomes of the caller's while the task waits ---- */

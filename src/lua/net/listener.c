@@ -3,6 +3,8 @@
 #include <errno.h>
 
 #include "lua/net/net.h"
+#include "lua/task/budget.h"
+#include "lua/task/wait.h"
 
 enum {
   BACKLOG = 1024,

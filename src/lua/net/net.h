@@ -7,7 +7,7 @@
 
 #include "core/base/buffer.h"
 #include "core/os/resolve.h"
-#include "lua/state/binding.h"
+#include "lua/state/state.h"
 
 /* The head of each object. */
 typedef struct net_socket {

@@ -4,7 +4,7 @@
 #ifndef EBB_LUA_NET_POLLABLE_H
 #define EBB_LUA_NET_POLLABLE_H
 
-#include "lua/state/binding.h"
+#include "lua/state/state.h"
 
 /* Instead of an fd: it is closed; there is none, only time to wait for; its
    owner knows that there is something to read; the object can have none. */

@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "lua/net/net.h"
+#include "lua/state/args.h"
+#include "lua/task/budget.h"
+#include "lua/task/wait.h"
 
 enum {
   CHUNK = 4096,     /* on the stack */

@@ -3,6 +3,8 @@
 #include <errno.h>
 
 #include "lua/net/net.h"
+#include "lua/task/budget.h"
+#include "lua/task/wait.h"
 
 /* The places on the Lua stack of a call that sends; of one that receives,
    the first two. The query is nil when it goes to the connected peer. */

@@ -6,6 +6,8 @@
 #include <errno.h>
 
 #include "lua/net/net.h"
+#include "lua/task/budget.h"
+#include "lua/task/wait.h"
 
 /* The call's places on the Lua stack once it has to wait; the pieces come
    last. The guard is there while this task is the one that is writing. */

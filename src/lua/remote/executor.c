@@ -6,7 +6,12 @@
 #include <errno.h>
 
 #include "lua/remote/job.h"
+#include "lua/remote/pack.h"
 #include "lua/spawn/spawn.h"
+#include "lua/task/detail.h"
+#include "lua/task/join_error.h"
+#include "lua/task/panic.h"
+#include "lua/task/task.h"
 
 typedef struct executor {
   ebb_task task;

@@ -3,6 +3,10 @@
 
 #include <lualib.h>
 
+#include "lua/state/compat.h"
+#include "lua/state/error.h"
+#include "lua/state/slot.h"
+
 static const luaL_Reg libraries[] = {
     {LUA_GNAME, luaopen_base},          {LUA_LOADLIBNAME, luaopen_package},
     {LUA_COLIBNAME, luaopen_coroutine}, {LUA_TABLIBNAME, luaopen_table},

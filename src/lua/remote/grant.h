@@ -5,7 +5,7 @@
 #ifndef EBB_LUA_REMOTE_GRANT_H
 #define EBB_LUA_REMOTE_GRANT_H
 
-#include "lua/state/binding.h"
+#include "lua/state/state.h"
 
 typedef struct ebb_lua_grant {
   unsigned parts;     /* of `ebb` */

@@ -5,7 +5,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lua/module.h"
 #include "lua/spawn/spawn.h"
+#include "lua/state/args.h"
+#include "lua/state/error.h"
+#include "lua/state/slot.h"
 
 /* ---- references to states ---- */
 

@@ -4,7 +4,7 @@
 #define EBB_LUA_REMOTE_HANDLE_H
 
 #include "core/loop/handle.h"
-#include "lua/state/binding.h"
+#include "lua/state/state.h"
 
 /* Counted. `el` is touched on the thread of its runtime only. */
 typedef struct ebb_lua_state_ref {

@@ -6,7 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lua/remote/grant.h"
+#include "lua/remote/handle.h"
+#include "lua/remote/pack.h"
 #include "lua/spawn/spawn.h"
+#include "lua/state/error.h"
+#include "lua/task/detail.h"
+#include "lua/task/task.h"
 
 /* ---- the job ---- */
 

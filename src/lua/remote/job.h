@@ -11,6 +11,7 @@
 #include "lua/remote/grant.h"
 #include "lua/remote/handle.h"
 #include "lua/remote/pack.h"
+#include "lua/task/task.h"
 
 typedef struct ebb_lua_job {
   ebb_job job;

@@ -9,6 +9,7 @@
 
 #include "lua/remote/handle.h"
 #include "lua/remote/pack_format.h"
+#include "lua/state/slot.h"
 
 /* ---- modules ---- */
 

@@ -9,7 +9,8 @@
 #ifndef EBB_LUA_REMOTE_PACK_H
 #define EBB_LUA_REMOTE_PACK_H
 
-#include "lua/state/binding.h"
+#include "lua/remote/handle.h"
+#include "lua/state/state.h"
 
 typedef struct ebb_lua_pack {
   char *data; /* from malloc, since threads of different states share it */

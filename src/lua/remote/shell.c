@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
    os.execute and io.popen for the states of other threads, where signals are
    blocked: see core/shell.h. Arguments and results are those of Lua's own. */
-#include "core/os/shell.h"
-
 #include <errno.h>
 #include <lualib.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "core/os/shell.h"
 #include "lua/remote/grant.h"
 
 /* What a command came to, of which waitpid told, or that it did not. */

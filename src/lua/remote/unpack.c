@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
    Unpacking packs; pack_format.h says what is in one. */
-#include "lua/remote/pack.h"
-
 #include <lauxlib.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "lua/remote/handle.h"
+#include "lua/remote/pack.h"
 #include "lua/remote/pack_format.h"
 
 typedef struct unpacker {

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lua/close.h"
+#include "lua/remote/grant.h"
 #include "lua/remote/job.h"
+#include "lua/state/slot.h"
 
 /* ---- the paths of `require` ---- */
 

@@ -6,8 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lua/close.h"
+#include "lua/module.h"
+#include "lua/remote/grant.h"
+#include "lua/remote/handle.h"
 #include "lua/remote/job.h"
 #include "lua/spawn/spawn.h"
+#include "lua/state/args.h"
+#include "lua/state/error.h"
+#include "lua/state/slot.h"
+#include "lua/task/task.h"
+#include "lua/task/thread.h"
+#include "lua/task/wait.h"
 
 typedef struct runtime_job {
   ebb_lua_job base;

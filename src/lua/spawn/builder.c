@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: MIT
    ebb.Builder (Tokio: task::Builder, JoinSet::build_task): gives a task a
    name, which is kept apart by its id, since few tasks have one. */
+#include "lua/spawn/builder.h"
+
+#include "lua/module.h"
+#include "lua/net/net.h"
 #include "lua/remote/handle.h"
+#include "lua/spawn/join_handle.h"
 #include "lua/spawn/local_set.h"
 #include "lua/spawn/spawn.h"
+#include "lua/state/slot.h"
+#include "lua/task/detail.h"
+#include "lua/task/key.h"
+#include "lua/task/task.h"
 
 /* User values of a Builder. */
 enum {

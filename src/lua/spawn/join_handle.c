@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: MIT
    JoinHandle and AbortHandle (Tokio: task::JoinHandle, task::AbortHandle),
    and the functions of the module that make tasks and run them. */
+#include "lua/spawn/join_handle.h"
+
+#include "lua/module.h"
+#include "lua/net/net.h"
+#include "lua/spawn/scope.h"
 #include "lua/spawn/spawn.h"
+#include "lua/state/args.h"
+#include "lua/state/slot.h"
+#include "lua/task/budget.h"
+#include "lua/task/join_error.h"
+#include "lua/task/task.h"
+#include "lua/task/wait.h"
 
 typedef struct handle {
   ebb_lua_task *lt; /* NULL once collected; the handle has a reference */

@@ -4,9 +4,14 @@
 
 #include <errno.h>
 
+#include "lua/module.h"
 #include "lua/spawn/spawn.h"
 #include "lua/spawn/unconstrained.h"
+#include "lua/state/args.h"
+#include "lua/state/error.h"
+#include "lua/state/slot.h"
 #include "lua/task/task_vars.h"
+#include "lua/task/wait.h"
 
 /* In the engine's memory: it outlives its object if Lua has no memory to call
    the finalizer of that. The object points to nothing once it is closed. */

@@ -4,7 +4,7 @@
 #define EBB_LUA_SPAWN_LOCAL_SET_H
 
 #include "core/spawn/local_set.h"
-#include "lua/state/binding.h"
+#include "lua/state/state.h"
 
 /* Raises an argument error unless there is an open LocalSet at `arg`. */
 void ebb_lua_local_set_check(lua_State *L, ebb_lua *el, int arg);

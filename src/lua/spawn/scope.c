@@ -4,10 +4,15 @@
    that waits for them, and drops them with it. Here they are tasks, and the
    scope sees to it that the rest is the same: they run only when their owner
    may, see its task-local values, and have no budget if it has none. */
+#include "lua/spawn/scope.h"
+
 #include <errno.h>
 
 #include "core/spawn/local_set.h"
-#include "lua/state/binding.h"
+#include "lua/state/error.h"
+#include "lua/task/join_error.h"
+#include "lua/task/task.h"
+#include "lua/task/wait.h"
 
 /* The object at index 1 points to the scope; to nothing once it is closed. */
 static ebb_lua_scope **slot(lua_State *L) { return lua_touserdata(L, 1); }

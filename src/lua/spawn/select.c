@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT
    ebb.select (Tokio: select!). Its branches are tasks of a scope, each under
    its number; the branches' keys stay on the stack of the caller. */
-#include "lua/state/binding.h"
+#include "core/spawn/join_map.h"
+#include "lua/module.h"
+#include "lua/spawn/scope.h"
+#include "lua/state/slot.h"
+#include "lua/task/join_error.h"
+#include "lua/task/panic.h"
+#include "lua/task/task.h"
+#include "lua/task/wait.h"
 
 static int key_index(uint32_t number) { return 2 * (int)number; }
 

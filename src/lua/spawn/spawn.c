@@ -3,8 +3,13 @@
 
 #include <errno.h>
 
+#include "lua/remote/handle.h"
 #include "lua/remote/job.h"
+#include "lua/spawn/join_handle.h"
 #include "lua/spawn/local_set.h"
+#include "lua/state/error.h"
+#include "lua/state/slot.h"
+#include "lua/task/task.h"
 
 static const char *const spawn_names[] = {
     [EBB_LUA_HERE] = "spawn",

@@ -5,7 +5,7 @@
 #ifndef EBB_LUA_SPAWN_SPAWN_H
 #define EBB_LUA_SPAWN_SPAWN_H
 
-#include "lua/state/binding.h"
+#include "lua/task/task.h"
 
 /* With _ON, an argument after the body says which runtime, or which set. */
 typedef enum ebb_lua_where {
@@ -54,5 +54,9 @@ int ebb_lua_spawn_at(lua_State *L, ebb_lua_where where);
 
 /* A method of what says where, which is at 1; the body comes after it. */
 int ebb_lua_spawn_by(lua_State *L, ebb_lua_where where);
+
+/* The module's spawn functions; the place is the second upvalue, see
+   spawn.h. */
+int ebb_lua_spawn(lua_State *L);
 
 #endif

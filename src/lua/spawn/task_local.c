@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
    ebb.task_local (Tokio: task_local!, task::LocalKey). */
+#include "lua/module.h"
+#include "lua/net/net.h"
 #include "lua/spawn/unconstrained.h"
+#include "lua/state/slot.h"
 #include "lua/task/task_vars.h"
 
 /* User values of a LocalKey. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "lua/spawn/unconstrained.h"
 
+#include "lua/module.h"
+#include "lua/state/slot.h"
+#include "lua/task/budget.h"
 #include "lua/task/task_vars.h"
 
 /* ---- calling within ---- */

@@ -3,7 +3,7 @@
 #ifndef EBB_LUA_SPAWN_UNCONSTRAINED_H
 #define EBB_LUA_SPAWN_UNCONSTRAINED_H
 
-#include "lua/state/binding.h"
+#include "lua/state/state.h"
 
 /* Raises an argument error unless the value can be called. */
 void ebb_lua_guarded_call_check(lua_State *L, int arg);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
    Tables of named options, as JoinMap.new and Runtime.new take them. A name
    that is misspelt is an error. */
-#include <string.h>
+#include "lua/state/args.h"
 
-#include "lua/state/binding.h"
+#include <string.h>
 
 static bool is_among(const char *name, const char *const *names) {
   while (*names != NULL && strcmp(*names, name) != 0) names++;

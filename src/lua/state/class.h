@@ -4,7 +4,9 @@
 #ifndef EBB_LUA_STATE_CLASS_H
 #define EBB_LUA_STATE_CLASS_H
 
+#include <lauxlib.h>
 #include <lua.h>
+#include <stddef.h>
 
 typedef struct ebb_lua ebb_lua;
 
@@ -62,5 +64,43 @@ typedef enum ebb_lua_class {
   void ebb_lua_##define(lua_State *L, ebb_lua *el);
 EBB_LUA_CLASSES(EBB_LUA_CLASS_DEFINE)
 #undef EBB_LUA_CLASS_DEFINE
+
+/* A userdata of a class, without user values beyond `uservalues`, pushed. */
+void *ebb_lua_class_new(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                        size_t size, int uservalues);
+
+/* What it is called in errors. */
+const char *ebb_lua_class_name(ebb_lua_class class);
+
+/* The userdata at `arg` if it is of the class, else NULL. */
+void *ebb_lua_class_is(lua_State *L, ebb_lua *el, int arg, ebb_lua_class class);
+
+/* The userdata at `arg`, which must be of the class. */
+void *ebb_lua_class_check(lua_State *L, ebb_lua *el, int arg,
+                          ebb_lua_class class);
+
+/* The same of index 1, in a method of at most so many arguments, counting
+   that: see ebb_lua_state_enter. */
+void *ebb_lua_class_check_self(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                               int most);
+
+/* Fills a class's metatable. Its functions get the ebb_lua as upvalue.
+   Scripts cannot reach it without the debug library, so they cannot wrap a
+   method for others nor take a finalizer away. With that library they can:
+   nothing is called that was looked up there, and an object whose finalizer
+   never comes leaks, but nothing points into it. */
+void ebb_lua_class_define(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                          const luaL_Reg *methods, const luaL_Reg *metamethods);
+
+/* The same for a class that shares functions with others: they get the class
+   as their second upvalue. */
+void ebb_lua_class_define_shared(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                                 const luaL_Reg *methods,
+                                 const luaL_Reg *metamethods);
+
+/* The class that the running function of those is of. */
+static inline ebb_lua_class ebb_lua_class_of(lua_State *L) {
+  return (ebb_lua_class)lua_tointeger(L, lua_upvalueindex(2));
+}
 
 #endif

@@ -6,7 +6,6 @@
 
 #include <lauxlib.h>
 #include <lua.h>
-
 #include <stdio.h>
 
 /* The releases before lose the frames of a coroutine that fails before its

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MIT
    The binding's state: made at the first `require "ebb"` or by
    ebb_lua_attach, found again in the registry. */
+#include "lua/state/state.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lua/state/binding.h"
+#include "lua/close.h"
+#include "lua/net/net.h"
+#include "lua/state/args.h"
+#include "lua/state/compat.h"
+#include "lua/state/error.h"
+#include "lua/state/library.h"
+#include "lua/state/slot.h"
+#include "lua/task/task.h"
 
 enum { ALL_PARTS = 2 * EBB_LUA_THREADS - 1 };
 

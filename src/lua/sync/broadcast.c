@@ -4,7 +4,10 @@
    receiver has not got; one that is further behind is told how many it has
    missed. Each keeps the number of the value that it wants next, so a waiter
    that is aborted loses nothing. */
+#include "lua/module.h"
 #include "lua/sync/sync.h"
+#include "lua/task/budget.h"
+#include "lua/task/wait.h"
 
 /* User values of both ends. */
 enum { UV_VALUES = 1, UV_BROADCAST, UV_COUNT = UV_BROADCAST };

@@ -7,12 +7,14 @@
 
    An end may be cloned, and is closed apart from its clones: the channel
    closes with the last of them. What waits at a closed end gives up. */
-#include "core/sync/ring.h"
-
 #include <errno.h>
 #include <limits.h>
 
+#include "core/sync/ring.h"
+#include "lua/module.h"
+#include "lua/state/error.h"
 #include "lua/sync/sync.h"
+#include "lua/task/wait.h"
 
 enum { UV_CHANNEL = 1 }; /* of an end */
 enum { UV_PLACES = 1 };  /* of a channel */

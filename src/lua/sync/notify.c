@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
    ebb.sync.Notify (Tokio: sync::Notify). */
 #include "core/sync/notify.h"
-
+#include "lua/module.h"
+#include "lua/net/net.h"
 #include "lua/sync/sync.h"
+#include "lua/task/wait.h"
 
 static ebb_notify *check(lua_State *L, ebb_lua *el, int most) {
   return ebb_lua_class_check_self(L, el, CLASS_NOTIFY, most);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT
    ebb.sync (Tokio: sync). */
+#include "lua/module.h"
+#include "lua/net/net.h"
+#include "lua/state/slot.h"
 #include "lua/sync/sync.h"
 
 void ebb_lua_sync_add_function(lua_State *L, ebb_lua *el, const char *name,

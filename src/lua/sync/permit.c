@@ -3,9 +3,12 @@
    MutexGuard, RwLockReadGuard, RwLockWriteGuard): all of them are a number
    of permits of a semaphore, which go back when the Permit is released,
    closed or collected. */
-#include "lua/sync/sync.h"
-
 #include <errno.h>
+
+#include "lua/net/net.h"
+#include "lua/state/args.h"
+#include "lua/sync/sync.h"
+#include "lua/task/wait.h"
 
 enum { UV_OWNER = 1 }; /* the userdata that the semaphore is in */
 

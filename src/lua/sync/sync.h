@@ -5,7 +5,7 @@
 #define EBB_LUA_SYNC_SYNC_H
 
 #include "core/sync/semaphore.h"
-#include "lua/state/binding.h"
+#include "lua/state/state.h"
 
 /* Each puts its constructor into the table at the top of the stack. */
 void ebb_lua_semaphore_open(lua_State *L, ebb_lua *el);

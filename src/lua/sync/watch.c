@@ -3,7 +3,10 @@
    that it has changed. What was before the last change nobody sees, so a
    waiter that is aborted loses nothing: each receiver keeps the version that
    it has seen. */
+#include "lua/module.h"
 #include "lua/sync/sync.h"
+#include "lua/task/budget.h"
+#include "lua/task/wait.h"
 
 enum { UV_WATCH = 1 }; /* of both ends */
 enum { UV_VALUE = 1 }; /* of the userdata that both have */

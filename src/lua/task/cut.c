@@ -5,7 +5,9 @@
    gets a hook then, which Lua calls before its next instruction, and the task
    is shut down there, as in the middle of any call. A hook that is left on a
    thread takes itself away. */
-#include "lua/state/binding.h"
+#include "lua/task/cut.h"
+
+#include "lua/task/task.h"
 
 static void end_here(lua_State *L, lua_Debug *ar) {
   ebb_lua *el = ebb_lua_state_find(L);

@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: MIT
    What a person wants to know of the tasks: ebb.tasks(), ebb.traceback(),
    and the list in a deadlock's message. */
+#include "lua/task/inspect.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lua/join/join_map.h"
+#include "lua/join/map_key.h"
+#include "lua/module.h"
 #include "lua/remote/job.h"
+#include "lua/state/slot.h"
+#include "lua/task/detail.h"
+#include "lua/task/key.h"
+#include "lua/task/panic.h"
+#include "lua/task/task.h"
 
 enum { DEADLOCK_LIST_MAX = 20 };
 

@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: MIT
    What a task came to: its results, or a JoinError (Tokio: JoinError). */
+#include "lua/task/join_error.h"
+
 #include <errno.h>
 
-#include "lua/state/binding.h"
+#include "core/spawn/join_set.h"
+#include "lua/module.h"
+#include "lua/net/net.h"
+#include "lua/state/error.h"
+#include "lua/state/slot.h"
+#include "lua/task/detail.h"
+#include "lua/task/message.h"
+#include "lua/task/panic.h"
+#include "lua/task/task.h"
 
 typedef struct join_error {
   lua_Integer id;

@@ -3,7 +3,7 @@
    and 1.0 are one key, strings go by content, objects by identity. A string
    is its bytes; any other kind is a mark, an address that no string has,
    and 64 bits of value. */
-#include "lua/state/binding.h"
+#include "lua/task/key.h"
 
 #include <string.h>
 

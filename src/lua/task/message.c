@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
    What is shown of an error that nobody catches: its message, and where it
    comes from. */
+#include "lua/task/message.h"
+
 #include <stdlib.h>
 
-#include "lua/state/binding.h"
+#include "lua/task/panic.h"
 
 static int to_text(lua_State *L) {
   luaL_tolstring(L, 1, NULL);

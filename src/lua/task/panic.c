@@ -9,9 +9,16 @@
    that it came to. A task keeps the link of the last value it was handed, and
    if that is the value it panics with, the link is its trace. All this is
    work for panics alone. */
+#include "lua/task/panic.h"
+
 #include <string.h>
 
-#include "lua/state/binding.h"
+#include "lua/state/slot.h"
+#include "lua/task/detail.h"
+#include "lua/task/inspect.h"
+#include "lua/task/join_error.h"
+#include "lua/task/key.h"
+#include "lua/task/task.h"
 
 enum { LINK_CAUSE = 1, LINK_LINE, LINK_TYPE, LINK_RAISER };
 

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: MIT
    A task that is a Lua coroutine: polled with lua_resume on the loop's
    stack, shut down by closing its thread. */
+#include "lua/task/task.h"
+
+#include <errno.h>
+
 #include "core/spawn/c_task.h"
 #include "lua/remote/job.h"
 #include "lua/spawn/local_set.h"
+#include "lua/state/compat.h"
+#include "lua/state/error.h"
+#include "lua/state/slot.h"
+#include "lua/task/cut.h"
+#include "lua/task/detail.h"
+#include "lua/task/join_error.h"
+#include "lua/task/panic.h"
 #include "lua/task/task_vars.h"
-
-#include <errno.h>
+#include "lua/task/thread.h"
 
 /* ---- making one, the body ---- */
 

@@ -7,6 +7,9 @@
 #include "lua/task/task_vars.h"
 
 #include "core/spawn/join_set.h"
+#include "lua/state/slot.h"
+#include "lua/task/task.h"
+#include "lua/task/thread.h"
 
 /* Lua has no more coroutines that have resumed each other (LUAI_MAXCCALLS). */
 enum { DEPTH_MAX = 200 };

@@ -10,7 +10,7 @@
 #ifndef EBB_LUA_TASK_TASK_VARS_H
 #define EBB_LUA_TASK_TASK_VARS_H
 
-#include "lua/state/binding.h"
+#include "lua/state/state.h"
 
 /* The userdata of a guard begins with it. */
 typedef struct ebb_lua_scope_guard {

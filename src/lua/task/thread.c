@@ -14,11 +14,15 @@
    may remember the message handler of an xpcall that is no more (Lua 5.4.4
    does not clear it), that hooks were off, or frames to jump to on an
    error. */
+#include "lua/task/thread.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-#include "lua/state/binding.h"
+#include "lua/state/error.h"
+#include "lua/state/slot.h"
+#include "lua/task/task.h"
 
 enum { IDLE_MIN = 16, IDLE_MAX = 1024 };
 

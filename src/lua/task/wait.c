@@ -4,10 +4,18 @@
    task costs no stack. Anywhere else (inside a generator, a sort comparator,
    a metamethod called from C, in the main chunk) the stack itself is
    suspended. */
+#include "lua/task/wait.h"
+
 #include <assert.h>
 #include <errno.h>
 
+#include "lua/close.h"
 #include "lua/spawn/local_set.h"
+#include "lua/state/error.h"
+#include "lua/state/slot.h"
+#include "lua/task/budget.h"
+#include "lua/task/inspect.h"
+#include "lua/task/task.h"
 
 static bool may_yield(lua_State *L, ebb_lua *el) {
   ebb_lua_task *lt = ebb_lua_current(el);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT
    Interval (Tokio: time::Interval), which ebb.time.interval makes. */
-#include "core/loop/interval.h"
+#include "lua/time/interval.h"
 
-#include "lua/state/binding.h"
+#include "core/loop/interval.h"
+#include "lua/net/net.h"
+#include "lua/task/budget.h"
+#include "lua/task/wait.h"
 
 void ebb_lua_interval_new(lua_State *L, ebb_lua *el, int64_t period) {
   ebb_interval *iv = ebb_lua_class_new(L, el, CLASS_INTERVAL, sizeof *iv, 0);

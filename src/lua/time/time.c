@@ -3,7 +3,13 @@
 #include <errno.h>
 #include <math.h>
 
-#include "lua/state/binding.h"
+#include "lua/module.h"
+#include "lua/spawn/scope.h"
+#include "lua/state/args.h"
+#include "lua/state/slot.h"
+#include "lua/task/task.h"
+#include "lua/task/wait.h"
+#include "lua/time/interval.h"
 
 /* The largest span that is an int64_t of ns; more is for ever. */
 #define SECONDS_MAX 9.2e9

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+   What a task came to: its results, or its JoinError. */
+#ifndef EBB_LUA_TASK_JOIN_ERROR_H
+#define EBB_LUA_TASK_JOIN_ERROR_H
+
+#include "lua/task/task.h"
+
+/* Pushes `true, values...` or `false, JoinError` and returns how many. The
+   task must have finished; it keeps what it has. Raises errors. */
+int ebb_lua_join_error_push_result(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+
+/* Turns that into the values alone: returns how many of `count` are left, or
+   raises what the task has raised; a JoinError if it was cancelled. */
+int ebb_lua_join_error_unwrap_result(lua_State *L, ebb_lua *el,
+                                     ebb_lua_task *lt, int count);
+
+/* Pushes a task's JoinError, the same one each time. Raises errors. */
+void ebb_lua_join_error_push(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+
+/* Pushes a JoinError of a task in a map that nobody else will ask; false,
+   with nothing pushed, when the map has changed meanwhile. Raises errors. */
+bool ebb_lua_join_error_push_last(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
+
+/* Pushes the value that a task has raised. */
+void ebb_lua_join_error_push_panic(lua_State *L, ebb_lua_task *lt);
+
+/* Pushes the trace of the JoinError at `arg`; false: it is no JoinError of a
+   panic. */
+bool ebb_lua_join_error_push_trace(lua_State *L, ebb_lua *el, int arg);
+
+/* Reports a task that has panicked if nobody has seen it and nobody can join
+   it any more: it has no JoinHandle and is in no collection. Called when it
+   finishes, and when it loses one of those. Runs Lua code, which cannot
+   wait. */
+void ebb_lua_join_error_check_unhandled(ebb_lua_task *lt);
+
+#endif
