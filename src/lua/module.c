@@ -2,15 +2,21 @@
    The module table of `require "ebb"`. */
 #include "lua/module.h"
 
+#include <errno.h>
 #include <lualib.h>
 
+#include "core/loop/scheduler.h"
 #include "lua/close.h"
 #include "lua/library/load.h"
 #include "lua/library/require.h"
 #include "lua/remote/grant.h"
 #include "lua/remote/pack.h"
+#include "lua/state/class.h"
+#include "lua/state/error.h"
 #include "lua/state/library.h"
+#include "lua/state/slot.h"
 #include "lua/task/thread.h"
+#include "lua/task/wait.h"
 
 static void open_tasks(lua_State *L, ebb_lua *el) {
   ebb_lua_join_handle_open(L, el);
@@ -55,8 +61,54 @@ static void open_parts(lua_State *L, ebb_lua *el) {
   if ((el->parts & EBB_LUA_THREADS) == 0) close_threads(L);
 }
 
+/* ---- making the state ---- */
+
+enum { ALL_PARTS = 2 * EBB_LUA_THREADS - 1 };
+
+static void define_classes(lua_State *L, ebb_lua *el) {
+#define DEFINE(ID, name, define) ebb_lua_##define(L, el);
+  EBB_LUA_CLASSES(DEFINE)
+#undef DEFINE
+}
+
+static void open(lua_State *L, unsigned parts);
+
+/* Makes the ebb_lua and leaves it on the stack. Without an engine's runtime
+   it makes its own, in the allocator of the Lua state. */
+static ebb_lua *new_state(lua_State *L, ebb_runtime *rt, unsigned parts) {
+  ebb_lua *el = ebb_lua_state_new(L, rt, parts);
+  el->open = open;
+  define_classes(L, el);
+  if (rt == NULL) {
+    ebb_options options = {0};
+    options.alloc = lua_getallocf(L, &options.alloc_ctx);
+    int err = ebb_runtime_new(&options, &el->rt);
+    if (err < 0) ebb_lua_error_raise(L, err);
+  }
+  /* From here on its __gc frees the runtime. */
+  ebb_lua_slot_push(L, el, STORE_META_FIRST + CLASS_STATE);
+  lua_setmetatable(L, -2);
+  ebb_lua_wait_renew_sentinel(L, el);
+  /* The last step: a state that is only half made is not found again. */
+  ebb_lua_state_register(L);
+  return el;
+}
+
+static ebb_lua *ensure(lua_State *L, unsigned parts) {
+  ebb_lua *el = ebb_lua_state_find(L);
+  if (el != NULL) return el;
+  el = new_state(L, NULL, parts);
+  lua_pop(L, 1);
+  return el;
+}
+
+static void open(lua_State *L, unsigned parts) {
+  (void)ensure(L, parts);
+  luaL_requiref(L, "ebb", luaopen_ebb, 0);
+}
+
 int luaopen_ebb(lua_State *L) {
-  ebb_lua *el = ebb_lua_state_ensure(L);
+  ebb_lua *el = ensure(L, ALL_PARTS);
   ebb_lua_grant_note_libraries(L, el);
   ebb_lua_library_replace(L, el, LUA_COLIBNAME, "running",
                           ebb_lua_thread_running);
@@ -70,3 +122,29 @@ int luaopen_ebb(lua_State *L) {
   ebb_lua_pack_note_modules(L, el);
   return 1;
 }
+
+/* ---- for engines ---- */
+
+static int attach(lua_State *L) {
+  new_state(L, lua_touserdata(L, 1), (unsigned)lua_tointeger(L, 2));
+  return 0;
+}
+
+int ebb_lua_attach(lua_State *L, ebb_runtime *rt) {
+  return ebb_lua_attach_with(L, rt, NULL);
+}
+
+int ebb_lua_attach_with(lua_State *L, ebb_runtime *rt,
+                        const ebb_lua_options *options) {
+  unsigned parts = options != NULL ? options->parts : 0;
+  if (parts > ALL_PARTS) return -EINVAL;
+  if (ebb_lua_state_find(L) != NULL) return -EALREADY;
+  lua_pushcfunction(L, attach);
+  lua_pushlightuserdata(L, rt);
+  lua_pushinteger(L, parts != 0 ? parts : ALL_PARTS);
+  if (lua_pcall(L, 2, 0, 0) == LUA_OK) return 0;
+  lua_pop(L, 1);
+  return -ENOMEM;
+}
+
+ebb_runtime *ebb_lua_runtime(lua_State *L) { return ensure(L, ALL_PARTS)->rt; }

@@ -68,6 +68,7 @@ ebb_lua_grant ebb_lua_grant_get(lua_State *L, ebb_lua *el) {
   if ((el->parts & EBB_LUA_THREADS) == 0)
     ebb_lua_error(L, "this state may not use other threads");
   return (ebb_lua_grant){.parts = el->parts,
+                         .open = el->open,
                          .libraries = libraries_now(L, el),
                          .alloc = el->rt->thread_alloc};
 }
@@ -88,9 +89,8 @@ static int open_state(lua_State *L) {
     lua_pop(L, 1);
   }
   ebb_lua_shell_replace(L);
-  ebb_lua *el = ebb_lua_state_new(L, NULL, g->parts);
-  el->rt->thread_alloc = g->alloc;
-  luaL_requiref(L, "ebb", luaopen_ebb, 0);
+  g->open(L, g->parts);
+  ebb_lua_state_find(L)->rt->thread_alloc = g->alloc;
   return 0;
 }
 

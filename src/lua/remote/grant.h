@@ -8,7 +8,8 @@
 #include "lua/state/state.h"
 
 typedef struct ebb_lua_grant {
-  unsigned parts;     /* of `ebb` */
+  unsigned parts; /* of `ebb` */
+  ebb_lua_open_fn *open;
   unsigned libraries; /* of Lua, a bit each */
   ebb_alloc alloc;    /* for the state; its function NULL: malloc's */
 } ebb_lua_grant;

@@ -65,7 +65,8 @@ static void push_module(lua_State *L, const char *bytes, size_t size) {
   const char *name = lua_pushlstring(L, bytes, size);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   if (strncmp(name, "ebb", 3) == 0) {
-    luaL_requiref(L, "ebb", luaopen_ebb, 0);
+    ebb_lua *el = ebb_lua_state_find(L);
+    el->open(L, el->parts);
     if (name[3] == '.') {
       lua_getfield(L, -1, name + 4);
       lua_remove(L, -2);

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lua/close.h"
 #include "lua/remote/grant.h"
 #include "lua/remote/job.h"
 #include "lua/state/slot.h"
+#include "lua/task/shutdown.h"
 
 /* ---- the paths of `require` ---- */
 
@@ -64,7 +64,7 @@ static lua_State *state_for(ebb_worker *worker, const ebb_lua_grant *g) {
    waiting. False: a task that did not end is still in the state. */
 static bool tidy_up(lua_State *L, ebb_lua *el) {
   enum { KEEP_KB = 1024 };
-  if (!ebb_lua_close_end_tasks(el)) return false;
+  if (!ebb_lua_shutdown_end_tasks(el)) return false;
   (void)ebb_clock_resume(el->rt);
   el->shutdown_timeout = EBB_LUA_SHUTDOWN_TIMEOUT;
   el->end_by = 0;

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lua/close.h"
 #include "lua/module.h"
 #include "lua/remote/grant.h"
 #include "lua/remote/handle.h"
@@ -15,6 +14,7 @@
 #include "lua/state/args.h"
 #include "lua/state/error.h"
 #include "lua/state/slot.h"
+#include "lua/task/shutdown.h"
 #include "lua/task/task.h"
 #include "lua/task/thread.h"
 #include "lua/task/wait.h"
@@ -64,7 +64,7 @@ static void run(ebb_job *job, ebb_worker *worker) {
     r->el->stuck_ctx = r;
   }
   /* First, while all that their clean-ups need still works. */
-  ebb_lua_close_end_tasks(r->el);
+  ebb_lua_shutdown_end_tasks(r->el);
   lua_close(r->L);
   job->outcome = EBB_COMPLETED;
 }
@@ -106,7 +106,7 @@ static int configure(lua_State *L) {
   lua_pushstring(L, s->path);
   lua_pushstring(L, s->cpath);
   ebb_lua_worker_set_paths(L);
-  (void)ebb_lua_state_ensure(L);
+  lua_pushlightuserdata(L, ebb_lua_state_find(L));
   return 1;
 }
 

@@ -5,20 +5,14 @@
 #include <errno.h>
 
 #include "lua/module.h"
+#include "lua/spawn/guarded_call.h"
 #include "lua/spawn/spawn.h"
-#include "lua/spawn/unconstrained.h"
 #include "lua/state/args.h"
 #include "lua/state/error.h"
 #include "lua/state/slot.h"
+#include "lua/task/current_set.h"
 #include "lua/task/task_vars.h"
 #include "lua/task/wait.h"
-
-/* In the engine's memory: it outlives its object if Lua has no memory to call
-   the finalizer of that. The object points to nothing once it is closed. */
-typedef struct ebb_lua_local_set {
-  ebb_local_set engine;
-  ebb_list link; /* in el->local_sets */
-} ebb_lua_local_set;
 
 /* The set of the object at `arg`, or NULL. */
 static ebb_lua_local_set *set_at(lua_State *L, int arg) {
@@ -56,7 +50,7 @@ static int set_new(lua_State *L) {
   lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, &s->engine);
   lua_pop(L, 1);
-  ebb_lua_local_set_end_lost(el);
+  ebb_lua_current_set_end_lost(el);
   return 1;
 }
 
@@ -67,139 +61,29 @@ static void free_set(ebb_lua_local_set *s) {
   ebb_alloc_free(&alloc, s, sizeof *s);
 }
 
-static bool is_lost(ebb_lua *el, const ebb_lua_local_set *s) {
-  if (ebb_list_is_empty(&s->engine.members)) return false;
-  bool lost = lua_rawgetp(el->store, STORE_OBJECTS, &s->engine) == LUA_TNIL;
-  lua_pop(el->store, 1);
-  return lost;
-}
-
-/* Its finalizer may still come, and frees it. */
-void ebb_lua_local_set_end_lost(ebb_lua *el) {
-  const ebb_list *sets = &el->local_sets;
-  for (ebb_list *at = sets->next; at != sets; at = at->next) {
-    ebb_lua_local_set *s = ebb_container_of(at, ebb_lua_local_set, link);
-    if (is_lost(el, s)) ebb_local_set_destroy(&s->engine, ebb_task_abort);
-  }
-}
-
 void ebb_lua_local_set_free_all(ebb_lua *el) {
   while (!ebb_list_is_empty(&el->local_sets))
     free_set(ebb_container_of(el->local_sets.next, ebb_lua_local_set, link));
 }
 
-/* ---- guards: which set is current, which is driven ----
-
-   A guard that makes a set current has it as its value, under this key.
-   Without any, the set that the task itself is in counts. */
-static const char guards_key;
-
-typedef struct guard {
-  ebb_lua_scope_guard base; /* open while the set is current */
-  bool driving;             /* the set, just now */
-  bool resting;             /* it drives only while the code inside waits */
-} guard;
-
-bool ebb_lua_local_set_push(lua_State *L, ebb_lua *el) {
-  const ebb_local_set *own = ebb_local_set_current(el->rt);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&guards_key);
-  if (ebb_lua_task_vars_push(L, el)) return true;
-  lua_pop(L, 1);
-  if (own == NULL) return false;
-  ebb_lua_slot_push(L, el, STORE_OBJECTS);
-  int type = lua_rawgetp(L, -1, own);
-  lua_remove(L, -2);
-  if (type == LUA_TNIL) lua_pop(L, 1);
-  return type != LUA_TNIL;
-}
-
-/* Pushes a guard for the set at 1. */
-static guard *push_new_guard(lua_State *L, ebb_lua *el) {
-  guard *g =
-      ebb_lua_class_new(L, el, CLASS_LOCAL_GUARD, sizeof *g, UV_LOCAL_COUNT);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&guards_key);
-  lua_setiuservalue(L, -2, UV_LOCAL_KEY);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, -2, UV_LOCAL_VALUE);
+/* Pushes a guard for the set at 1. Finalizers may have closed that. */
+static ebb_lua_set_guard *push_guard(lua_State *L, ebb_lua *el) {
+  ebb_lua_set_guard *g = ebb_lua_current_set_new_guard(L, el);
   (void)check_open(L, el, 1);
   return g;
 }
 
-/* stack: ..., guard */
-static ebb_lua_local_set *set_of_guard(lua_State *L) {
-  lua_getiuservalue(L, -1, UV_LOCAL_VALUE);
-  ebb_lua_local_set *s = set_at(L, -1);
-  lua_pop(L, 1);
-  return s;
-}
-
-/* stack: ..., guard */
-static void start_driving(lua_State *L) {
-  guard *g = lua_touserdata(L, -1);
-  ebb_lua_local_set *s = set_of_guard(L);
-  if (g->driving || s == NULL) return;
-  g->driving = true;
-  ebb_local_set_begin(&s->engine);
-}
-
-/* stack: ..., guard */
-static void stop_driving(lua_State *L) {
-  guard *g = lua_touserdata(L, -1);
-  ebb_lua_local_set *s = set_of_guard(L);
-  if (g->driving && s != NULL) ebb_local_set_end(&s->engine);
-  g->driving = false;
-}
-
 static int guard_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
-  guard *g = ebb_lua_class_check(L, el, 1, CLASS_LOCAL_GUARD);
+  ebb_lua_set_guard *g = ebb_lua_class_check(L, el, 1, CLASS_LOCAL_GUARD);
   ebb_lua_args_check_surplus(L, 2);
   if (el->rt == NULL) return 0;
   lua_settop(L, 1);
-  stop_driving(L);
+  ebb_lua_current_set_stop(L);
   if (g->resting) el->resting--;
   g->resting = false;
   if (g->base.open) ebb_lua_task_vars_close_guard(L);
   return 0;
-}
-
-/* ---- in generators ---- */
-
-static bool drive_one(lua_State *L, ebb_lua *el) {
-  (void)el;
-  const guard *g = lua_touserdata(L, -1);
-  if (g->resting) start_driving(L);
-  return false;
-}
-
-static bool rest_one(lua_State *L, ebb_lua *el) {
-  (void)el;
-  const guard *g = lua_touserdata(L, -1);
-  if (g->resting) stop_driving(L);
-  return false;
-}
-
-static bool drive_one_for_good(lua_State *L, ebb_lua *el) {
-  guard *g = lua_touserdata(L, -1);
-  drive_one(L, el);
-  if (g->resting) el->resting--;
-  g->resting = false;
-  return false;
-}
-
-void ebb_lua_local_set_drive(lua_State *L, ebb_lua *el) {
-  luaL_checkstack(L, 8, NULL);
-  ebb_lua_task_vars_each_guard(L, el, &guards_key, drive_one);
-}
-
-void ebb_lua_local_set_rest(lua_State *L, ebb_lua *el) {
-  ebb_lua_task_vars_each_guard(L, el, &guards_key, rest_one);
-}
-
-void ebb_lua_local_set_drive_given(lua_State *L, ebb_lua *el,
-                                   const lua_State *coroutine) {
-  ebb_lua_task_vars_each_guard_of(L, el, coroutine, &guards_key,
-                                  drive_one_for_good);
 }
 
 /* ---- methods ---- */
@@ -208,7 +92,7 @@ static int set_enter(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   (void)check_open(L, el, 1);
   ebb_lua_args_check_surplus(L, 1);
-  push_new_guard(L, el);
+  push_guard(L, el);
   ebb_lua_task_vars_open_guard(L, el);
   return 1;
 }
@@ -218,13 +102,13 @@ static int set_run_until(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   (void)check_open(L, el, 1);
   ebb_lua_guarded_call_check(L, 2);
-  guard *g = push_new_guard(L, el);
+  ebb_lua_set_guard *g = push_guard(L, el);
   ebb_lua_task_vars_open_guard(L, el);
   g->resting = !ebb_lua_task_vars_is_own(L, el);
   if (g->resting)
     el->resting++;
   else
-    start_driving(L);
+    ebb_lua_current_set_start(L);
   lua_replace(L, 1);
   lua_toclose(L, 1);
   return ebb_lua_guarded_call(L);
@@ -253,8 +137,8 @@ static int set_await(lua_State *L) {
   (void)check_open(L, el, 1);
   ebb_lua_args_check_surplus(L, 1);
   lua_settop(L, 1);
-  push_new_guard(L, el);
-  start_driving(L);
+  push_guard(L, el);
+  ebb_lua_current_set_start(L);
   lua_insert(L, 1);
   lua_toclose(L, 1);
   return await_on(L, el);
@@ -274,7 +158,7 @@ static int set_close(lua_State *L) {
   if (s == NULL || el->rt == NULL) return 0;
   *object = NULL;
   free_set(s);
-  ebb_lua_local_set_end_lost(el);
+  ebb_lua_current_set_end_lost(el);
   return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "lua/spawn/local_set.h"
 #include "lua/state/error.h"
 #include "lua/state/slot.h"
+#include "lua/task/current_set.h"
 #include "lua/task/task.h"
 
 static const char *const spawn_names[] = {
@@ -63,7 +64,7 @@ static void target_local(lua_State *L, ebb_lua *el, bool on, int body) {
   if (on) {
     ebb_lua_local_set_check(L, el, body + 1);
     lift(L, body + 1);
-  } else if (!ebb_lua_local_set_push(L, el)) {
+  } else if (!ebb_lua_current_set_push(L, el)) {
     luaL_error(L, "`spawn_local` called from outside of a LocalSet");
   }
 }

@@ -2,7 +2,7 @@
    ebb.task_local (Tokio: task_local!, task::LocalKey). */
 #include "lua/module.h"
 #include "lua/net/net.h"
-#include "lua/spawn/unconstrained.h"
+#include "lua/spawn/guarded_call.h"
 #include "lua/state/slot.h"
 #include "lua/task/task_vars.h"
 

@@ -1,38 +1,16 @@
-/* SPDX-License-Identifier: MIT */
-#include "lua/spawn/unconstrained.h"
+/* SPDX-License-Identifier: MIT
+   ebb.unconstrained (Tokio: task::unconstrained). */
+#include "lua/spawn/guarded_call.h"
 
 #include "lua/module.h"
 #include "lua/state/slot.h"
 #include "lua/task/budget.h"
 #include "lua/task/task_vars.h"
 
-/* ---- calling within ---- */
-
-static int guarded_call_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status, (void)ctx;
-  return lua_gettop(L) - 1;
-}
-
-int ebb_lua_guarded_call(lua_State *L) {
-  lua_callk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, guarded_call_k);
-  return guarded_call_k(L, LUA_OK, 0);
-}
-
-void ebb_lua_guarded_call_check(lua_State *L, int arg) {
-  if (lua_isfunction(L, arg)) return;
-  if (luaL_getmetafield(L, arg, "__call") == LUA_TNIL)
-    luaL_typeerror(L, arg, "function");
-  lua_pop(L, 1);
-}
-
-/* ---- the budget ----
-
-   Called in the task itself, it takes the budget away from the task. A
+/* Called in the task itself, it takes the budget away from the task. A
    generator may be suspended inside, and then its consumer has a budget: so
    each time that some is to be taken, it is asked if such a call is in
    force. */
-static const char unconstrained_key;
-
 typedef struct unconstrained {
   ebb_lua_scope_guard base; /* open: it is called in a generator */
   bool suspended;           /* the budget of the task */
@@ -41,7 +19,7 @@ typedef struct unconstrained {
 } unconstrained;
 
 static void open_in_generator(lua_State *L, ebb_lua *el) {
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&unconstrained_key);
+  ebb_lua_budget_push_key(L);
   lua_setiuservalue(L, -2, UV_LOCAL_KEY);
   lua_pushboolean(L, true);
   lua_setiuservalue(L, -2, UV_LOCAL_VALUE);
@@ -91,13 +69,6 @@ static int run_unconstrained(lua_State *L) {
   lua_insert(L, 1);
   lua_toclose(L, 1);
   return ebb_lua_guarded_call(L);
-}
-
-bool ebb_lua_budget_is_suspended(lua_State *L, ebb_lua *el) {
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&unconstrained_key);
-  bool is = ebb_lua_task_vars_push(L, el);
-  lua_pop(L, 1);
-  return is;
 }
 
 void ebb_lua_unconstrained_define(lua_State *L, ebb_lua *el) {

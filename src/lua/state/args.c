@@ -3,6 +3,7 @@
    that is misspelt is an error. */
 #include "lua/state/args.h"
 
+#include <math.h>
 #include <string.h>
 
 static bool is_among(const char *name, const char *const *names) {
@@ -55,4 +56,41 @@ bool ebb_lua_args_push_option(lua_State *L, int arg, const char *name,
         L, arg,
         lua_pushfstring(L, "%s must be a %s", name, lua_typename(L, type)));
   return true;
+}
+
+void ebb_lua_args_refuse_surplus(lua_State *L, int most) {
+  for (int i = most + 1, top = lua_gettop(L); i <= top; i++)
+    if (!lua_isnil(L, i)) luaL_typeerror(L, i, "no value");
+}
+
+lua_Integer ebb_lua_args_count(lua_State *L, int arg) {
+  lua_Integer n = luaL_checkinteger(L, arg);
+  luaL_argcheck(L, n >= 0, arg, "count is negative");
+  return n;
+}
+
+/* The largest span that is an int64_t of ns; more is for ever. */
+#define SECONDS_MAX 9.2e9
+
+/* Rounds up: no timer is early. */
+static int64_t to_ns(lua_Number seconds) {
+  if (seconds >= SECONDS_MAX) return EBB_NEVER;
+  if (seconds <= -SECONDS_MAX) return INT64_MIN;
+  return (int64_t)ceil(seconds * 1e9);
+}
+
+static lua_Number check_seconds(lua_State *L, int arg) {
+  lua_Number seconds = luaL_checknumber(L, arg);
+  luaL_argcheck(L, seconds == seconds, arg, "time is NaN");
+  return seconds;
+}
+
+int64_t ebb_lua_args_time(lua_State *L, int arg) {
+  return to_ns(check_seconds(L, arg));
+}
+
+int64_t ebb_lua_args_duration(lua_State *L, int arg) {
+  lua_Number seconds = check_seconds(L, arg);
+  luaL_argcheck(L, seconds >= 0, arg, "duration is negative");
+  return to_ns(seconds);
 }

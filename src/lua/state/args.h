@@ -5,14 +5,17 @@
 
 #include "lua/state/state.h"
 
-/* That check alone. */
+/* Arguments beyond the first `most`: see ebb_lua_state_enter. */
 void ebb_lua_args_refuse_surplus(lua_State *L, int most);
 static inline void ebb_lua_args_check_surplus(lua_State *L, int most) {
   if (lua_gettop(L) > most) ebb_lua_args_refuse_surplus(L, most);
 }
 
-/* The seconds at `arg`, which must not be negative, in ns. */
+/* The span at `arg`, in seconds, as ns; EBB_NEVER for one beyond counting. */
 int64_t ebb_lua_args_duration(lua_State *L, int arg);
+
+/* A time of the runtime's clock, likewise. It may be negative. */
+int64_t ebb_lua_args_time(lua_State *L, int arg);
 
 /* The integer at `arg`, which must not be negative. */
 lua_Integer ebb_lua_args_count(lua_State *L, int arg);

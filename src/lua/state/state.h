@@ -11,6 +11,10 @@
 /* `text` tells which task or work it is, and what it does. */
 typedef void ebb_stuck_fn(void *ctx, const char *text);
 
+/* Pushes the module in a state, and makes its ebb_lua with these parts if there
+   is none. Raises errors. */
+typedef void ebb_lua_open_fn(lua_State *L, unsigned parts);
+
 /* A finished thread to use again, and its place among the anchors. */
 typedef struct ebb_lua_idle {
   lua_State *L;
@@ -30,7 +34,8 @@ struct ebb_lua {
   int places;     /* in STORE_ANCHORS */
   int free_place; /* the first, 0: none; see thread.c */
   bool owns_runtime;
-  unsigned parts;     /* of the module: EBB_LUA_TASKS... */
+  unsigned parts;        /* of the module: EBB_LUA_TASKS... */
+  ebb_lua_open_fn *open; /* the module, in other states */
   unsigned libraries; /* those of Lua, see grant.h; 0 until `ebb` is opened */
   bool closing;       /* the end has begun, see close.c */
   bool refusing;      /* a task is aborted as it is started */
@@ -76,13 +81,14 @@ ebb_lua *ebb_lua_state_checked(lua_State *L);
    metamethods. */
 ebb_lua *ebb_lua_state_enter(lua_State *L, int most);
 
-/* The ebb_lua of a state, made if there is none, whose userdata is pushed.
-   Raises errors. */
-ebb_lua *ebb_lua_state_ensure(lua_State *L);
-
-/* Makes it, for a runtime or, if that is NULL, with one of its own; pushes its
-   userdata. Raises errors. */
-ebb_lua *ebb_lua_state_new(lua_State *L, ebb_runtime *rt, unsigned parts);
+/* The ebb_lua of a state; NULL when there is none. */
 ebb_lua *ebb_lua_state_find(lua_State *L);
+
+/* A new one, without classes, for a runtime or, if that is NULL, for one of its
+   own to come; pushes its userdata. Raises errors. */
+ebb_lua *ebb_lua_state_new(lua_State *L, ebb_runtime *rt, unsigned parts);
+
+/* The userdata at the top is found from here on. Raises errors. */
+void ebb_lua_state_register(lua_State *L);
 
 #endif

@@ -15,4 +15,7 @@ static inline bool ebb_lua_budget_take(lua_State *L, ebb_lua *el) {
   return ebb_budget_take(el->rt);
 }
 
+/* Pushes the key of the guards of such calls. */
+void ebb_lua_budget_push_key(lua_State *L);
+
 #endif

@@ -28,10 +28,11 @@ bool ebb_lua_message_push_text(lua_State *L, int arg) {
 /* Pushes what an error object says, as lua5.4 shows it; false: it has nothing
    to say. Its __tostring must not wait: others may be in need of the place. */
 static bool push_message(lua_State *L, ebb_lua *el, int arg) {
-  const char *outer = el->no_wait;
-  el->no_wait = "the __tostring of an error that nobody has caught";
+  const char *outer = el != NULL ? el->no_wait : NULL;
+  if (el != NULL)
+    el->no_wait = "the __tostring of an error that nobody has caught";
   bool is_text = ebb_lua_message_push_text(L, arg);
-  el->no_wait = outer;
+  if (el != NULL) el->no_wait = outer;
   if (!is_text)
     lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, arg));
   return is_text;
@@ -40,7 +41,7 @@ static bool push_message(lua_State *L, ebb_lua *el, int arg) {
 /* Pushes the trace of the error at 1, which was raised by the caller of this
    function, as text; false: it was raised right there. */
 static bool push_own_trace(lua_State *L, ebb_lua *el) {
-  if (el->rt == NULL || el->rt->current == NULL) return false;
+  if (el == NULL || el->rt == NULL || el->rt->current == NULL) return false;
   lua_pushvalue(L, 1);
   if (!ebb_lua_panic_push_origin(L, el, L, 1)) {
     lua_pop(L, 1);
@@ -52,7 +53,7 @@ static bool push_own_trace(lua_State *L, ebb_lua *el) {
 }
 
 int ebb_lua_message(lua_State *L) {
-  ebb_lua *el = ebb_lua_state_find(L);
+  ebb_lua *el = ebb_lua_state_find(L); /* NULL: without the module */
   lua_settop(L, 1);
   bool is_object = push_message(L, el, 1) && !lua_isstring(L, 1);
   if (push_own_trace(L, el)) {

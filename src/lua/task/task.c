@@ -7,10 +7,10 @@
 
 #include "core/spawn/c_task.h"
 #include "lua/remote/job.h"
-#include "lua/spawn/local_set.h"
 #include "lua/state/compat.h"
 #include "lua/state/error.h"
 #include "lua/state/slot.h"
+#include "lua/task/current_set.h"
 #include "lua/task/cut.h"
 #include "lua/task/detail.h"
 #include "lua/task/join_error.h"
@@ -157,7 +157,7 @@ static void run_given(lua_State *L, ebb_lua_task *lt, int body) {
   lt->L = lua_tothread(L, body);
   lua_pushvalue(L, body);
   ebb_lua_thread_anchor_instead(L, lt->el, lt->place);
-  if (lt->el->resting > 0) ebb_lua_local_set_drive_given(L, lt->el, lt->L);
+  if (lt->el->resting > 0) ebb_lua_current_set_drive_given(L, lt->el, lt->L);
 }
 
 ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua *el, int body) {
@@ -492,4 +492,8 @@ void ebb_lua_task_close(ebb_lua_task *lt, lua_State *L) {
 void ebb_lua_task_shut_down_here(ebb_lua_task *lt, lua_State *L) {
   ebb_lua_task_close(lt, L);
   ebb_task_exit(lt->task.rt);
+}
+
+lua_State *ebb_lua_thread(const ebb_task *t) {
+  return ebb_lua_is_coroutine(t) ? ((const ebb_lua_task *)t)->L : NULL;
 }

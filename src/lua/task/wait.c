@@ -9,12 +9,12 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "lua/close.h"
-#include "lua/spawn/local_set.h"
 #include "lua/state/error.h"
 #include "lua/state/slot.h"
 #include "lua/task/budget.h"
+#include "lua/task/current_set.h"
 #include "lua/task/inspect.h"
+#include "lua/task/shutdown.h"
 #include "lua/task/task.h"
 
 static bool may_yield(lua_State *L, ebb_lua *el) {
@@ -41,8 +41,13 @@ static void run_pending_hook(lua_State *L, ebb_lua *el) {
   lua_call(L, 0, 0);
 }
 
+void ebb_lua_wait_renew_sentinel(lua_State *L, ebb_lua *el) {
+  el->sentinel = ebb_lua_class_new(L, el, CLASS_SENTINEL, 0, 0);
+  ebb_lua_slot_set(L, el, STORE_SENTINEL);
+}
+
 static int renew_sentinel(lua_State *L) {
-  ebb_lua_close_renew_sentinel(L, lua_touserdata(L, 1));
+  ebb_lua_wait_renew_sentinel(L, lua_touserdata(L, 1));
   return 0;
 }
 
@@ -51,7 +56,7 @@ static int renew_sentinel(lua_State *L) {
 static void root_has_waited(lua_State *L, ebb_lua *el) {
   ebb_task *root = el->rt->current;
   if (root->queue == NULL) {
-    ebb_lua_close_renew_sentinel(L, el);
+    ebb_lua_wait_renew_sentinel(L, el);
     return;
   }
   lua_pushcfunction(L, renew_sentinel);
@@ -69,7 +74,7 @@ static bool is_deadlock(lua_State *L, ebb_lua *el) {
   if (turn == el->deadlock_turn) return true;
   el->deadlock_turn = turn + 1;
   lua_gc(L, LUA_GCCOLLECT);
-  ebb_lua_local_set_end_lost(el);
+  ebb_lua_current_set_end_lost(el);
   return false;
 }
 
@@ -102,7 +107,7 @@ static int settle(lua_State *L, ebb_lua *el, int status) {
 /* Around the suspension of the stack. */
 static ebb_lua_task *before(lua_State *L, ebb_lua *el) {
   ebb_lua_wait_check(L, el);
-  if (el->resting > 0) ebb_lua_local_set_drive(L, el);
+  if (el->resting > 0) ebb_lua_current_set_drive(L, el);
   ebb_lua_task *lt = ebb_lua_current(el);
   if (lt != NULL) lt->waits = true;
   return lt;
@@ -110,7 +115,7 @@ static ebb_lua_task *before(lua_State *L, ebb_lua *el) {
 
 static void come_back(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   if (lt != NULL) lt->waits = false;
-  if (el->resting > 0) ebb_lua_local_set_rest(L, el);
+  if (el->resting > 0) ebb_lua_current_set_rest(L, el);
 }
 
 static int after(lua_State *L, ebb_lua *el, ebb_lua_task *lt, int status) {
@@ -122,8 +127,9 @@ void ebb_lua_wait_raise(lua_State *L, ebb_lua *el, int status) {
   if (status != -EDEADLK) ebb_lua_error_raise(L, status);
   if (el->closing)
     ebb_lua_error(L, "the state is being closed, and %s",
-                  ebb_lua_close_is_time_up(el) ? "its time is up"
-                                               : "nothing can end this wait");
+                  ebb_lua_shutdown_is_time_up(el)
+                      ? "its time is up"
+                      : "nothing can end this wait");
   ebb_lua_inspect_raise_deadlock(L, el);
 }
 

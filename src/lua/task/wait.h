@@ -77,4 +77,7 @@ int ebb_lua_wait_yield(lua_State *L, ebb_lua *el, lua_KFunction k);
 /* Raises an error where waiting is refused. The waits do it themselves. */
 void ebb_lua_wait_check(lua_State *L, ebb_lua *el);
 
+/* Renews the object whose finalizer aborts the tasks. Raises errors. */
+void ebb_lua_wait_renew_sentinel(lua_State *L, ebb_lua *el);
+
 #endif

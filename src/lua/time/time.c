@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
    ebb.time (Tokio: time). Seconds in Lua, deadlines in ns below. */
 #include <errno.h>
-#include <math.h>
 
 #include "lua/module.h"
 #include "lua/spawn/scope.h"
@@ -10,28 +9,6 @@
 #include "lua/task/task.h"
 #include "lua/task/wait.h"
 #include "lua/time/interval.h"
-
-/* The largest span that is an int64_t of ns; more is for ever. */
-#define SECONDS_MAX 9.2e9
-
-/* Rounds up: no timer is early. */
-static int64_t to_ns(lua_Number seconds) {
-  if (seconds >= SECONDS_MAX) return EBB_NEVER;
-  if (seconds <= -SECONDS_MAX) return INT64_MIN;
-  return (int64_t)ceil(seconds * 1e9);
-}
-
-static lua_Number check_seconds(lua_State *L, int arg) {
-  lua_Number seconds = luaL_checknumber(L, arg);
-  luaL_argcheck(L, seconds == seconds, arg, "time is NaN");
-  return seconds;
-}
-
-int64_t ebb_lua_args_duration(lua_State *L, int arg) {
-  lua_Number seconds = check_seconds(L, arg);
-  luaL_argcheck(L, seconds >= 0, arg, "duration is negative");
-  return to_ns(seconds);
-}
 
 /* The deadline, an integer of ns, is at index 1. */
 static int sleep_k(lua_State *L, int status, lua_KContext ctx);
@@ -62,7 +39,7 @@ static int time_sleep(lua_State *L) {
 
 static int time_sleep_until(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
-  return sleep_to(L, el, to_ns(check_seconds(L, 1)));
+  return sleep_to(L, el, ebb_lua_args_time(L, 1));
 }
 
 /* ---- timeout ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
-   Calling a function within something that ends with it. */
-#ifndef EBB_LUA_SPAWN_UNCONSTRAINED_H
-#define EBB_LUA_SPAWN_UNCONSTRAINED_H
+   Calls of a function inside a guard that is closed when they end. */
+#ifndef EBB_LUA_SPAWN_GUARDED_CALL_H
+#define EBB_LUA_SPAWN_GUARDED_CALL_H
 
 #include "lua/state/state.h"
 

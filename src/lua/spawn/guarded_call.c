@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#include "lua/spawn/guarded_call.h"
+
+static int guarded_call_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return lua_gettop(L) - 1;
+}
+
+int ebb_lua_guarded_call(lua_State *L) {
+  lua_callk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, guarded_call_k);
+  return guarded_call_k(L, LUA_OK, 0);
+}
+
+void ebb_lua_guarded_call_check(lua_State *L, int arg) {
+  if (lua_isfunction(L, arg)) return;
+  if (luaL_getmetafield(L, arg, "__call") == LUA_TNIL)
+    luaL_typeerror(L, arg, "function");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#include "lua/state/library.h"
+
+#include "lua/state/slot.h"
+
+void ebb_lua_library_replace(lua_State *L, ebb_lua *el, const char *library,
+                             const char *name, lua_CFunction f) {
+  int top = lua_gettop(L);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_getfield(L, -1, library) == LUA_TTABLE &&
+      lua_getfield(L, -1, name) == LUA_TFUNCTION &&
+      lua_tocfunction(L, -1) != f) {
+    ebb_lua_slot_push(L, el, STORE_STATE);
+    lua_insert(L, -2);
+    lua_pushcclosure(L, f, 2);
+    lua_setfield(L, -2, name);
+  }
+  lua_settop(L, top);
+}
