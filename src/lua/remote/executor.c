@@ -125,7 +125,7 @@ static void send_outcome(executor *c) {
   int base = lua_gettop(aux);
   c->job->job.outcome = EBB_CANCELLED;
   if (lt->task.outcome == EBB_PANICKED) {
-    ebb_lua_join_error_push_panic(aux, lt);
+    ebb_lua_detail_push_panic(aux, lt);
     ebb_lua_detail_push(aux, c->el, lt);
     send_panic(c, base);
   } else if (lt->task.outcome == EBB_COMPLETED) {

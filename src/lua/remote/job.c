@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "lua/remote/grant.h"
-#include "lua/remote/handle.h"
 #include "lua/remote/pack.h"
+#include "lua/remote/state_ref.h"
 #include "lua/spawn/spawn.h"
 #include "lua/state/error.h"
 #include "lua/task/detail.h"

@@ -9,8 +9,8 @@
 
 #include "core/spawn/job.h"
 #include "lua/remote/grant.h"
-#include "lua/remote/handle.h"
 #include "lua/remote/pack.h"
+#include "lua/remote/state_ref.h"
 #include "lua/task/task.h"
 
 typedef struct ebb_lua_job {

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lua/remote/handle.h"
 #include "lua/remote/pack_format.h"
+#include "lua/remote/state_ref.h"
 #include "lua/state/slot.h"
 
 /* ---- modules ---- */
@@ -184,7 +184,7 @@ static void announce_table(lua_State *L, packer *k) {
 
 static void pack_handle(lua_State *L, packer *k) {
   ebb_lua_pack *p = k->p;
-  ebb_lua_state_ref *ref = ebb_lua_handle_to_state_ref(L, -1);
+  ebb_lua_state_ref *ref = ebb_lua_state_ref_of_handle(L, -1);
   if (ref == NULL) refuse(L, k, "userdata");
   struct ebb_lua_state_link *refs =
       realloc(p->refs, (p->ref_count + 1) * sizeof *refs);

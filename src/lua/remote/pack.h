@@ -9,7 +9,7 @@
 #ifndef EBB_LUA_REMOTE_PACK_H
 #define EBB_LUA_REMOTE_PACK_H
 
-#include "lua/remote/handle.h"
+#include "lua/remote/state_ref.h"
 #include "lua/state/state.h"
 
 typedef struct ebb_lua_pack {

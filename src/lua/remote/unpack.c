@@ -4,9 +4,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "lua/remote/handle.h"
 #include "lua/remote/pack.h"
 #include "lua/remote/pack_format.h"
+#include "lua/remote/state_ref.h"
 
 typedef struct unpacker {
   const ebb_lua_pack *p;
@@ -109,7 +109,7 @@ static void unpack_value(lua_State *L, unpacker *u, ebb_lua_pack_tag tag) {
       lua_pushlightuserdata(L, (void *)(intptr_t)take_integer(u));
       break;
     case TAG_HANDLE:
-      ebb_lua_handle_push(L, u->p->refs[take_integer(u)].ref);
+      ebb_lua_state_ref_push_handle(L, u->p->refs[take_integer(u)].ref);
       break;
     case TAG_GLOBALS:
       lua_pushglobaltable(L);

@@ -8,8 +8,8 @@
 
 #include "lua/module.h"
 #include "lua/remote/grant.h"
-#include "lua/remote/handle.h"
 #include "lua/remote/job.h"
+#include "lua/remote/state_ref.h"
 #include "lua/spawn/spawn.h"
 #include "lua/state/args.h"
 #include "lua/state/error.h"
@@ -198,7 +198,7 @@ static runtime_job *job_of(runtime *r) { return (runtime_job *)r->lt->job; }
 static int runtime_handle(lua_State *L) {
   runtime *r = check_runtime(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 1);
-  ebb_lua_handle_push(L, job_of(r)->base.to.ref);
+  ebb_lua_state_ref_push_handle(L, job_of(r)->base.to.ref);
   return 1;
 }
 

@@ -5,11 +5,12 @@
 
 #include "lua/module.h"
 #include "lua/net/net.h"
-#include "lua/remote/handle.h"
+#include "lua/remote/state_ref.h"
 #include "lua/spawn/join_handle.h"
 #include "lua/spawn/local_set.h"
 #include "lua/spawn/spawn.h"
 #include "lua/state/slot.h"
+#include "lua/task/current_set.h"
 #include "lua/task/detail.h"
 #include "lua/task/key.h"
 #include "lua/task/task.h"
@@ -61,9 +62,9 @@ static void check_arguments(lua_State *L, ebb_lua *el, ebb_lua_where where,
   ebb_lua_task_check_body(L, el, body);
   luaL_argcheck(L, !placed || count > keyed + 1, body + 1, "value expected");
   if (on_handle)
-    (void)ebb_lua_handle_check(L, el, body + 1);
+    (void)ebb_lua_state_ref_check_handle(L, el, body + 1);
   else if (placed)
-    ebb_lua_local_set_check(L, el, body + 1);
+    (void)ebb_lua_current_set_check(L, el, body + 1);
 }
 
 /* The task that a spawn has just returned a handle or the id of. */

@@ -14,27 +14,6 @@
 #include "lua/task/task_vars.h"
 #include "lua/task/wait.h"
 
-/* The set of the object at `arg`, or NULL. */
-static ebb_lua_local_set *set_at(lua_State *L, int arg) {
-  return *(ebb_lua_local_set **)lua_touserdata(L, arg);
-}
-
-static ebb_lua_local_set *check_open(lua_State *L, ebb_lua *el, int arg) {
-  (void)ebb_lua_class_check(L, el, arg, CLASS_LOCAL_SET);
-  luaL_argcheck(L, set_at(L, arg) != NULL, arg, "the LocalSet has been closed");
-  return set_at(L, arg);
-}
-
-void ebb_lua_local_set_check(lua_State *L, ebb_lua *el, int arg) {
-  (void)check_open(L, el, arg);
-}
-
-ebb_local_set *ebb_lua_local_set_carried(lua_State *L, ebb_lua *el, int arg) {
-  if (!ebb_lua_class_is(L, el, arg, CLASS_LOCAL_SET)) return NULL;
-  if (set_at(L, arg) == NULL) luaL_error(L, "the LocalSet has been closed");
-  return &set_at(L, arg)->engine;
-}
-
 /* For the sets of running tasks; the collector takes a set out before its
    finalizer runs. */
 static int set_new(lua_State *L) {
@@ -69,7 +48,7 @@ void ebb_lua_local_set_free_all(ebb_lua *el) {
 /* Pushes a guard for the set at 1. Finalizers may have closed that. */
 static ebb_lua_set_guard *push_guard(lua_State *L, ebb_lua *el) {
   ebb_lua_set_guard *g = ebb_lua_current_set_new_guard(L, el);
-  (void)check_open(L, el, 1);
+  (void)ebb_lua_current_set_check(L, el, 1);
   return g;
 }
 
@@ -90,7 +69,7 @@ static int guard_close(lua_State *L) {
 
 static int set_enter(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  (void)check_open(L, el, 1);
+  (void)ebb_lua_current_set_check(L, el, 1);
   ebb_lua_args_check_surplus(L, 1);
   push_guard(L, el);
   ebb_lua_task_vars_open_guard(L, el);
@@ -100,7 +79,7 @@ static int set_enter(lua_State *L) {
 /* stack: set, function, arguments... -> the function's results */
 static int set_run_until(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  (void)check_open(L, el, 1);
+  (void)ebb_lua_current_set_check(L, el, 1);
   ebb_lua_guarded_call_check(L, 2);
   ebb_lua_set_guard *g = push_guard(L, el);
   ebb_lua_task_vars_open_guard(L, el);
@@ -119,7 +98,8 @@ static int await_k(lua_State *L, int status, lua_KContext ctx);
 /* stack: guard, set */
 static int await_on(lua_State *L, ebb_lua *el) {
   ebb_lua_local_set *s;
-  while ((s = set_at(L, 2)) != NULL && !ebb_list_is_empty(&s->engine.members))
+  while ((s = ebb_lua_current_set_at(L, 2)) != NULL &&
+         !ebb_list_is_empty(&s->engine.members))
     ebb_lua_wait(L, el, &s->engine.when_empty, EBB_NEVER,
                  "the tasks of a LocalSet", await_k);
   return 0;
@@ -134,7 +114,7 @@ static int await_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int set_await(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  (void)check_open(L, el, 1);
+  (void)ebb_lua_current_set_check(L, el, 1);
   ebb_lua_args_check_surplus(L, 1);
   lua_settop(L, 1);
   push_guard(L, el);
@@ -145,7 +125,7 @@ static int set_await(lua_State *L) {
 }
 
 static int set_spawn_local(lua_State *L) {
-  (void)check_open(L, ebb_lua_state_checked(L), 1);
+  (void)ebb_lua_current_set_check(L, ebb_lua_state_checked(L), 1);
   return ebb_lua_spawn_by(L, EBB_LUA_LOCAL_ON);
 }
 

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-#include "lua/remote/handle.h"
 #include "lua/remote/job.h"
+#include "lua/remote/state_ref.h"
 #include "lua/spawn/join_handle.h"
 #include "lua/spawn/local_set.h"
 #include "lua/state/error.h"
@@ -43,7 +43,7 @@ static void target_elsewhere(lua_State *L, ebb_lua *el, ebb_lua_where where,
   bool on = where == EBB_LUA_ON || where == EBB_LUA_BLOCKING_ON;
   bool blocking = where != EBB_LUA_ON;
   int err = 0;
-  ebb_lua_state_ref *ref = on ? ebb_lua_handle_check(L, el, body + 1)
+  ebb_lua_state_ref *ref = on ? ebb_lua_state_ref_check_handle(L, el, body + 1)
                               : ebb_lua_state_ref_get(el, &err);
   if (ref == NULL) ebb_lua_error_raise(L, err);
   if (on) {
@@ -62,7 +62,7 @@ static void target_elsewhere(lua_State *L, ebb_lua *el, ebb_lua_where where,
 
 static void target_local(lua_State *L, ebb_lua *el, bool on, int body) {
   if (on) {
-    ebb_lua_local_set_check(L, el, body + 1);
+    ebb_lua_current_set_check(L, el, body + 1);
     lift(L, body + 1);
   } else if (!ebb_lua_current_set_push(L, el)) {
     luaL_error(L, "`spawn_local` called from outside of a LocalSet");
@@ -93,7 +93,7 @@ static ebb_lua_task *local_task(lua_State *L, ebb_lua *el, ebb_local_set *set,
 ebb_lua_task *ebb_lua_spawn_task(lua_State *L, ebb_lua *el, int target,
                                  int body) {
   if (lua_isnil(L, target)) return ebb_lua_task_new(L, el, body);
-  ebb_local_set *set = ebb_lua_local_set_carried(L, el, target);
+  ebb_local_set *set = ebb_lua_current_set_carried(L, el, target);
   if (set != NULL) return local_task(L, el, set, body);
   ebb_lua_task *lt = ebb_lua_task_create(L, el, &ebb_lua_job_proxy_ops);
   lt->job = ebb_lua_job_carried(L, el, target);

@@ -8,8 +8,23 @@
    Without any, the set that the task itself is in counts. */
 static const char guards_key;
 
-static ebb_lua_local_set *set_at(lua_State *L, int arg) {
+ebb_lua_local_set *ebb_lua_current_set_at(lua_State *L, int arg) {
   return *(ebb_lua_local_set **)lua_touserdata(L, arg);
+}
+
+ebb_lua_local_set *ebb_lua_current_set_check(lua_State *L, ebb_lua *el,
+                                             int arg) {
+  (void)ebb_lua_class_check(L, el, arg, CLASS_LOCAL_SET);
+  luaL_argcheck(L, ebb_lua_current_set_at(L, arg) != NULL, arg,
+                "the LocalSet has been closed");
+  return ebb_lua_current_set_at(L, arg);
+}
+
+ebb_local_set *ebb_lua_current_set_carried(lua_State *L, ebb_lua *el, int arg) {
+  if (!ebb_lua_class_is(L, el, arg, CLASS_LOCAL_SET)) return NULL;
+  if (ebb_lua_current_set_at(L, arg) == NULL)
+    luaL_error(L, "the LocalSet has been closed");
+  return &ebb_lua_current_set_at(L, arg)->engine;
 }
 
 bool ebb_lua_current_set_push(lua_State *L, ebb_lua *el) {
@@ -38,7 +53,7 @@ ebb_lua_set_guard *ebb_lua_current_set_new_guard(lua_State *L, ebb_lua *el) {
 /* stack: ..., ebb_lua_set_guard */
 static ebb_lua_local_set *set_of_guard(lua_State *L) {
   lua_getiuservalue(L, -1, UV_LOCAL_VALUE);
-  ebb_lua_local_set *s = set_at(L, -1);
+  ebb_lua_local_set *s = ebb_lua_current_set_at(L, -1);
   lua_pop(L, 1);
   return s;
 }

@@ -45,4 +45,15 @@ void ebb_lua_current_set_drive_given(lua_State *L, ebb_lua *el,
    memory to call the finalizer of one. Cannot fail. */
 void ebb_lua_current_set_end_lost(ebb_lua *el);
 
+/* The set of the LocalSet at `arg`; NULL once it is closed. */
+ebb_lua_local_set *ebb_lua_current_set_at(lua_State *L, int arg);
+
+/* The same of a value that must be an open LocalSet. Raises argument errors. */
+ebb_lua_local_set *ebb_lua_current_set_check(lua_State *L, ebb_lua *el,
+                                             int arg);
+
+/* The engine's set of the LocalSet at `arg`; NULL when it is no such one.
+   Raises an error when it has been closed. */
+ebb_local_set *ebb_lua_current_set_carried(lua_State *L, ebb_lua *el, int arg);
+
 #endif

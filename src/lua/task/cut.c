@@ -8,6 +8,7 @@
 #include "lua/task/cut.h"
 
 #include "lua/task/task.h"
+#include "lua/task/unwind.h"
 
 static void end_here(lua_State *L, lua_Debug *ar) {
   ebb_lua *el = ebb_lua_state_find(L);
@@ -15,7 +16,7 @@ static void end_here(lua_State *L, lua_Debug *ar) {
   lua_sethook(L, NULL, 0, 0);
   if (el->rt == NULL || el->rt->current == NULL) return;
   ebb_lua_task *lt = ebb_lua_current(el);
-  if (lt != NULL && lt->cut) ebb_lua_task_shut_down_here(lt, L);
+  if (lt != NULL && lt->cut) ebb_lua_unwind_here(lt, L);
 }
 
 static bool is_running(lua_State *L) {

@@ -27,16 +27,6 @@ void ebb_lua_inspect_push_key(lua_State *L, ebb_lua *el, ebb_task *t) {
     ebb_lua_map_key_push(L, el, t);
 }
 
-void ebb_lua_key_to_text(lua_State *L) {
-  int type = lua_type(L, -1);
-  if (type == LUA_TNIL || lua_isstring(L, -1)) return;
-  if (type == LUA_TBOOLEAN)
-    lua_pushstring(L, lua_toboolean(L, -1) ? "true" : "false");
-  else
-    lua_pushfstring(L, "%s: %p", lua_typename(L, type), lua_topointer(L, -1));
-  lua_remove(L, -2);
-}
-
 static const char *state_name(const ebb_task *t) {
   static const char *const names[] = {
       [EBB_NEW] = "ready",         [EBB_READY] = "ready",

@@ -14,20 +14,7 @@
 #include "lua/task/panic.h"
 #include "lua/task/task.h"
 
-typedef struct join_error {
-  lua_Integer id;
-  ebb_outcome outcome;
-} join_error;
-
-/* User values of a JoinError. */
-enum { UV_VALUE = 1 /* raised value, or reason */, UV_TRACE };
-
 /* ---- from the task ---- */
-
-void ebb_lua_join_error_push_panic(lua_State *L, ebb_lua_task *lt) {
-  lua_pushvalue(lt->L, 1);
-  lua_xmove(lt->L, L, 1);
-}
 
 /* A cancelled task without a reason needs no user values. */
 static int uservalues_for(const ebb_lua_task *lt) {
@@ -36,12 +23,12 @@ static int uservalues_for(const ebb_lua_task *lt) {
 
 /* Fills the new JoinError at the top of the stack. Cannot fail. */
 static void fill_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
-  join_error *e = lua_touserdata(L, -1);
+  ebb_lua_join_error *e = lua_touserdata(L, -1);
   bool panicked = lt->task.outcome == EBB_PANICKED;
   e->id = (lua_Integer)lt->task.id;
   e->outcome = (ebb_outcome)lt->task.outcome;
   if (panicked) {
-    ebb_lua_join_error_push_panic(L, lt);
+    ebb_lua_detail_push_panic(L, lt);
     lua_setiuservalue(L, -2, UV_VALUE);
   }
   if (lt->detailed) {
@@ -64,7 +51,7 @@ static bool push_made_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
 void ebb_lua_join_error_push(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   luaL_checkstack(L, 4, NULL);
   if (push_made_error(L, el, lt)) return;
-  ebb_lua_class_new(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
+  ebb_lua_class_new(L, el, CLASS_JOIN_ERROR, sizeof(ebb_lua_join_error),
                     uservalues_for(lt));
   fill_error(L, el, lt);
   lua_pushvalue(L, -1);
@@ -78,7 +65,7 @@ bool ebb_lua_join_error_push_last(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   const ebb_table *members = &lt->task.set->members;
   uint32_t version = members->version;
   if (push_made_error(L, el, lt)) return true;
-  ebb_lua_class_new(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
+  ebb_lua_class_new(L, el, CLASS_JOIN_ERROR, sizeof(ebb_lua_join_error),
                     uservalues_for(lt));
   if (members->version == version) {
     fill_error(L, el, lt);
@@ -116,7 +103,7 @@ int ebb_lua_join_error_unwrap_result(lua_State *L, ebb_lua *el,
 static void foretell_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   if (push_made_error(L, el, lt)) return;
   lt->task.outcome = EBB_CANCELLED;
-  ebb_lua_class_new(L, el, CLASS_JOIN_ERROR, sizeof(join_error),
+  ebb_lua_class_new(L, el, CLASS_JOIN_ERROR, sizeof(ebb_lua_join_error),
                     uservalues_for(lt));
   fill_error(L, el, lt);
   lua_pushvalue(L, -1);
@@ -137,7 +124,7 @@ static int cancelled(lua_State *L) {
 
 /* ---- the class ---- */
 
-static join_error *check_error(lua_State *L) {
+static ebb_lua_join_error *check_error(lua_State *L) {
   return ebb_lua_class_check_self(L, ebb_lua_state_raw(L), CLASS_JOIN_ERROR, 1);
 }
 
@@ -163,7 +150,7 @@ static void push_value(lua_State *L) {
 }
 
 static int into_panic(lua_State *L) {
-  join_error *e = check_error(L);
+  ebb_lua_join_error *e = check_error(L);
   if (e->outcome != EBB_PANICKED)
     return luaL_error(L, "task %I was cancelled, it did not panic", e->id);
   push_value(L);
@@ -200,22 +187,11 @@ static int traceback(lua_State *L) {
   return 1;
 }
 
-static bool is_panicked(lua_State *L, ebb_lua *el, int arg) {
-  const join_error *e = ebb_lua_class_is(L, el, arg, CLASS_JOIN_ERROR);
-  return e != NULL && e->outcome == EBB_PANICKED;
-}
-
-bool ebb_lua_join_error_push_trace(lua_State *L, ebb_lua *el, int arg) {
-  if (!is_panicked(L, el, arg)) return false;
-  lua_getiuservalue(L, arg, UV_TRACE);
-  return true;
-}
-
 /* As Tokio: the message is shown when it is text. A table that says how it
    is shown as text counts as such in Lua. Of a task that has raised another's
    JoinError it is that other's. */
 static int error_tostring(lua_State *L) {
-  const join_error *e = check_error(L);
+  const ebb_lua_join_error *e = check_error(L);
   lua_settop(L, 1);
   if (e->outcome == EBB_CANCELLED) {
     lua_pushfstring(L, "task %I was cancelled", e->id);
@@ -224,7 +200,7 @@ static int error_tostring(lua_State *L) {
   lua_pushfstring(L, "task %I panicked", e->id);
   lua_pushliteral(L, " with message \"");
   lua_getiuservalue(L, 1, UV_VALUE);
-  while (is_panicked(L, ebb_lua_state_raw(L), 4)) {
+  while (ebb_lua_join_error_is_panic(L, ebb_lua_state_raw(L), 4)) {
     lua_getiuservalue(L, 4, UV_VALUE);
     lua_replace(L, 4);
   }

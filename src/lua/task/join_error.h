@@ -3,6 +3,7 @@
 #ifndef EBB_LUA_TASK_JOIN_ERROR_H
 #define EBB_LUA_TASK_JOIN_ERROR_H
 
+#include "lua/state/class.h"
 #include "lua/task/task.h"
 
 /* Pushes `true, values...` or `false, JoinError` and returns how many. The
@@ -21,17 +22,36 @@ void ebb_lua_join_error_push(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
    with nothing pushed, when the map has changed meanwhile. Raises errors. */
 bool ebb_lua_join_error_push_last(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
 
-/* Pushes the value that a task has raised. */
-void ebb_lua_join_error_push_panic(lua_State *L, ebb_lua_task *lt);
-
-/* Pushes the trace of the JoinError at `arg`; false: it is no JoinError of a
-   panic. */
-bool ebb_lua_join_error_push_trace(lua_State *L, ebb_lua *el, int arg);
-
 /* Reports a task that has panicked if nobody has seen it and nobody can join
    it any more: it has no JoinHandle and is in no collection. Called when it
    finishes, and when it loses one of those. Runs Lua code, which cannot
    wait. */
 void ebb_lua_join_error_check_unhandled(ebb_lua_task *lt);
+
+typedef struct ebb_lua_join_error {
+  lua_Integer id;
+  ebb_outcome outcome;
+} ebb_lua_join_error;
+
+/* User values of a JoinError. */
+enum {
+  UV_VALUE = 1, /* raised value, or reason */
+  UV_TRACE
+};
+
+static inline bool ebb_lua_join_error_is_panic(lua_State *L, ebb_lua *el,
+                                               int arg) {
+  const ebb_lua_join_error *e = ebb_lua_class_is(L, el, arg, CLASS_JOIN_ERROR);
+  return e != NULL && e->outcome == EBB_PANICKED;
+}
+
+/* Pushes the trace of the JoinError at `arg` false: it is no JoinError of a
+   panic. */
+static inline bool ebb_lua_join_error_push_trace(lua_State *L, ebb_lua *el,
+                                                 int arg) {
+  if (!ebb_lua_join_error_is_panic(L, el, arg)) return false;
+  lua_getiuservalue(L, arg, UV_TRACE);
+  return true;
+}
 
 #endif

@@ -96,3 +96,13 @@ bool ebb_lua_key_push(lua_State *L, ebb_key key) {
   }
   return true;
 }
+
+void ebb_lua_key_to_text(lua_State *L) {
+  int type = lua_type(L, -1);
+  if (type == LUA_TNIL || lua_isstring(L, -1)) return;
+  if (type == LUA_TBOOLEAN)
+    lua_pushstring(L, lua_toboolean(L, -1) ? "true" : "false");
+  else
+    lua_pushfstring(L, "%s: %p", lua_typename(L, type), lua_topointer(L, -1));
+  lua_remove(L, -2);
+}

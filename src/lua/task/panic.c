@@ -145,7 +145,7 @@ void ebb_lua_panic_hand_over(lua_State *L, ebb_lua *el) {
 
 void ebb_lua_panic_push_handed(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   luaL_checkstack(L, 2, NULL);
-  ebb_lua_join_error_push_panic(L, lt);
+  ebb_lua_detail_push_panic(L, lt);
   ebb_lua_detail_push(L, el, lt);
   ebb_lua_panic_hand_over(L, el);
 }

@@ -9,6 +9,7 @@
 #include "lua/task/inspect.h"
 #include "lua/task/join_error.h"
 #include "lua/task/task.h"
+#include "lua/task/unwind.h"
 
 /* The next task of the state, from *slot on, which moves there; or NULL. */
 static ebb_task *next_task(ebb_lua *el, uint32_t *slot) {
@@ -130,7 +131,7 @@ static bool leave_task(ebb_lua *el) {
   if (lt == NULL) {
     t->outcome = EBB_CANCELLED;
   } else {
-    if (t->state == EBB_RUNNING) ebb_lua_task_close(lt, NULL);
+    if (t->state == EBB_RUNNING) ebb_lua_unwind(lt, NULL);
   }
   ebb_root_move_here(el->rt);
   return lt != NULL;

@@ -83,17 +83,8 @@ void ebb_lua_task_check_body(lua_State *L, ebb_lua *el, int arg);
 /* Aborts with the reason at index `reason` (may be none). Raises errors. */
 void ebb_lua_task_abort(lua_State *L, ebb_lua_task *lt, int reason);
 
-/* The running task, suspended in the middle of a call on L, has been
-   aborted: closes its variables on top of its frames and ends it. */
-_Noreturn void ebb_lua_task_shut_down_here(ebb_lua_task *lt, lua_State *L);
-
 /* The ebb_task_ops.owner of these tasks: their state. */
 void *ebb_lua_task_owner(const ebb_task *t);
-
-/* Closes the variables of a task that is in the middle of a call, innermost
-   first; `L` is the innermost thread, NULL: not known. Sets outcome and
-   result. */
-void ebb_lua_task_close(ebb_lua_task *lt, lua_State *L);
 
 /* Tells the end of the state that a task or a executor has finished. */
 static inline void ebb_lua_task_note_end(ebb_lua *el) {

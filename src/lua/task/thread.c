@@ -185,3 +185,30 @@ int ebb_lua_thread_running(lua_State *L) {
   lua_pushboolean(L, is_main);
   return 2;
 }
+
+/* ---- what runs on them ---- */
+
+lua_State *ebb_lua_thread(const ebb_task *t) {
+  return ebb_lua_is_coroutine(t) ? ((const ebb_lua_task *)t)->L : NULL;
+}
+
+bool ebb_lua_thread_has_frames(lua_State *L) {
+  lua_Debug ar;
+  return lua_status(L) == LUA_OK && lua_getstack(L, 0, &ar);
+}
+
+static bool runs(lua_State *L, lua_State *candidate) {
+  return candidate != NULL && candidate != L &&
+         ebb_lua_thread_has_frames(candidate);
+}
+
+/* Lua does not tell; but L's innermost frame is the C function that resumed
+   it, and in coroutine.resume and close the thread is the first argument, in a
+   coroutine.wrap function the first upvalue. */
+lua_State *ebb_lua_thread_resumed_by(lua_State *L) {
+  if (!ebb_lua_thread_has_frames(L)) return NULL;
+  lua_State *candidate = lua_tothread(L, lua_upvalueindex(1));
+  if (runs(L, candidate)) return candidate;
+  candidate = lua_tothread(L, 1);
+  return runs(L, candidate) ? candidate : NULL;
+}

@@ -46,4 +46,7 @@ int ebb_lua_thread_running(lua_State *L);
 /* The coroutine that L has resumed and that has not come back, or NULL. */
 lua_State *ebb_lua_thread_resumed_by(lua_State *L);
 
+/* Is it in the middle of a call, and has not yielded? */
+bool ebb_lua_thread_has_frames(lua_State *L);
+
 #endif

@@ -16,6 +16,7 @@
 #include "lua/task/inspect.h"
 #include "lua/task/shutdown.h"
 #include "lua/task/task.h"
+#include "lua/task/unwind.h"
 
 static bool may_yield(lua_State *L, ebb_lua *el) {
   ebb_lua_task *lt = ebb_lua_current(el);
@@ -95,7 +96,7 @@ static int settle(lua_State *L, ebb_lua *el, int status) {
       ebb_lua_task *lt = ebb_lua_current(el);
       if (lt == NULL || lt->el != el)
         ebb_lua_error(L, "the C task that called this has been aborted");
-      ebb_lua_task_shut_down_here(lt, L);
+      ebb_lua_unwind_here(lt, L);
     }
     case -EDEADLK:
       return el->closing || is_deadlock(L, el) ? status : -EINTR;

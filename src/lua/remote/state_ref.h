@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
-   ebb.Handle: what one Lua state has of another, or of itself. */
-#ifndef EBB_LUA_REMOTE_HANDLE_H
-#define EBB_LUA_REMOTE_HANDLE_H
+   References to Lua states, which other states may have; and Handles, which are
+   one each. */
+#ifndef EBB_LUA_REMOTE_STATE_REF_H
+#define EBB_LUA_REMOTE_STATE_REF_H
 
 #include "core/loop/handle.h"
 #include "lua/state/state.h"
@@ -40,12 +41,18 @@ void ebb_lua_state_ref_forget(ebb_lua_state_link *link);
 void ebb_lua_state_ref_close(ebb_lua *el);
 
 /* The ref of the Handle at `arg`, or NULL. */
-ebb_lua_state_ref *ebb_lua_handle_to_state_ref(lua_State *L, int arg);
+ebb_lua_state_ref *ebb_lua_state_ref_of_handle(lua_State *L, int arg);
 
 /* The ref of the Handle at `arg`, which must be one. */
-ebb_lua_state_ref *ebb_lua_handle_check(lua_State *L, ebb_lua *el, int arg);
+ebb_lua_state_ref *ebb_lua_state_ref_check_handle(lua_State *L, ebb_lua *el,
+                                                  int arg);
 
 /* Pushes a Handle. Raises errors. */
-void ebb_lua_handle_push(lua_State *L, ebb_lua_state_ref *ref);
+void ebb_lua_state_ref_push_handle(lua_State *L, ebb_lua_state_ref *ref);
+
+/* The userdata of a Handle. */
+typedef struct ebb_lua_handle {
+  ebb_lua_state_link to; /* none once it is collected */
+} ebb_lua_handle;
 
 #endif
