@@ -1,3 +1,4 @@
+-- #threads
 -- SPDX-License-Identifier: MIT
 -- An error that cannot be sent to another thread is sent as text. Its
 -- __tostring ran on a Lua thread that all such errors share, and could wait

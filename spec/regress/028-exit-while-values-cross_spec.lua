@@ -1,3 +1,4 @@
+-- #threads
 -- SPDX-License-Identifier: MIT
 -- An os.exit that closes the state waits for every task of it. Called by a
 -- finalizer that ran while a result came in from another thread, or by the

@@ -1,3 +1,4 @@
+-- #threads
 -- SPDX-License-Identifier: MIT
 -- At the end of the state a Runtime's task is over before its thread is. A
 -- clean-up that shut the Runtime down then read what the thread was writing,

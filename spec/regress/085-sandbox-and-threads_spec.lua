@@ -1,3 +1,4 @@
+-- #threads
 -- States of other threads had all of Lua's library, whatever the state had
 -- that sent them work: a sandbox without `os` reached it by spawn_blocking.
 

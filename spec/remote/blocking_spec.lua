@@ -1,7 +1,8 @@
+-- #threads
 -- spawn_blocking and block_in_place: Lua on the threads of a pool. The first
 -- part follows Tokio's tests in task_blocking.rs, under their names. What
--- may cross to a thread is in parcel_spec, the end of a program with work
--- that goes on in shutdown_spec.
+-- may cross to a thread is in remote/parcel_spec, the end of a program with
+-- work that goes on in remote/shutdown_spec.
 
 local ebb = require "ebb"
 local common = require "common"

@@ -1,3 +1,4 @@
+-- #threads
 -- JoinMap: the options of JoinMap.new, of which max_tasks is the one that
 -- makes spawn wait.
 

@@ -1,5 +1,5 @@
 -- Notify and Barrier. What happens when a task is aborted that waits for a
--- notification is in sync_abort_spec.
+-- notification is in sync/abort_spec.
 
 local ebb = require "ebb"
 local common = require "common"

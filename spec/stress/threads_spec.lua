@@ -1,3 +1,4 @@
+-- #threads
 -- Many jobs and runtimes at once, aborted at random times: each task has one
 -- result, which is the one it must have, its clean-up has run, and no thread,
 -- state or file is left. EBB_THREADS="JOBS RUNTIMES TASKS ROUNDS" sets the

@@ -1,5 +1,5 @@
 -- Channels. What happens when a task is aborted that waits in one is in
--- sync_abort_spec; ends and their clones are in regress/097.
+-- sync/abort_spec; ends and their clones are in regress/097.
 
 local ebb = require "ebb"
 local common = require "common"

@@ -1,5 +1,5 @@
 -- Semaphore and its Permits. What happens when a task is aborted that waits
--- for one is in sync_abort_spec.
+-- for one is in sync/abort_spec.
 
 local ebb = require "ebb"
 local common = require "common"

@@ -1,5 +1,5 @@
 -- Sleeps. Nearly all of them with the clock paused, which is in
--- time_pause_spec: one test sleeps for real, for two thousandths of a second.
+-- time/pause_spec: one test sleeps for real, for two thousandths of a second.
 
 local ebb = require "ebb"
 local common = require "common"

@@ -1,3 +1,4 @@
+-- #threads
 -- The end of a program while work on other threads goes on: it is waited for,
 -- but not for ever. The child is the interpreter that runs the spec, so each
 -- holds for the host and for stock Lua.

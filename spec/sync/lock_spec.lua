@@ -1,5 +1,5 @@
 -- Mutex and RwLock. What happens when a task is aborted that waits for one is
--- in sync_abort_spec.
+-- in sync/abort_spec.
 
 local ebb = require "ebb"
 local common = require "common"

@@ -265,7 +265,7 @@ describe("ebb.socket, as LuaSocket,", function()
           module.select(table.unpack(arguments, 1, 3))
         end)
         assert.matches("bad argument #" .. number, err, 1, true)
-        assert.matches("^spec/socket_spec", (err:gsub("^.*(spec/)", "%1")))
+        assert.matches("^spec/libs/socket_spec", (err:gsub("^.*(spec/)", "%1")))
       end
     end
   end)

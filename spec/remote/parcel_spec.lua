@@ -1,3 +1,4 @@
+-- #threads
 -- What crosses from one Lua state to another, and how: by block_in_place,
 -- whose arguments, function and results all do.
 

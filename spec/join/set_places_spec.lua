@@ -1,5 +1,6 @@
+-- #threads
 -- JoinSet: the spawns that name a place, which is a LocalSet or the thread
--- pool; more of those on other runtimes is in runtime_spec. The part on
+-- pool; more of those on other runtimes is in remote/runtime_spec. The part on
 -- LocalSets follows Tokio's tests in task_join_set.rs, under their names.
 
 local ebb = require "ebb"

@@ -1,5 +1,5 @@
 -- Oneshots. What happens when a task is aborted that waits in one is in
--- sync_abort_spec.
+-- sync/abort_spec.
 
 local ebb = require "ebb"
 local common = require "common"

@@ -1,3 +1,4 @@
+-- #threads
 -- Runtime and Handle: schedulers on threads of their own, with Lua states of
 -- their own, and tasks that are spawned on them from here.
 
