@@ -11,8 +11,8 @@ local JoinMap, LocalSet = ebb.JoinMap, ebb.LocalSet
 local settle = ebb.yield_now
 
 local forever, nothing = common.forever, common.nothing
-local closer, collect, error_of =
-  common.closer, common.collect, common.error_of
+local closer, collect, entry, error_of =
+  common.closer, common.collect, common.entry, common.error_of
 
 -- How many tasks run or wait at this moment, and the most there ever were.
 local function counter()
@@ -25,12 +25,6 @@ local function counter()
     return seconds
   end
   return count
-end
-
-local function entry(id)
-  for _, task in ipairs(ebb.tasks()) do
-    if task.id == id then return task end
-  end
 end
 
 before_each(function() ebb.time.pause() end)

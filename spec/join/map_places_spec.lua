@@ -12,22 +12,10 @@ local JoinMap, LocalSet = ebb.JoinMap, ebb.LocalSet
 local settle = ebb.yield_now
 
 local forever, nothing = common.forever, common.nothing
-local closer, collect, error_of =
-  common.closer, common.collect, common.error_of
+local collect, entry, error_of, guarded =
+  common.collect, common.entry, common.error_of, common.guarded
 
 local OUTSIDE = "`spawn_local` called from outside of a LocalSet"
-
--- A body whose clean-up sets log[key]; it waits for good.
-local function guarded(log, key)
-  local _ <close> = closer(function() log[key] = "closed" end)
-  forever()
-end
-
-local function entry(id)
-  for _, task in ipairs(ebb.tasks()) do
-    if task.id == id then return task end
-  end
-end
 
 before_each(function() ebb.time.pause() end)
 after_each(function() ebb.time.resume() end)

@@ -10,8 +10,8 @@ local settle = ebb.yield_now
 local NAN = 0 / 0
 
 local forever, nothing = common.forever, common.nothing
-local closer, collect, error_of =
-  common.closer, common.collect, common.error_of
+local closer, collect, error_of, guarded =
+  common.closer, common.collect, common.error_of, common.guarded
 
 -- Joins all of a map: key -> table.pack(ok, values...), and their number.
 local function drain(map)
@@ -32,12 +32,6 @@ local function keys_in_join_order(map)
   local keys = {}
   for key in map.join_next, map do keys[#keys + 1] = key end
   return keys
-end
-
--- A body whose clean-up sets log[key]; it waits for good.
-local function guarded(log, key)
-  local _ <close> = closer(function() log[key] = "closed" end)
-  forever()
 end
 
 before_each(function() ebb.time.pause() end)

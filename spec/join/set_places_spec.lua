@@ -11,15 +11,10 @@ local JoinSet, LocalSet = ebb.JoinSet, ebb.LocalSet
 local settle = ebb.yield_now
 
 local forever, nothing = common.forever, common.nothing
-local closer, collect, error_of =
-  common.closer, common.collect, common.error_of
+local collect, error_of, guarded =
+  common.collect, common.error_of, common.guarded
 
 local OUTSIDE = "`spawn_local` called from outside of a LocalSet"
-
-local function guarded(log, key)
-  local _ <close> = closer(function() log[key] = "closed" end)
-  forever()
-end
 
 before_each(function() ebb.time.pause() end)
 after_each(function() ebb.time.resume() end)

@@ -10,19 +10,13 @@ local JoinSet = ebb.JoinSet
 local settle = ebb.yield_now
 
 local forever, nothing = common.forever, common.nothing
-local closer, collect, error_of =
-  common.closer, common.collect, common.error_of
+local closer, collect, error_of, guarded =
+  common.closer, common.collect, common.error_of, common.guarded
 
 -- Sleeps, and returns how long.
 local function sleeper(seconds)
   ebb.sleep(seconds)
   return seconds
-end
-
--- A body whose clean-up sets log[i]; it waits for good.
-local function guarded(log, i)
-  local _ <close> = closer(function() log[i] = "closed" end)
-  forever()
 end
 
 -- A set with n tasks that wait for good, all of them started.

@@ -11,7 +11,8 @@ if missing then return pending("ebb.uv " .. missing) end
 local uv = require "ebb.uv"
 local luv = require "luv"
 
-local closer, error_of = common.closer, common.error_of
+local closer, error_of, unfinished =
+  common.closer, common.error_of, common.unfinished
 local settle = ebb.yield_now
 
 local directory
@@ -49,19 +50,7 @@ local function eventually(f)
   error("it does not happen", 2)
 end
 
-local function unfinished()
-  local count = 0
-  for _, info in ipairs(ebb.tasks()) do
-    if info.state ~= "finished" then count = count + 1 end
-  end
-  return count
-end
-
-local function state_of(task)
-  for _, info in ipairs(ebb.tasks()) do
-    if info.id == task:id() then return info.state end
-  end
-end
+local function state_of(task) return common.entry(task:id()).state end
 
 describe("a request of ebb.uv without a callback", function()
   it("waits and gives what the callback would get", function()

@@ -7,47 +7,17 @@
 local ebb = require "ebb"
 local common = require "common"
 local gate = require "gate"
+local pool = require "pool"
 local run = require "run"
 
 local settle = ebb.yield_now
 
 local forever, nothing = common.forever, common.nothing
-local closer, collect, error_of =
-  common.closer, common.collect, common.error_of
+local closer, collect, entry, error_of =
+  common.closer, common.collect, common.entry, common.error_of
 
--- So that a spec can fill the pool, and the next job has to queue.
-local THREADS = 4
-ebb.set_max_blocking_threads(THREADS)
-
-local function entry(id)
-  for _, task in ipairs(ebb.tasks()) do
-    if task.id == id then return task end
-  end
-end
-
--- Fills the pool with jobs that wait at a gate, and gives their handles.
-local function fill_pool(at)
-  local jobs = {}
-  for i = 1, THREADS do
-    jobs[i] = ebb.spawn_blocking(gate.pass, at.path, i)
-  end
-  at:arrived(THREADS)
-  return jobs
-end
-
--- Writes text to a file that a spec can look at; for jobs.
-local function write(path, text)
-  local file = assert(io.open(path, "ab"))
-  file:write(text)
-  file:close()
-end
-
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local THREADS, fill_pool = pool.THREADS, pool.fill_pool
+local read, write = pool.read, pool.write
 
 describe("as in Tokio, blocking work", function()
   it("gives its result (basic_blocking)", function()

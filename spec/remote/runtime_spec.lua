@@ -5,6 +5,7 @@
 local ebb = require "ebb"
 local common = require "common"
 local gate = require "gate"
+local remote = require "remote"
 local run = require "run"
 local Runtime, Handle = ebb.Runtime, ebb.Handle
 
@@ -14,7 +15,10 @@ local Runtime, Handle = ebb.Runtime, ebb.Handle
 local settle = ebb.yield_now
 
 local nothing = common.nothing
-local collect, error_of = common.collect, common.error_of
+local collect, entry, error_of =
+  common.collect, common.entry, common.error_of
+local forever, guarded, is_closed, until_started =
+  remote.forever, remote.guarded, remote.is_closed, remote.until_started
 
 local rt, there -- a runtime and its handle, new for each test
 
@@ -29,39 +33,6 @@ end)
 
 -- What f(...) gives as a task of the other runtime.
 local function ask(f, ...) return there:spawn(f, ...):await() end
-
--- Bodies for the other side; they may refer to globals alone.
-
-local function forever() require "ebb".sleep(1e6) end
-
--- Waits for good; its clean-up waits too, and then sets closed[key].
-local function guarded(key)
-  local ebb = require "ebb"
-  closed = closed or {}
-  local _ <close> = setmetatable({}, {__close = function()
-    ebb.yield_now()
-    closed[key] = true
-  end})
-  started = (started or 0) + 1
-  ebb.sleep(1e6)
-end
-
--- Waits until n calls of `guarded` have started in its runtime.
-local function until_started(n)
-  while (started or 0) < n do
-    require "ebb".yield_now()
-  end
-end
-
-local function is_closed(key)
-  return closed ~= nil and closed[key] == true
-end
-
-local function entry(id)
-  for _, task in ipairs(ebb.tasks()) do
-    if task.id == id then return task end
-  end
-end
 
 describe("a task on another runtime", function()
   it("gives its results, nils included", function()

@@ -9,16 +9,10 @@ local LocalSet = ebb.LocalSet
 local settle = ebb.yield_now
 
 local forever, nothing = common.forever, common.nothing
-local closer, collect, error_of =
-  common.closer, common.collect, common.error_of
+local closer, collect, entry, error_of, guarded =
+  common.closer, common.collect, common.entry, common.error_of, common.guarded
 
 local OUTSIDE = "`spawn_local` called from outside of a LocalSet"
-
--- A body that waits for good, and whose clean-up sets log[key].
-local function guarded(log, key)
-  local _ <close> = closer(function() log[key] = "closed" end)
-  forever()
-end
 
 -- Lets the tasks of a set take their turns, n times.
 local function drive(set, n)
@@ -40,12 +34,6 @@ local function is_current(set)
   if task:is_finished() then task:abort() return "another, driven" end
   drive(set, 2)
   return task:is_finished()
-end
-
-local function entry(id)
-  for _, task in ipairs(ebb.tasks()) do
-    if task.id == id then return task end
-  end
 end
 
 local set

@@ -4,18 +4,11 @@ local ebb = require "ebb"
 local time = ebb.time
 
 local common = require "common"
-local closer, collect, error_of, forever =
-  common.closer, common.collect, common.error_of, common.forever
+local closer, collect, error_of, forever, unfinished =
+  common.closer, common.collect, common.error_of, common.forever,
+  common.unfinished
 
 local settle = ebb.yield_now
-
-local function unfinished()
-  local n = 0
-  for _, task in ipairs(ebb.tasks()) do
-    if task.state ~= "finished" then n = n + 1 end
-  end
-  return n
-end
 
 -- A branch that notes in `log` how far it comes.
 local function noted(log, name, seconds)

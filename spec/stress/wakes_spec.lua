@@ -6,7 +6,8 @@
 local common = require "common"
 local ebb = require "ebb"
 
-local closer, random = common.closer, math.random
+local closer, unfinished = common.closer, common.unfinished
+local random = math.random
 local sync, time = ebb.sync, ebb.time
 local TASKS <const>, DEPTH <const>, PERMITS <const> = 60, 3, 3
 local world -- of the program that runs
@@ -458,14 +459,6 @@ local function check_waits()
   for wait in pairs(world.waits) do
     check(wait.is_vain and wait:is_vain(), "left waiting: " .. wait.name)
   end
-end
-
-local function unfinished()
-  local count = 0
-  for _, task in ipairs(ebb.tasks()) do
-    if task.state ~= "finished" then count = count + 1 end
-  end
-  return count
 end
 
 local function end_all()

@@ -14,6 +14,28 @@ function common.closer(f)
   return setmetatable({}, {__close = f})
 end
 
+-- A body that waits for good, and whose clean-up sets log[key].
+function common.guarded(log, key)
+  local _ <close> = common.closer(function() log[key] = "closed" end)
+  common.forever()
+end
+
+-- What `ebb.tasks` tells of the task with this id.
+function common.entry(id)
+  for _, task in ipairs(ebb.tasks()) do
+    if task.id == id then return task end
+  end
+end
+
+-- How many tasks have not finished.
+function common.unfinished()
+  local count = 0
+  for _, task in ipairs(ebb.tasks()) do
+    if task.state ~= "finished" then count = count + 1 end
+  end
+  return count
+end
+
 -- Twice, since a finalizer may let go of what the second one takes.
 function common.collect()
   collectgarbage()

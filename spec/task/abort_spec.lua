@@ -6,13 +6,7 @@ local ebb = require "ebb"
 
 local settle = ebb.yield_now
 
-local function forever()
-  ebb.sleep(1e6)
-end
-
-local function closer(f)
-  return setmetatable({}, {__close = f})
-end
+local closer, forever = common.closer, common.forever
 
 -- Spawns a task, lets it come to its first wait, aborts it and joins it.
 local function abort_waiting(body)

@@ -1,17 +1,15 @@
 -- The ground rules of tasks: spawning, taking turns, the budget, what can be
 -- seen of tasks from outside, and what the main chunk is told.
 
+local budget = require "budget"
 local ebb = require "ebb"
+local common = require "common"
 local run = require "run"
 
 -- Lets every task that is ready run for one turn.
 local settle = ebb.yield_now
 
-local function error_of(f)
-  local ok, err = pcall(f)
-  assert.is_false(ok)
-  return err
-end
+local entry, error_of = common.entry, common.error_of
 
 local function count(text, word)
   return select(2, text:gsub(word, ""))
@@ -378,11 +376,7 @@ describe("block_on", function()
   end)
 end)
 
-local BUDGET = 128
-
-local function spend(n)
-  for _ = 1, n do ebb.consume_budget() end
-end
+local BUDGET, spend = budget.FULL, budget.spend
 
 describe("the budget", function()
   it("lasts for 128 calls of consume_budget", function()
@@ -456,12 +450,6 @@ describe("the budget", function()
 end)
 
 -- The entry of a task in the snapshot.
-local function entry(id)
-  for _, task in ipairs(ebb.tasks()) do
-    if task.id == id then return task end
-  end
-end
-
 describe("tasks", function()
   before_each(function() ebb.time.pause() end)
   after_each(function() ebb.time.resume() end)

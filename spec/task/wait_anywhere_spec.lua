@@ -2,17 +2,13 @@
 -- callbacks of C functions, metamethods, generators, module bodies.
 
 local ebb = require "ebb"
+local common = require "common"
 local run = require "run"
 
-local settle = ebb.yield_now
+local settle, collect = ebb.yield_now, common.collect
 
 local function meta(event, f)
   return setmetatable({}, {[event] = f})
-end
-
-local function collect()
-  collectgarbage()
-  collectgarbage()
 end
 
 -- A reader for `load` that gives the pieces of a chunk.

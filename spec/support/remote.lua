@@ -1,0 +1,31 @@
+-- Bodies for tasks of other runtimes; they refer to globals alone.
+-- luacheck: ignore 11
+
+local remote = {}
+
+function remote.forever() require "ebb".sleep(1e6) end
+
+-- Waits for good; its clean-up waits too, and then sets closed[key].
+function remote.guarded(key)
+  local ebb = require "ebb"
+  closed = closed or {}
+  local _ <close> = setmetatable({}, {__close = function()
+    ebb.yield_now()
+    closed[key] = true
+  end})
+  started = (started or 0) + 1
+  ebb.sleep(1e6)
+end
+
+-- Waits until n calls of `remote.guarded` have started in its runtime.
+function remote.until_started(n)
+  while (started or 0) < n do
+    require "ebb".yield_now()
+  end
+end
+
+function remote.is_closed(key)
+  return closed ~= nil and closed[key] == true
+end
+
+return remote
