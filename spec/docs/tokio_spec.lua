@@ -12,7 +12,7 @@ end
 
 -- ---- the specs
 
--- The file of `task/task_spec`, or of `regress/130`.
+-- The file of `task/id_spec`, or of `regress/130`.
 local function path_of(spec)
   local number = spec:match "^regress/(%d+)$"
   if not number then return SOURCE .. "/spec/" .. spec .. ".lua" end
