@@ -5,111 +5,16 @@
 
 local common = require "common"
 local ebb = require "ebb"
+local places = require "wakes.places"
+local state = require "wakes.state"
 
 local closer, unfinished = common.closer, common.unfinished
 local random = math.random
 local sync, time = ebb.sync, ebb.time
 local TASKS <const>, DEPTH <const>, PERMITS <const> = 60, 3, 3
-local world -- of the program that runs
-
-local function check(condition, message)
-  if not condition and not world.failure then
-    world.failure = debug.traceback(message)
-  end
-end
-
-local function pick(list) return list[random(#list)] end
-
--- Calls f, which may wait. Meanwhile `is_vain` says whether what it waits for
--- has not come, or nil if it always comes.
-local function waits(name, is_vain, f, ...)
-  local wait = {name = name, is_vain = is_vain}
-  world.waits[wait] = true
-  local _ <close> = closer(function() world.waits[wait] = nil end)
-  return f(...)
-end
-
-local function nap()
-  if random(3) == 1 then return ebb.yield_now() end
-  waits("sleep", nil, ebb.sleep, random(0, 9))
-end
-
-local function count_waits(name)
-  local count = 0
-  for wait in pairs(world.waits) do
-    if wait.name == name then count = count + 1 end
-  end
-  return count
-end
-
--- So that it can be aborted in the end.
-local function keep(handle)
-  world.aborts[#world.aborts + 1] = handle:abort_handle()
-  return handle
-end
-
--- ---- places to wait in
-
-local function with_metamethod(event, f)
-  return setmetatable({}, {[event] = function() f() return 1 end})
-end
-
-local modules = 0
-
-local places = {
-  function(f) f() end, function(f) f() end, function(f) f() end,
-  function(f) coroutine.wrap(f)() end,
-  function(f)
-    for _ in coroutine.wrap(function() coroutine.yield(1) f() end) do end
-  end,
-  function(f) table.sort({1, 2}, function() if f then f() f = nil end end) end,
-  function(f) string.gsub("x", "x", function() f() end) end,
-  function(f)
-    load(function() if f then f() f = nil return "return 1" end end)
-  end,
-  function(f)
-    modules = modules + 1
-    local name = "module" .. modules
-    package.preload[name] = f
-    require(name)
-    package.preload[name], package.loaded[name] = nil, nil
-  end,
-  function(f) return with_metamethod("__index", f).x end,
-  function(f) return with_metamethod("__add", f) + 1 end,
-  function(f) return with_metamethod("__lt", f) < 1 end,
-  function(f) return tostring(setmetatable({}, {
-    __tostring = function() f() return "" end})) end,
-  function(f) local _ <close> = closer(f) end,
-  function(f) xpcall(error, function() f() end) end,
-  function(f) for _ in function() if f then f() f = nil end end do end end,
-  function(f) ebb.unconstrained(f) end,
-  function(f) ebb.block_on(f) end,
-  function(f) time.timeout(random(0, 30), f) end,
-  function(f) ebb.select {f, nap} end,
-  function(f) ebb.select {f, function() ebb.consume_budget() end, nap} end,
-  function(f) keep(ebb.spawn(f)):await() end,
-  function(f) ebb.LocalSet.new():run_until(f) end,
-  function(f)
-    local set <close> = ebb.LocalSet.new()
-    local handle = set:spawn_local(f)
-    local _ <close> = set:enter()
-    ebb.spawn_local(nap)
-    set:await()
-    handle:join()
-  end,
-  function(f)
-    local value = world.key:try_get()
-    world.key:scope(value or 1, function()
-      f()
-      check(world.key:get() == (value or 1), "another task's local")
-    end)
-    check(world.key:try_get() == value, "the scope has not ended")
-  end
-}
-
--- In the main chunk only those that wait no further once they are told of a
--- deadlock.
-local MAIN_PLACES <const> = 16
+local world -- of the program that runs, as in `state`
+local check, pick, waits, nap, count_waits, keep =
+  state.check, state.pick, state.waits, state.nap, state.count_waits, state.keep
 
 -- ---- what can be waited for
 
@@ -392,7 +297,7 @@ end
 
 function act(depth)
   local is_low = not ebb.try_id() or depth >= DEPTH
-  local limit = is_low and MAIN_PLACES or #places
+  local limit = is_low and places.IN_MAIN or #places
   places[random(limit)](function()
     attempt(pick(ops), depth + 1)
   end)
@@ -437,6 +342,7 @@ local function new_world()
     cast = sync.broadcast(2), key = ebb.task_local "key",
     local_set = ebb.LocalSet.new()
   }
+  state.world = world
   world.tx, world.rx = sync.channel(2)
   for i = 1, 3 do world.maps[i] = new_map() end
   world.driver = ebb.spawn(function()

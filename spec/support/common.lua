@@ -20,6 +20,19 @@ function common.guarded(log, key)
   common.forever()
 end
 
+-- How many tasks run or wait at this moment, and the most there ever were.
+function common.counter()
+  local count = {now = 0, most = 0}
+  function count.body(seconds)
+    count.now = count.now + 1
+    count.most = math.max(count.most, count.now)
+    local _ <close> = common.closer(function() count.now = count.now - 1 end)
+    ebb.sleep(seconds or 1)
+    return seconds
+  end
+  return count
+end
+
 -- What `ebb.tasks` tells of the task with this id.
 function common.entry(id)
   for _, task in ipairs(ebb.tasks()) do
@@ -34,6 +47,17 @@ function common.unfinished()
     if task.state ~= "finished" then count = count + 1 end
   end
   return count
+end
+
+-- Turns until f gives something true, which it must, and gives that.
+function common.eventually(f)
+  local deadline = ebb.time.now() + 20
+  while ebb.time.now() < deadline do
+    local result = f()
+    if result then return result end
+    ebb.yield_now()
+  end
+  error("it does not happen", 2)
 end
 
 -- Twice, since a finalizer may let go of what the second one takes.

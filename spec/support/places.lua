@@ -2,9 +2,11 @@
 
 local places = {}
 
-function places.meta(event, f)
+local function meta(event, f)
   return setmetatable({}, {[event] = f})
 end
+
+places.meta = meta
 
 function places.sorted_with(wait)
   local list = {3, 1, 2}
@@ -44,56 +46,56 @@ places.ALL = {
   end,
 
   ["the __index of string.gsub's table"] = function(wait)
-    local upper = places.meta("__index", function(_, c) wait() return c:upper() end)
+    local upper = meta("__index", function(_, c) wait() return c:upper() end)
     return (("a b c"):gsub("%w", upper))
   end,
 
   ["an __index metamethod"] = function(wait)
-    return places.meta("__index", function(_, key) wait() return key .. "!" end).key
+    return meta("__index", function(_, key) wait() return key .. "!" end).key
   end,
 
   ["a __newindex metamethod"] = function(wait)
     local got
-    places.meta("__newindex", function(_, k, v) wait() got = k .. v end).key = 1
+    meta("__newindex", function(_, k, v) wait() got = k .. v end).key = 1
     return got
   end,
 
   ["an __add metamethod"] = function(wait)
-    return places.meta("__add", function(_, n) wait() return n + 1 end) + 41
+    return meta("__add", function(_, n) wait() return n + 1 end) + 41
   end,
 
   ["a __unm metamethod"] = function(wait)
-    return -places.meta("__unm", function() wait() return 42 end)
+    return -meta("__unm", function() wait() return 42 end)
   end,
 
   ["a __concat metamethod"] = function(wait)
-    return places.meta("__concat", function(_, s) wait() return s end) .. "end"
+    return meta("__concat", function(_, s) wait() return s end) .. "end"
   end,
 
   ["a __len metamethod"] = function(wait)
-    return #places.meta("__len", function() wait() return 42 end)
+    return #meta("__len", function() wait() return 42 end)
   end,
 
   ["an __eq metamethod"] = function(wait)
-    return places.meta("__eq", function() wait() return true end) == {}
+    return meta("__eq", function() wait() return true end) == {}
   end,
 
   ["a __lt metamethod"] = function(wait)
-    return places.meta("__lt", function() wait() return true end) < 1
+    return meta("__lt", function() wait() return true end) < 1
   end,
 
   ["a __le metamethod"] = function(wait)
-    return places.meta("__le", function() wait() return true end) <= 1
+    return meta("__le", function() wait() return true end) <= 1
   end,
 
   ["a __call metamethod"] = function(wait)
-    return places.meta("__call", function(_, n) wait() return n + 1 end)(41)
+    return meta("__call", function(_, n) wait() return n + 1 end)(41)
   end,
 
   ["a __close metamethod at the end of a block"] = function(wait)
     local log = {}
     do
-      local _ <close> = places.meta("__close", function()
+      local _ <close> = meta("__close", function()
         wait()
         log[#log + 1] = "closed"
       end)
@@ -105,34 +107,34 @@ places.ALL = {
   ["a __close metamethod after an error"] = function(wait)
     local closed
     local _, err = pcall(function()
-      local _ <close> = places.meta("__close", function(_, e) wait() closed = e end)
+      local _ <close> = meta("__close", function(_, e) wait() closed = e end)
       error("boom", 0)
     end)
     return err .. closed
   end,
 
   ["a __pairs metamethod"] = function(wait)
-    local t = places.meta("__pairs", function() wait() return next, {key = 1} end)
+    local t = meta("__pairs", function() wait() return next, {key = 1} end)
     local key = pairs(t)({key = 1})
     return key
   end,
 
   ["a __tostring metamethod"] = function(wait)
-    return tostring(places.meta("__tostring", function() wait() return "text" end))
+    return tostring(meta("__tostring", function() wait() return "text" end))
   end,
 
   ["a __tostring metamethod called by string.format"] = function(wait)
-    local object = places.meta("__tostring", function() wait() return "text" end)
+    local object = meta("__tostring", function() wait() return "text" end)
     return ("<%s>"):format(object)
   end,
 
   ["an __index metamethod called by table.concat"] = function(wait)
-    local list = places.meta("__index", function(_, i) wait() return i * i end)
+    local list = meta("__index", function(_, i) wait() return i * i end)
     return table.concat(list, " ", 1, 3)
   end,
 
   ["an __index metamethod called by table.unpack"] = function(wait)
-    local list = places.meta("__index", function(_, i) wait() return i * i end)
+    local list = meta("__index", function(_, i) wait() return i * i end)
     return (select(3, table.unpack(list, 1, 3)))
   end,
 
@@ -217,7 +219,7 @@ places.ALL = {
   ["the __close of a generator that is closed"] = function(wait)
     local log = {}
     local co = coroutine.create(function()
-      local _ <close> = places.meta("__close", function()
+      local _ <close> = meta("__close", function()
         wait()
         log[#log + 1] = "closed"
       end)

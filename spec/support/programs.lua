@@ -85,6 +85,13 @@ function programs.directory()
   return path
 end
 
+-- Writes a file, and gives its path.
+function programs.write(path, text)
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(text)
+  return path
+end
+
 function programs.remove(directory)
   os.execute("rm -r " .. command.quote(directory))
 end
