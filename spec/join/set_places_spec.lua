@@ -1,6 +1,7 @@
 -- #threads
 -- JoinSet: the spawns that name a place, which is a LocalSet or the thread
--- pool; more of those on other runtimes is in remote/runtime_spec. The part on
+-- pool; more of those on other runtimes is in
+-- remote/runtime_collections_spec. The part on
 -- LocalSets follows Tokio's tests in task_join_set.rs, under their names.
 
 local ebb = require "ebb"
@@ -14,7 +15,7 @@ local forever, nothing = common.forever, common.nothing
 local collect, error_of, guarded =
   common.collect, common.error_of, common.guarded
 
-local OUTSIDE = "`spawn_local` called from outside of a LocalSet"
+local OUTSIDE = require "local_sets".OUTSIDE
 
 before_each(function() ebb.time.pause() end)
 after_each(function() ebb.time.resume() end)
