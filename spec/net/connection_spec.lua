@@ -7,8 +7,7 @@ local sockets = require "sockets"
 local net, time = ebb.net, ebb.time
 local error_of, settle = common.error_of, ebb.yield_now
 
-local settle_all = sockets.settle_all
-local listen = sockets.listen
+local settle_all, listen = sockets.settle_all, sockets.listen
 
 for kind, new_pair in pairs(sockets.PAIRS) do
   describe("a " .. kind .. " connection", function()

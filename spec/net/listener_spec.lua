@@ -8,8 +8,8 @@ local sockets = require "sockets"
 local net, time = ebb.net, ebb.time
 local error_of, settle = common.error_of, ebb.yield_now
 
-local HOST, settle_all = sockets.HOST, sockets.settle_all
-local listen, serve, echo = sockets.listen, sockets.serve, sockets.echo
+local HOST, settle_all, listen, serve, echo =
+  sockets.HOST, sockets.settle_all, sockets.listen, sockets.serve, sockets.echo
 local count_fds = sockets.count_fds
 
 describe("ebb.net.connect", function()

@@ -12,8 +12,8 @@ local forever, nothing = common.forever, common.nothing
 local closer, collect, entry, error_of =
   common.closer, common.collect, common.entry, common.error_of
 
-local THREADS, fill_pool = pool.THREADS, pool.fill_pool
-local read, write = pool.read, pool.write
+local THREADS, fill_pool, read, write =
+  pool.THREADS, pool.fill_pool, pool.read, pool.write
 
 describe("block_in_place", function()
   it("gives the results of its function, nils included", function()

@@ -12,8 +12,8 @@ local settle = ebb.yield_now
 local nothing = common.nothing
 local collect, error_of = common.collect, common.error_of
 
-local THREADS, fill_pool = pool.THREADS, pool.fill_pool
-local read, write = pool.read, pool.write
+local THREADS, fill_pool, read, write =
+  pool.THREADS, pool.fill_pool, pool.read, pool.write
 
 describe("aborting blocking work", function()
   it("cancels a job that has not started", function()

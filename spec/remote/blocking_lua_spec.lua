@@ -8,8 +8,7 @@ local run = require "run"
 
 local error_of = common.error_of
 
-local THREADS = pool.THREADS
-local read, write = pool.read, pool.write
+local THREADS, read, write = pool.THREADS, pool.read, pool.write
 
 describe("inside of blocking work", function()
   it("the id is that of the job", function()

@@ -14,8 +14,8 @@ local settle = ebb.yield_now
 local nothing = common.nothing
 local collect, entry, error_of = common.collect, common.entry, common.error_of
 
-local THREADS, fill_pool = pool.THREADS, pool.fill_pool
-local read, write = pool.read, pool.write
+local THREADS, fill_pool, read, write =
+  pool.THREADS, pool.fill_pool, pool.read, pool.write
 
 describe("spawn_blocking", function()
   it("gives a JoinHandle", function()

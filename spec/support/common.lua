@@ -10,6 +10,12 @@ end
 
 function common.nothing() end
 
+-- Sleeps, and returns how long.
+function common.sleeper(seconds)
+  ebb.sleep(seconds)
+  return seconds
+end
+
 function common.closer(f)
   return setmetatable({}, {__close = f})
 end
@@ -58,6 +64,21 @@ function common.eventually(f)
     ebb.yield_now()
   end
   error("it does not happen", 2)
+end
+
+-- Runs f beside a task that counts its turns, and gives their number.
+function common.turns_beside(f)
+  local turns, stop = 0, false
+  local other = ebb.spawn(function()
+    while not stop do
+      turns = turns + 1
+      ebb.yield_now()
+    end
+  end)
+  f()
+  stop = true
+  other:join()
+  return turns
 end
 
 -- Twice, since a finalizer may let go of what the second one takes.

@@ -8,8 +8,8 @@ local ebb = require "ebb"
 local settle = ebb.yield_now
 
 local closer, forever = common.closer, common.forever
-local abort_waiting, assert_cancelled = abort.waiting, abort.assert_cancelled
-local PLACES = abort.PLACES
+local abort_waiting, assert_cancelled, PLACES =
+  abort.waiting, abort.assert_cancelled, abort.PLACES
 
 before_each(function() ebb.time.pause() end)
 after_each(function() ebb.time.resume() end)
