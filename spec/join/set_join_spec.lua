@@ -13,14 +13,6 @@ local closer, collect, error_of, guarded =
   common.closer, common.collect, common.error_of, common.guarded
 local sleeper, turns_beside = common.sleeper, common.turns_beside
 
--- A set with tasks that have all finished, with the values 1 to n.
-local function set_of_ready(n)
-  local set = JoinSet.new()
-  for i = 1, n do set:spawn(function() return i end) end
-  settle()
-  return set
-end
-
 before_each(function() ebb.time.pause() end)
 after_each(function() ebb.time.resume() end)
 
@@ -155,7 +147,7 @@ describe("join_all", function()
   end)
 
   it("lets others run while results abound", function()
-    local set = set_of_ready(1000)
+    local set = collections.JoinSet.ready(1000)
     local turns = turns_beside(function()
       assert.equal(1000, #set:join_all())
     end)

@@ -14,14 +14,6 @@ local closer, collect, error_of, guarded =
   common.closer, common.collect, common.error_of, common.guarded
 local sleeper = common.sleeper
 
--- A set with tasks that have all finished, with the values 1 to n.
-local function set_of_ready(n)
-  local set = JoinSet.new()
-  for i = 1, n do set:spawn(function() return i end) end
-  settle()
-  return set
-end
-
 before_each(function() ebb.time.pause() end)
 after_each(function() ebb.time.resume() end)
 
@@ -91,7 +83,7 @@ end)
 
 describe("what a set tells about itself", function()
   it("counts tasks that are live or finished", function()
-    local set = set_of_ready(2)
+    local set = collections.JoinSet.ready(2)
     set:spawn(forever)
     assert.equal(3, set:len())
     assert.equal(3, #set)

@@ -86,9 +86,7 @@ for class, kind in pairs(collections) do
 
     it("lets others run while results abound (join_" .. kind.noun .. "_coop)",
        function()
-      local c = kind.new()
-      for _ = 1, 1000 do kind.spawn(c, nothing) end
-      settle()
+      local c = kind.ready(1000)
       local turns = common.turns_beside(function()
         assert.equal(1000, (kind.drain(c)))
       end)

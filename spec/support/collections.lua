@@ -54,6 +54,14 @@ for _, kind in pairs(collections) do
     return c
   end
 
+  -- Has tasks that have all finished, with the values 1 to n.
+  function kind.ready(n)
+    local c = kind.new()
+    for i = 1, n do kind.spawn(c, function() return i end) end
+    ebb.yield_now()
+    return c
+  end
+
   -- Joins all: how many had results, how many were cancelled.
   function kind.drain(c)
     local completed, cancelled = 0, 0
