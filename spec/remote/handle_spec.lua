@@ -6,6 +6,7 @@
 
 local ebb = require "ebb"
 local common = require "common"
+local remote = require "remote"
 local Runtime, Handle = ebb.Runtime, ebb.Handle
 
 local settle = ebb.yield_now
@@ -15,14 +16,8 @@ local error_of = common.error_of
 
 local rt, there -- a runtime and its handle, new for each test
 
-before_each(function()
-  rt = Runtime.new()
-  there = rt:handle()
-end)
-
-after_each(function()
-  assert.is_true(rt:shutdown())
-end)
+before_each(function() rt, there = remote.new_runtime() end)
+after_each(function() assert.is_true(rt:shutdown()) end)
 
 -- What f(...) gives as a task of the other runtime.
 local function ask(f, ...) return there:spawn(f, ...):await() end

@@ -7,7 +7,6 @@
 local ebb = require "ebb"
 local gate = require "gate"
 local remote = require "remote"
-local Runtime = ebb.Runtime
 
 local settle = ebb.yield_now
 
@@ -16,14 +15,8 @@ local forever, guarded, is_closed, until_started =
 
 local rt, there -- a runtime and its handle, new for each test
 
-before_each(function()
-  rt = Runtime.new()
-  there = rt:handle()
-end)
-
-after_each(function()
-  assert.is_true(rt:shutdown())
-end)
+before_each(function() rt, there = remote.new_runtime() end)
+after_each(function() assert.is_true(rt:shutdown()) end)
 
 -- What f(...) gives as a task of the other runtime.
 local function ask(f, ...) return there:spawn(f, ...):await() end

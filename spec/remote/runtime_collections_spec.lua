@@ -8,7 +8,7 @@ local ebb = require "ebb"
 local common = require "common"
 local gate = require "gate"
 local remote = require "remote"
-local Runtime, Handle = ebb.Runtime, ebb.Handle
+local Handle = ebb.Handle
 
 local nothing = common.nothing
 local collect, error_of = common.collect, common.error_of
@@ -17,14 +17,8 @@ local forever, guarded, is_closed, until_started =
 
 local rt, there -- a runtime and its handle, new for each test
 
-before_each(function()
-  rt = Runtime.new()
-  there = rt:handle()
-end)
-
-after_each(function()
-  assert.is_true(rt:shutdown())
-end)
+before_each(function() rt, there = remote.new_runtime() end)
+after_each(function() assert.is_true(rt:shutdown()) end)
 
 -- What f(...) gives as a task of the other runtime.
 local function ask(f, ...) return there:spawn(f, ...):await() end

@@ -18,14 +18,8 @@ local forever, until_started = remote.forever, remote.until_started
 
 local rt, there -- a runtime and its handle, new for each test
 
-before_each(function()
-  rt = Runtime.new()
-  there = rt:handle()
-end)
-
-after_each(function()
-  assert.is_true(rt:shutdown())
-end)
+before_each(function() rt, there = remote.new_runtime() end)
+after_each(function() assert.is_true(rt:shutdown()) end)
 
 -- What f(...) gives as a task of the other runtime.
 local function ask(f, ...) return there:spawn(f, ...):await() end

@@ -1,5 +1,5 @@
--- For the specs of other threads: a way to send values, and bodies for tasks of
--- other runtimes, which refer to globals alone.
+-- For the specs of other threads: values that are sent, runtimes, and bodies for
+-- their tasks, which refer to globals alone.
 -- luacheck: ignore 11 431
 
 local ebb = require "ebb"
@@ -9,6 +9,12 @@ local remote = {}
 -- Sends values to another thread and back.
 function remote.send(...)
   return ebb.block_in_place(function(...) return ... end, ...)
+end
+
+-- A runtime and its handle.
+function remote.new_runtime()
+  local runtime = ebb.Runtime.new()
+  return runtime, runtime:handle()
 end
 
 function remote.forever() require "ebb".sleep(1e6) end
