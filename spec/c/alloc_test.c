@@ -335,11 +335,11 @@ static void run_harmed(size_t count) {
   }
 }
 
-static void any_one_request_may_fail(void) { run_harmed(1); }
+TEST(any_one_request_may_fail) { run_harmed(1); }
 
-static void any_two_requests_in_a_row_may_fail(void) { run_harmed(2); }
+TEST(any_two_requests_in_a_row_may_fail) { run_harmed(2); }
 
-static void memory_may_be_out_for_a_while(void) { run_harmed(FAIL_FOR_EVER); }
+TEST(memory_may_be_out_for_a_while) { run_harmed(FAIL_FOR_EVER); }
 
 /* ---- chance ---- */
 
@@ -460,14 +460,6 @@ static void play(uint64_t seed) {
   CHECK(memory.bytes == 0);
 }
 
-static void any_sequence_of_calls_survives_any_failure(void) {
+TEST(any_sequence_of_calls_survives_any_failure) {
   for (uint64_t seed = 1; seed <= ROUNDS; seed++) play(seed);
-}
-
-int main(void) {
-  RUN(any_one_request_may_fail);
-  RUN(any_two_requests_in_a_row_may_fail);
-  RUN(memory_may_be_out_for_a_while);
-  RUN(any_sequence_of_calls_survives_any_failure);
-  return test_summary();
 }

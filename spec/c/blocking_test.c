@@ -106,7 +106,7 @@ static void see_through(ebb_thread_pool *b, item *i) {
 
 /* ---- growing ---- */
 
-static void a_new_pool_has_no_thread(void) {
+TEST(a_new_pool_has_no_thread) {
   ebb_thread_pool b;
   int threads = count_threads();
   init_pool(&b);
@@ -114,7 +114,7 @@ static void a_new_pool_has_no_thread(void) {
   free_pool(&b);
 }
 
-static void work_is_done_on_another_thread(void) {
+TEST(work_is_done_on_another_thread) {
   ebb_thread_pool b;
   item i = ITEM;
   init_pool(&b);
@@ -122,7 +122,7 @@ static void work_is_done_on_another_thread(void) {
   free_pool(&b);
 }
 
-static void the_pool_grows_to_its_limit(void) {
+TEST(the_pool_grows_to_its_limit) {
   ebb_thread_pool b;
   item items[CROWD] = {ITEM, ITEM, ITEM, ITEM, ITEM, ITEM};
   init_pool(&b);
@@ -141,7 +141,7 @@ static void the_pool_grows_to_its_limit(void) {
   for (int i = 0; i < CROWD; i++) CHECK(has_come_to(&items[i], 1, 0));
 }
 
-static void an_idle_thread_is_used_again(void) {
+TEST(an_idle_thread_is_used_again) {
   ebb_thread_pool b;
   init_pool(&b);
   for (int n = 0; n < 10; n++) {
@@ -154,7 +154,7 @@ static void an_idle_thread_is_used_again(void) {
 }
 
 /* Two idle threads are enough for two, but not for three. */
-static void more_work_than_idle_threads_grows_the_pool(void) {
+TEST(more_work_than_idle_threads_grows_the_pool) {
   ebb_thread_pool b;
   item first[2] = {ITEM, ITEM}, then[3] = {ITEM, ITEM, ITEM};
   init_pool(&b);
@@ -168,7 +168,7 @@ static void more_work_than_idle_threads_grows_the_pool(void) {
   free_pool(&b);
 }
 
-static void work_that_is_to_be_alone_has_a_thread_beyond_the_limit(void) {
+TEST(work_that_is_to_be_alone_has_a_thread_beyond_the_limit) {
   ebb_thread_pool b;
   item alone = ITEM, held = ITEM, next = ITEM;
   init_pool(&b);
@@ -192,7 +192,7 @@ static void work_that_is_to_be_alone_has_a_thread_beyond_the_limit(void) {
 
 /* ---- withdrawing ---- */
 
-static void work_that_waits_can_be_withdrawn(void) {
+TEST(work_that_waits_can_be_withdrawn) {
   ebb_thread_pool b;
   item held = ITEM, taken = ITEM, next = ITEM;
   init_pool(&b);
@@ -211,7 +211,7 @@ static void work_that_waits_can_be_withdrawn(void) {
   CHECK(has_come_to(&taken, 0, 0));
 }
 
-static void work_that_was_withdrawn_can_be_submitted_again(void) {
+TEST(work_that_was_withdrawn_can_be_submitted_again) {
   ebb_thread_pool b;
   item held = ITEM, again = ITEM;
   init_pool(&b);
@@ -225,7 +225,7 @@ static void work_that_was_withdrawn_can_be_submitted_again(void) {
   free_pool(&b);
 }
 
-static void work_that_runs_or_has_run_cannot_be_withdrawn(void) {
+TEST(work_that_runs_or_has_run_cannot_be_withdrawn) {
   ebb_thread_pool b;
   item i = ITEM;
   init_pool(&b);
@@ -241,7 +241,7 @@ static void work_that_runs_or_has_run_cannot_be_withdrawn(void) {
 
 /* ---- leaving ---- */
 
-static void a_thread_that_is_idle_for_long_leaves(void) {
+TEST(a_thread_that_is_idle_for_long_leaves) {
   ebb_thread_pool b;
   item i = ITEM, later = ITEM;
   int threads = count_threads();
@@ -278,7 +278,7 @@ static void run_with_own(ebb_work *w, ebb_worker *worker) {
   run(w, worker);
 }
 
-static void what_work_leaves_on_a_thread_is_dropped_when_it_leaves(void) {
+TEST(what_work_leaves_on_a_thread_is_dropped_when_it_leaves) {
   ebb_thread_pool b;
   kept = (own){0, GATE, GATE, GATE};
   init_pool(&b);
@@ -294,7 +294,7 @@ static void what_work_leaves_on_a_thread_is_dropped_when_it_leaves(void) {
   CHECK(gate_count(&kept.dropped) == 1);
 }
 
-static void a_thread_that_is_leaving_is_not_relied_on(void) {
+TEST(a_thread_that_is_leaving_is_not_relied_on) {
   ebb_thread_pool b;
   item i = ITEM, next = ITEM;
   kept = (own){0, GATE, GATE, GATE};
@@ -313,7 +313,7 @@ static void a_thread_that_is_leaving_is_not_relied_on(void) {
 
 /* ---- closing ---- */
 
-static void closing_cancels_what_has_not_started_and_waits_for_the_rest(void) {
+TEST(closing_cancels_what_has_not_started_and_waits_for_the_rest) {
   ebb_thread_pool b;
   item held = ITEM, waiting[3] = {ITEM, ITEM, ITEM}, late = ITEM;
   int threads = count_threads();
@@ -335,7 +335,7 @@ static void closing_cancels_what_has_not_started_and_waits_for_the_rest(void) {
   CHECK(becomes(are_no_more_threads, &threads));
 }
 
-static void closing_sends_idle_threads_away_at_once(void) {
+TEST(closing_sends_idle_threads_away_at_once) {
   ebb_thread_pool b;
   item items[CROWD] = {ITEM, ITEM, ITEM, ITEM, ITEM, ITEM};
   init_pool(&b);
@@ -357,7 +357,7 @@ static void add_stuck(void *ctx, ebb_work *w) {
   s->works[s->count++] = w;
 }
 
-static void closing_tells_what_is_stuck(void) {
+TEST(closing_tells_what_is_stuck) {
   ebb_thread_pool b;
   item held[2] = {ITEM, ITEM}, ended = ITEM, waiting = ITEM;
   stuck_list stuck = {{NULL}, 0};
@@ -385,7 +385,7 @@ static void cancel_and_submit(ebb_work *w) {
   CHECK(!ebb_thread_pool_withdraw(pool_of_cancelled, w));
 }
 
-static void a_closed_pool_is_closed_to_what_it_cancels(void) {
+TEST(a_closed_pool_is_closed_to_what_it_cancels) {
   ebb_thread_pool b;
   item held = ITEM, waiting = ITEM;
   init_pool(&b);
@@ -469,32 +469,8 @@ static void crowd_with_patience(int64_t keep_alive) {
   }
 }
 
-static void no_work_is_lost_while_threads_come_and_go(void) {
-  crowd_with_patience(0);
-}
+TEST(no_work_is_lost_while_threads_come_and_go) { crowd_with_patience(0); }
 
-static void no_work_is_lost_while_threads_stay(void) {
+TEST(no_work_is_lost_while_threads_stay) {
   crowd_with_patience(EBB_THREAD_POOL_KEEP_ALIVE);
-}
-
-int main(void) {
-  RUN(a_new_pool_has_no_thread);
-  RUN(work_is_done_on_another_thread);
-  RUN(the_pool_grows_to_its_limit);
-  RUN(an_idle_thread_is_used_again);
-  RUN(more_work_than_idle_threads_grows_the_pool);
-  RUN(work_that_is_to_be_alone_has_a_thread_beyond_the_limit);
-  RUN(work_that_waits_can_be_withdrawn);
-  RUN(work_that_was_withdrawn_can_be_submitted_again);
-  RUN(work_that_runs_or_has_run_cannot_be_withdrawn);
-  RUN(a_thread_that_is_idle_for_long_leaves);
-  RUN(what_work_leaves_on_a_thread_is_dropped_when_it_leaves);
-  RUN(a_thread_that_is_leaving_is_not_relied_on);
-  RUN(closing_cancels_what_has_not_started_and_waits_for_the_rest);
-  RUN(closing_sends_idle_threads_away_at_once);
-  RUN(closing_tells_what_is_stuck);
-  RUN(a_closed_pool_is_closed_to_what_it_cancels);
-  RUN(no_work_is_lost_while_threads_come_and_go);
-  RUN(no_work_is_lost_while_threads_stay);
-  return test_summary();
 }

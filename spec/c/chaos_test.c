@@ -131,7 +131,21 @@ static int try(lua_State *L) {
   return 2;
 }
 
+static int usage(const char *program, int code) {
+  fprintf(code == 0 ? stdout : stderr,
+          "usage: %s [FIRST LAST]   programs of these seeds, else of %d\n",
+          program, FIXED_SEEDS);
+  return code;
+}
+
+static bool is_seed(const char *text) {
+  return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
 int main(int argc, char **argv) {
+  if (argc == 2 && strcmp(argv[1], "--help") == 0) return usage(argv[0], 0);
+  if (argc != 1 && (argc != 3 || !is_seed(argv[1]) || !is_seed(argv[2])))
+    return usage(argv[0], 2);
   lua_State *L = luaL_newstate();
   CHECK(L != NULL && (output = tmpfile()) != NULL);
   luaL_openlibs(L);
@@ -140,7 +154,7 @@ int main(int argc, char **argv) {
   lua_call(L, 1, 1);
   lua_pushcfunction(L, try);
   lua_pushinteger(L, argc > 1 ? atol(argv[1]) : 1);
-  lua_pushinteger(L, argc > 2 ? atol(argv[2]) : FIXED_SEEDS);
+  lua_pushinteger(L, argc > 1 ? atol(argv[2]) : FIXED_SEEDS);
   lua_call(L, 3, 1);
   int failures = (int)lua_tointeger(L, -1);
   lua_close(L);

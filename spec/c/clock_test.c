@@ -31,7 +31,7 @@ static void *sleeper(ebb_runtime *rt, void *arg) {
 
 /* ---- clocks ---- */
 
-static void the_system_s_clock_never_goes_back(void) {
+TEST(the_system_s_clock_never_goes_back) {
   ebb_runtime *rt;
   CHECK(ebb_runtime_new(NULL, &rt) == 0);
   int64_t last = ebb_now(rt);
@@ -43,7 +43,7 @@ static void the_system_s_clock_never_goes_back(void) {
   free_runtime(rt);
 }
 
-static void the_engine_s_clock_is_the_runtime_s(void) {
+TEST(the_engine_s_clock_is_the_runtime_s) {
   hand h = {.now = -7};
   ebb_runtime *rt = runtime_with(&h);
   CHECK(ebb_now(rt) == -7);
@@ -52,7 +52,7 @@ static void the_engine_s_clock_is_the_runtime_s(void) {
   free_runtime(rt);
 }
 
-static void timers_go_by_the_engine_s_clock(void) {
+TEST(timers_go_by_the_engine_s_clock) {
   hand h = {.now = 100};
   int64_t span = 50;
   ebb_runtime *rt = runtime_with(&h);
@@ -67,7 +67,7 @@ static void timers_go_by_the_engine_s_clock(void) {
   free_runtime(rt);
 }
 
-static void running_waits_until_the_engine_s_clock_has_come_there(void) {
+TEST(running_waits_until_the_engine_s_clock_has_come_there) {
   hand h = {.step = SECOND};
   int64_t span = 5 * SECOND / 2;
   ebb_runtime *rt = runtime_with(&h);
@@ -80,7 +80,7 @@ static void running_waits_until_the_engine_s_clock_has_come_there(void) {
 
 /* ---- virtual time ---- */
 
-static void a_paused_clock_stands_still(void) {
+TEST(a_paused_clock_stands_still) {
   hand h = {.now = 100};
   ebb_runtime *rt = runtime_with(&h);
   CHECK(ebb_clock_pause(rt) == 0);
@@ -89,7 +89,7 @@ static void a_paused_clock_stands_still(void) {
   free_runtime(rt);
 }
 
-static void a_paused_clock_is_moved_by_hand(void) {
+TEST(a_paused_clock_is_moved_by_hand) {
   hand h = {.now = 100};
   ebb_runtime *rt = runtime_with(&h);
   CHECK(ebb_clock_pause(rt) == 0);
@@ -100,7 +100,7 @@ static void a_paused_clock_is_moved_by_hand(void) {
   free_runtime(rt);
 }
 
-static void a_resumed_clock_goes_on_from_the_time_it_showed(void) {
+TEST(a_resumed_clock_goes_on_from_the_time_it_showed) {
   hand h = {.now = 100};
   ebb_runtime *rt = runtime_with(&h);
   CHECK(ebb_clock_pause(rt) == 0);
@@ -113,7 +113,7 @@ static void a_resumed_clock_goes_on_from_the_time_it_showed(void) {
   free_runtime(rt);
 }
 
-static void a_clock_can_be_paused_again(void) {
+TEST(a_clock_can_be_paused_again) {
   hand h = {.now = 100};
   ebb_runtime *rt = runtime_with(&h);
   for (int i = 0; i < 3; i++) {
@@ -127,7 +127,7 @@ static void a_clock_can_be_paused_again(void) {
   free_runtime(rt);
 }
 
-static void pausing_twice_and_resuming_twice_fail(void) {
+TEST(pausing_twice_and_resuming_twice_fail) {
   ebb_runtime *rt;
   CHECK(ebb_runtime_new(NULL, &rt) == 0);
   CHECK(ebb_clock_resume(rt) == -EALREADY);
@@ -138,7 +138,7 @@ static void pausing_twice_and_resuming_twice_fail(void) {
   free_runtime(rt);
 }
 
-static void only_a_paused_clock_can_be_advanced_and_not_back(void) {
+TEST(only_a_paused_clock_can_be_advanced_and_not_back) {
   hand h = {.now = 100};
   ebb_runtime *rt = runtime_with(&h);
   CHECK(ebb_clock_advance(rt, 1) == -EINVAL);
@@ -148,7 +148,7 @@ static void only_a_paused_clock_can_be_advanced_and_not_back(void) {
   free_runtime(rt);
 }
 
-static void the_clock_is_never_advanced_to_where_it_could_not_run_on(void) {
+TEST(the_clock_is_never_advanced_to_where_it_could_not_run_on) {
   hand h = {.now = 100};
   ebb_runtime *rt = runtime_with(&h);
   CHECK(ebb_clock_pause(rt) == 0);
@@ -164,7 +164,7 @@ static void the_clock_is_never_advanced_to_where_it_could_not_run_on(void) {
 
 /* ---- timers in virtual time ---- */
 
-static void running_jumps_from_timer_to_timer(void) {
+TEST(running_jumps_from_timer_to_timer) {
   ebb_runtime *rt = new_runtime();
   int64_t begin = ebb_now(rt), spans[] = {3 * SECOND, SECOND, 2 * SECOND};
   for (int i = 0; i < 3; i++) start_detached(rt, sleeper, &spans[i]);
@@ -174,7 +174,7 @@ static void running_jumps_from_timer_to_timer(void) {
   free_runtime(rt);
 }
 
-static void a_wait_outside_of_tasks_jumps_no_further_than_it_must(void) {
+TEST(a_wait_outside_of_tasks_jumps_no_further_than_it_must) {
   ebb_runtime *rt = new_runtime();
   int64_t begin = ebb_now(rt), spans[] = {SECOND, 9 * SECOND};
   for (int i = 0; i < 2; i++) start_detached(rt, sleeper, &spans[i]);
@@ -184,7 +184,7 @@ static void a_wait_outside_of_tasks_jumps_no_further_than_it_must(void) {
   free_runtime(rt);
 }
 
-static void a_tick_does_not_jump(void) {
+TEST(a_tick_does_not_jump) {
   ebb_runtime *rt = new_runtime();
   ebb_tick_report report;
   int64_t span = SECOND, begin = ebb_now(rt);
@@ -195,7 +195,7 @@ static void a_tick_does_not_jump(void) {
   free_runtime(rt);
 }
 
-static void advancing_runs_nobody_until_the_next_wait(void) {
+TEST(advancing_runs_nobody_until_the_next_wait) {
   ebb_runtime *rt = new_runtime();
   int64_t span = SECOND;
   start_detached(rt, sleeper, &span);
@@ -208,7 +208,7 @@ static void advancing_runs_nobody_until_the_next_wait(void) {
   free_runtime(rt);
 }
 
-static void advancing_fires_due_timers_at_the_next_tick(void) {
+TEST(advancing_fires_due_timers_at_the_next_tick) {
   ebb_runtime *rt = new_runtime();
   int64_t span = SECOND;
   start_detached(rt, sleeper, &span);
@@ -222,7 +222,7 @@ static void advancing_fires_due_timers_at_the_next_tick(void) {
   free_runtime(rt);
 }
 
-static void a_ready_task_keeps_time_from_jumping(void) {
+TEST(a_ready_task_keeps_time_from_jumping) {
   ebb_runtime *rt = new_runtime();
   int64_t span = SECOND, begin = ebb_now(rt);
   start_detached(rt, sleeper, &span);
@@ -233,7 +233,7 @@ static void a_ready_task_keeps_time_from_jumping(void) {
 
 /* ---- the atom ---- */
 
-static void a_jump_into_the_past_is_ignored(void) {
+TEST(a_jump_into_the_past_is_ignored) {
   hand h = {.now = 100};
   ebb_clock c = {.source = look, .ctx = &h};
   CHECK(ebb_clock_stop(&c) == 0);
@@ -243,34 +243,11 @@ static void a_jump_into_the_past_is_ignored(void) {
   CHECK(ebb_clock_now(&c) == 101);
 }
 
-static void adding_times_does_not_overflow(void) {
+TEST(adding_times_does_not_overflow) {
   CHECK(ebb_time_add(1, 2) == 3);
   CHECK(ebb_time_add(-5, 3) == -2);
   CHECK(ebb_time_add(INT64_MIN, INT64_MAX) == -1);
   CHECK(ebb_time_add(1, INT64_MAX) == EBB_NEVER);
   CHECK(ebb_time_add(INT64_MAX, INT64_MAX) == EBB_NEVER);
   CHECK(ebb_time_add(INT64_MAX - 1, 1) == EBB_NEVER);
-}
-
-int main(void) {
-  RUN(the_system_s_clock_never_goes_back);
-  RUN(the_engine_s_clock_is_the_runtime_s);
-  RUN(timers_go_by_the_engine_s_clock);
-  RUN(running_waits_until_the_engine_s_clock_has_come_there);
-  RUN(a_paused_clock_stands_still);
-  RUN(a_paused_clock_is_moved_by_hand);
-  RUN(a_resumed_clock_goes_on_from_the_time_it_showed);
-  RUN(a_clock_can_be_paused_again);
-  RUN(pausing_twice_and_resuming_twice_fail);
-  RUN(only_a_paused_clock_can_be_advanced_and_not_back);
-  RUN(the_clock_is_never_advanced_to_where_it_could_not_run_on);
-  RUN(running_jumps_from_timer_to_timer);
-  RUN(a_wait_outside_of_tasks_jumps_no_further_than_it_must);
-  RUN(a_tick_does_not_jump);
-  RUN(advancing_runs_nobody_until_the_next_wait);
-  RUN(advancing_fires_due_timers_at_the_next_tick);
-  RUN(a_ready_task_keeps_time_from_jumping);
-  RUN(a_jump_into_the_past_is_ignored);
-  RUN(adding_times_does_not_overflow);
-  return test_summary();
 }

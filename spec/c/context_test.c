@@ -53,7 +53,7 @@ static void note_three_times(fiber *f) {
   }
 }
 
-static void a_context_begins_at_its_entry(void) {
+TEST(a_context_begins_at_its_entry) {
   fiber a;
   make(&a, 'a', note_three_times);
   CHECK(a.begun == 0);
@@ -62,7 +62,7 @@ static void a_context_begins_at_its_entry(void) {
   discard(&a);
 }
 
-static void a_context_goes_on_where_it_left(void) {
+TEST(a_context_goes_on_where_it_left) {
   fiber a, b;
   make(&a, 'a', note_three_times);
   make(&b, 'b', note_three_times);
@@ -86,7 +86,7 @@ static void pass_on(fiber *f) {
   }
 }
 
-static void contexts_switch_to_each_other(void) {
+TEST(contexts_switch_to_each_other) {
   for (int i = 0; i < 3; i++) make(&ring[i], (char)('a' + i), pass_on);
   enter(ring);
   CHECK(noted("a b c a b c") && ring[0].ended);
@@ -102,7 +102,7 @@ static void add_up(fiber *f) {
   f->value = a + b + c + d;
 }
 
-static void each_context_keeps_its_variables(void) {
+TEST(each_context_keeps_its_variables) {
   fiber fibers[26];
   for (int i = 0; i < 26; i++) make(&fibers[i], (char)('a' + i), add_up);
   for (int turn = 0; turn <= 100; turn++)
@@ -129,7 +129,7 @@ static double series(double x, fiber *f) {
 
 static void add_up_a_series(fiber *f) { f->value = series(f->value, f); }
 
-static void floating_point_survives(void) {
+TEST(floating_point_survives) {
   fiber a, b;
   make(&a, 'a', add_up_a_series);
   make(&b, 'b', add_up_a_series);
@@ -169,7 +169,7 @@ static void dig_deep(fiber *f) {
   dig(f, &top, STACK - 32 * 1024);
 }
 
-static void a_stack_can_be_used_to_its_depth(void) {
+TEST(a_stack_can_be_used_to_its_depth) {
   fiber a, b;
   make(&a, 'a', dig_deep);
   make(&b, 'b', dig_deep);
@@ -189,7 +189,7 @@ static void restart_twice(fiber *f) {
   if (f->begun < 3) ebb_context_restart(&f->context);
 }
 
-static void a_restarted_context_begins_at_its_entry_again(void) {
+TEST(a_restarted_context_begins_at_its_entry_again) {
   fiber a;
   make(&a, 'a', restart_twice);
   enter(&a);
@@ -206,7 +206,7 @@ static void wait_and_restart(fiber *f) {
   if (f->begun < 3) ebb_context_restart(&f->context);
 }
 
-static void a_restarted_context_is_on_the_same_stack(void) {
+TEST(a_restarted_context_is_on_the_same_stack) {
   fiber a;
   make(&a, 'a', wait_and_restart);
   for (int i = 1; i <= 3; i++) {
@@ -229,7 +229,7 @@ static int restart_from(fiber *f, int depth) {
 
 static void restart_from_the_depth(fiber *f) { f->value = restart_from(f, 50); }
 
-static void a_restart_drops_every_frame(void) {
+TEST(a_restart_drops_every_frame) {
   fiber a;
   make(&a, 'a', restart_from_the_depth);
   for (int i = 1; i <= 101; i++) {
@@ -241,7 +241,7 @@ static void a_restart_drops_every_frame(void) {
   discard(&a);
 }
 
-static void a_destroyed_context_begins_anew(void) {
+TEST(a_destroyed_context_begins_anew) {
   fiber a;
   make(&a, 'a', note_three_times);
   enter(&a);
@@ -250,18 +250,4 @@ static void a_destroyed_context_begins_anew(void) {
   enter(&a);
   CHECK(a.begun == 2 && noted("a a a"));
   discard(&a);
-}
-
-int main(void) {
-  RUN(a_context_begins_at_its_entry);
-  RUN(a_context_goes_on_where_it_left);
-  RUN(contexts_switch_to_each_other);
-  RUN(each_context_keeps_its_variables);
-  RUN(floating_point_survives);
-  RUN(a_stack_can_be_used_to_its_depth);
-  RUN(a_restarted_context_begins_at_its_entry_again);
-  RUN(a_restarted_context_is_on_the_same_stack);
-  RUN(a_restart_drops_every_frame);
-  RUN(a_destroyed_context_begins_anew);
-  return test_summary();
 }

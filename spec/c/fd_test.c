@@ -93,7 +93,7 @@ static ebb_task *start_wait(ebb_runtime *rt, wait *w) {
 
 /* ---- one waiter ---- */
 
-static void what_is_ready_is_told_at_once(void) {
+TEST(what_is_ready_is_told_at_once) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe();
   put(p.write);
@@ -103,7 +103,7 @@ static void what_is_ready_is_told_at_once(void) {
   free_runtime(rt);
 }
 
-static void a_reader_is_woken_by_what_is_written(void) {
+TEST(a_reader_is_woken_by_what_is_written) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe();
   wait w = waiting(p.read, EBB_READ, "r");
@@ -117,7 +117,7 @@ static void a_reader_is_woken_by_what_is_written(void) {
   free_runtime(rt);
 }
 
-static void a_writer_is_woken_by_what_is_read(void) {
+TEST(a_writer_is_woken_by_what_is_read) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe();
   fill(p.write);
@@ -132,7 +132,7 @@ static void a_writer_is_woken_by_what_is_read(void) {
   free_runtime(rt);
 }
 
-static void what_was_left_unread_is_still_ready(void) {
+TEST(what_was_left_unread_is_still_ready) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe();
   wait w = waiting(p.read, EBB_READ, "");
@@ -149,7 +149,7 @@ static void what_was_left_unread_is_still_ready(void) {
   free_runtime(rt);
 }
 
-static void an_event_that_nobody_waited_for_is_not_lost(void) {
+TEST(an_event_that_nobody_waited_for_is_not_lost) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pair();
   CHECK(ebb_wait_fd(rt, p.read, EBB_READ, ebb_now(rt) + 1) == -ETIMEDOUT);
@@ -160,7 +160,7 @@ static void an_event_that_nobody_waited_for_is_not_lost(void) {
   free_runtime(rt);
 }
 
-static void a_hang_up_wakes_both_ways(void) {
+TEST(a_hang_up_wakes_both_ways) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pair();
   fill(p.read);
@@ -176,7 +176,7 @@ static void a_hang_up_wakes_both_ways(void) {
   free_runtime(rt);
 }
 
-static void a_regular_file_is_always_ready(void) {
+TEST(a_regular_file_is_always_ready) {
   ebb_runtime *rt = new_runtime();
   FILE *file = tmpfile();
   CHECK(file != NULL);
@@ -185,7 +185,7 @@ static void a_regular_file_is_always_ready(void) {
   free_runtime(rt);
 }
 
-static void misuse_is_refused(void) {
+TEST(misuse_is_refused) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe();
   close_both(p);
@@ -200,7 +200,7 @@ static void misuse_is_refused(void) {
 
 /* ---- several waiters ---- */
 
-static void reader_and_writer_wait_for_one_fd(void) {
+TEST(reader_and_writer_wait_for_one_fd) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pair();
   fill(p.read);
@@ -218,7 +218,7 @@ static void reader_and_writer_wait_for_one_fd(void) {
   free_runtime(rt);
 }
 
-static void every_reader_is_woken_in_the_order_of_waiting(void) {
+TEST(every_reader_is_woken_in_the_order_of_waiting) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe();
   wait a = waiting(p.read, EBB_READ, "a"), b = waiting(p.read, EBB_READ, "b");
@@ -232,7 +232,7 @@ static void every_reader_is_woken_in_the_order_of_waiting(void) {
   free_runtime(rt);
 }
 
-static void who_waits_for_either_is_told_which(void) {
+TEST(who_waits_for_either_is_told_which) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pair();
   fill(p.read);
@@ -256,7 +256,7 @@ static void who_waits_for_either_is_told_which(void) {
 
 enum { MANY = 400 };
 
-static void many_fds_wake_each_its_own_waiter(void) {
+TEST(many_fds_wake_each_its_own_waiter) {
   ebb_runtime *rt = new_runtime();
   static ends pairs[MANY];
   static wait waits[MANY];
@@ -286,7 +286,7 @@ static void many_fds_wake_each_its_own_waiter(void) {
   free_runtime(rt);
 }
 
-static void all_of_many_events_at_once_are_seen(void) {
+TEST(all_of_many_events_at_once_are_seen) {
   ebb_runtime *rt = new_runtime();
   static ends pairs[MANY];
   static wait waits[MANY];
@@ -309,7 +309,7 @@ static void all_of_many_events_at_once_are_seen(void) {
 
 /* ---- the ends of waits ---- */
 
-static void a_deadline_ends_the_wait(void) {
+TEST(a_deadline_ends_the_wait) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe();
   int64_t begun = ebb_now(rt);
@@ -319,7 +319,7 @@ static void a_deadline_ends_the_wait(void) {
   free_runtime(rt);
 }
 
-static void a_deadline_that_has_passed_only_looks(void) {
+TEST(a_deadline_that_has_passed_only_looks) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe();
   int64_t now = ebb_now(rt);
@@ -330,7 +330,7 @@ static void a_deadline_that_has_passed_only_looks(void) {
   free_runtime(rt);
 }
 
-static void an_abort_ends_the_wait_and_leaves_no_trace(void) {
+TEST(an_abort_ends_the_wait_and_leaves_no_trace) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe();
   wait a = waiting(p.read, EBB_READ, "a"), b = waiting(p.read, EBB_READ, "b");
@@ -347,7 +347,7 @@ static void an_abort_ends_the_wait_and_leaves_no_trace(void) {
   free_runtime(rt);
 }
 
-static void an_abort_of_one_who_is_woken_loses_nothing(void) {
+TEST(an_abort_of_one_who_is_woken_loses_nothing) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe();
   wait a = waiting(p.read, EBB_READ, "a"), b = waiting(p.read, EBB_READ, "b");
@@ -367,7 +367,7 @@ static void an_abort_of_one_who_is_woken_loses_nothing(void) {
   free_runtime(rt);
 }
 
-static void forgetting_an_fd_ends_the_waits_for_it(void) {
+TEST(forgetting_an_fd_ends_the_waits_for_it) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pair();
   fill(p.read);
@@ -382,7 +382,7 @@ static void forgetting_an_fd_ends_the_waits_for_it(void) {
   free_runtime(rt);
 }
 
-static void a_runtime_can_be_freed_while_tasks_wait(void) {
+TEST(a_runtime_can_be_freed_while_tasks_wait) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe();
   wait w = waiting(p.read, EBB_READ, "");
@@ -395,7 +395,7 @@ static void a_runtime_can_be_freed_while_tasks_wait(void) {
 
 /* ---- numbers that are used again ---- */
 
-static void a_new_fd_of_a_forgotten_number_has_events_of_its_own(void) {
+TEST(a_new_fd_of_a_forgotten_number_has_events_of_its_own) {
   ebb_runtime *rt = new_runtime();
   ends old = new_pipe(), new = new_pipe();
   wait a = waiting(old.read, EBB_READ, "old"), b;
@@ -422,7 +422,7 @@ static void a_new_fd_of_a_forgotten_number_has_events_of_its_own(void) {
 
 /* Nobody has told us that the fd was closed, and a copy keeps the old file
    alive in the epoll. */
-static void the_old_file_of_a_number_does_not_wake_the_new(void) {
+TEST(the_old_file_of_a_number_does_not_wake_the_new) {
   ebb_runtime *rt = new_runtime();
   ends old = new_pipe(), new = new_pipe();
   CHECK(ebb_wait_fd(rt, old.read, EBB_READ, ebb_now(rt) + 1) == -ETIMEDOUT);
@@ -443,7 +443,7 @@ static void the_old_file_of_a_number_does_not_wake_the_new(void) {
   free_runtime(rt);
 }
 
-static void who_waited_for_the_old_file_is_told_by_the_new(void) {
+TEST(who_waited_for_the_old_file_is_told_by_the_new) {
   ebb_runtime *rt = new_runtime();
   ends old = new_pipe(), new = new_pipe();
   wait a = waiting(old.read, EBB_READ, "old"), b;
@@ -463,7 +463,7 @@ static void who_waited_for_the_old_file_is_told_by_the_new(void) {
   free_runtime(rt);
 }
 
-static void a_file_that_comes_back_to_its_number_is_waited_for(void) {
+TEST(a_file_that_comes_back_to_its_number_is_waited_for) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe(), other = new_pipe();
   CHECK(ebb_wait_fd(rt, p.read, EBB_READ, ebb_now(rt) + 1) == -ETIMEDOUT);
@@ -487,7 +487,7 @@ static void a_file_that_comes_back_to_its_number_is_waited_for(void) {
   free_runtime(rt);
 }
 
-static void events_of_files_closed_behind_our_back_do_no_harm(void) {
+TEST(events_of_files_closed_behind_our_back_do_no_harm) {
   ebb_runtime *rt = new_runtime();
   for (int i = 0; i < 200; i++) {
     ends p = new_pair();
@@ -522,7 +522,7 @@ static void *stop_when_readable(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void fds_are_looked_at_while_tasks_are_always_ready(void) {
+TEST(fds_are_looked_at_while_tasks_are_always_ready) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe();
   bool stop = false;
@@ -549,7 +549,7 @@ static void *set(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void an_fd_that_is_always_ready_does_not_starve_others(void) {
+TEST(an_fd_that_is_always_ready_does_not_starve_others) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe();
   bool stop = false;
@@ -562,7 +562,7 @@ static void an_fd_that_is_always_ready_does_not_starve_others(void) {
   free_runtime(rt);
 }
 
-static void virtual_time_jumps_over_waits_but_not_over_events(void) {
+TEST(virtual_time_jumps_over_waits_but_not_over_events) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe(), q = new_pipe();
   wait a = waiting(p.read, EBB_READ, "a"), b = waiting(q.read, EBB_READ, "b");
@@ -585,7 +585,7 @@ static void *write_from_thread(void *arg) {
 }
 
 /* The clock runs here: nothing but the thread can end the wait. */
-static void waiting_for_an_fd_is_no_deadlock(void) {
+TEST(waiting_for_an_fd_is_no_deadlock) {
   ebb_runtime *rt;
   ends p = new_pipe();
   pthread_t thread;
@@ -597,7 +597,7 @@ static void waiting_for_an_fd_is_no_deadlock(void) {
   free_runtime(rt);
 }
 
-static void an_fd_that_nobody_waits_for_any_more_is_no_hope(void) {
+TEST(an_fd_that_nobody_waits_for_any_more_is_no_hope) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe();
   CHECK(ebb_wait_fd(rt, p.read, EBB_READ, ebb_now(rt) + 1) == -ETIMEDOUT);
@@ -648,12 +648,12 @@ static void check_kick(bool first) {
   free_runtime(rt);
 }
 
-static void other_threads_wake_a_loop_that_waits_for_fds(void) {
+TEST(other_threads_wake_a_loop_that_waits_for_fds) {
   check_kick(false);
   check_kick(true);
 }
 
-static void a_tick_looks_at_fds_and_does_not_block(void) {
+TEST(a_tick_looks_at_fds_and_does_not_block) {
   ebb_runtime *rt;
   ebb_options options = {.never_block = true};
   CHECK(ebb_runtime_new(&options, &rt) == 0);
@@ -673,7 +673,7 @@ static void a_tick_looks_at_fds_and_does_not_block(void) {
 
 /* ---- what runs out ---- */
 
-static void a_wait_without_memory_fails_and_can_be_repeated(void) {
+TEST(a_wait_without_memory_fails_and_can_be_repeated) {
   ends p = new_pipe();
   size_t n = 0;
   for (bool failed = true; failed;) {
@@ -698,7 +698,7 @@ static void a_wait_without_memory_fails_and_can_be_repeated(void) {
   close_both(p);
 }
 
-static void a_wait_without_an_epoll_fails_and_can_be_repeated(void) {
+TEST(a_wait_without_an_epoll_fails_and_can_be_repeated) {
   ebb_runtime *rt = new_runtime();
   ends p = new_pipe();
   struct rlimit old, none;
@@ -712,41 +712,4 @@ static void a_wait_without_an_epoll_fails_and_can_be_repeated(void) {
   CHECK(ebb_wait_fd(rt, p.read, EBB_READ, deadline) == -ETIMEDOUT);
   close_both(p);
   free_runtime(rt);
-}
-
-int main(void) {
-  RUN(what_is_ready_is_told_at_once);
-  RUN(a_reader_is_woken_by_what_is_written);
-  RUN(a_writer_is_woken_by_what_is_read);
-  RUN(what_was_left_unread_is_still_ready);
-  RUN(an_event_that_nobody_waited_for_is_not_lost);
-  RUN(a_hang_up_wakes_both_ways);
-  RUN(a_regular_file_is_always_ready);
-  RUN(misuse_is_refused);
-  RUN(reader_and_writer_wait_for_one_fd);
-  RUN(every_reader_is_woken_in_the_order_of_waiting);
-  RUN(who_waits_for_either_is_told_which);
-  RUN(many_fds_wake_each_its_own_waiter);
-  RUN(all_of_many_events_at_once_are_seen);
-  RUN(a_deadline_ends_the_wait);
-  RUN(a_deadline_that_has_passed_only_looks);
-  RUN(an_abort_ends_the_wait_and_leaves_no_trace);
-  RUN(an_abort_of_one_who_is_woken_loses_nothing);
-  RUN(forgetting_an_fd_ends_the_waits_for_it);
-  RUN(a_runtime_can_be_freed_while_tasks_wait);
-  RUN(a_new_fd_of_a_forgotten_number_has_events_of_its_own);
-  RUN(the_old_file_of_a_number_does_not_wake_the_new);
-  RUN(who_waited_for_the_old_file_is_told_by_the_new);
-  RUN(a_file_that_comes_back_to_its_number_is_waited_for);
-  RUN(events_of_files_closed_behind_our_back_do_no_harm);
-  RUN(fds_are_looked_at_while_tasks_are_always_ready);
-  RUN(an_fd_that_is_always_ready_does_not_starve_others);
-  RUN(virtual_time_jumps_over_waits_but_not_over_events);
-  RUN(waiting_for_an_fd_is_no_deadlock);
-  RUN(an_fd_that_nobody_waits_for_any_more_is_no_hope);
-  RUN(other_threads_wake_a_loop_that_waits_for_fds);
-  RUN(a_tick_looks_at_fds_and_does_not_block);
-  RUN(a_wait_without_memory_fails_and_can_be_repeated);
-  RUN(a_wait_without_an_epoll_fails_and_can_be_repeated);
-  return test_summary();
 }

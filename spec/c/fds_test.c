@@ -102,7 +102,7 @@ static void short_and_long(void (*test)(int looks)) {
 
 /* ---- what ends the wait ---- */
 
-static void what_is_ready_is_told_at_once(void) {
+TEST(what_is_ready_is_told_at_once) {
   ebb_runtime *rt = new_runtime();
   pipes p = new_pipes();
   wait w = reading(&p, "");
@@ -132,7 +132,7 @@ static void wake_by_one(int looks) {
   free_runtime(rt);
 }
 
-static void any_one_of_them_ends_the_wait(void) { short_and_long(wake_by_one); }
+TEST(any_one_of_them_ends_the_wait) { short_and_long(wake_by_one); }
 
 static void wake_two(int looks) {
   ebb_runtime *rt = new_runtime();
@@ -155,7 +155,7 @@ static void wake_two(int looks) {
   free_runtime(rt);
 }
 
-static void an_event_wakes_all_it_concerns_and_nobody_else(void) {
+TEST(an_event_wakes_all_it_concerns_and_nobody_else) {
   short_and_long(wake_two);
 }
 
@@ -180,7 +180,7 @@ static void wake_writer(int looks) {
   free_runtime(rt);
 }
 
-static void one_fd_may_be_asked_about_in_several_entries(void) {
+TEST(one_fd_may_be_asked_about_in_several_entries) {
   short_and_long(wake_writer);
 }
 
@@ -198,7 +198,7 @@ static void end_by_deadline(int looks) {
   free_runtime(rt);
 }
 
-static void a_deadline_ends_the_wait(void) { short_and_long(end_by_deadline); }
+TEST(a_deadline_ends_the_wait) { short_and_long(end_by_deadline); }
 
 static void abort_one(int looks) {
   ebb_runtime *rt = new_runtime();
@@ -221,9 +221,7 @@ static void abort_one(int looks) {
   free_runtime(rt);
 }
 
-static void an_abort_ends_the_wait_and_leaves_no_trace(void) {
-  short_and_long(abort_one);
-}
+TEST(an_abort_ends_the_wait_and_leaves_no_trace) { short_and_long(abort_one); }
 
 static void forget_one(int looks) {
   ebb_runtime *rt = new_runtime();
@@ -249,9 +247,7 @@ static void forget_one(int looks) {
   free_runtime(rt);
 }
 
-static void forgetting_an_fd_ends_the_waits_for_it(void) {
-  short_and_long(forget_one);
-}
+TEST(forgetting_an_fd_ends_the_waits_for_it) { short_and_long(forget_one); }
 
 static void free_while_waiting(int looks) {
   ebb_runtime *rt = new_runtime();
@@ -265,11 +261,11 @@ static void free_while_waiting(int looks) {
   close_pipes(&p);
 }
 
-static void a_runtime_can_be_freed_while_tasks_wait(void) {
+TEST(a_runtime_can_be_freed_while_tasks_wait) {
   short_and_long(free_while_waiting);
 }
 
-static void a_long_wait_takes_one_fd(void) {
+TEST(a_long_wait_takes_one_fd) {
   ebb_runtime *rt = new_runtime();
   pipes p = new_pipes();
   int fds = count_open_fds();
@@ -286,7 +282,7 @@ static void a_long_wait_takes_one_fd(void) {
 
 /* ---- odd fds ---- */
 
-static void an_fd_that_is_not_open_is_told_at_once(void) {
+TEST(an_fd_that_is_not_open_is_told_at_once) {
   ebb_runtime *rt = new_runtime();
   pipes p = new_pipes();
   wait w = reading(&p, "");
@@ -297,7 +293,7 @@ static void an_fd_that_is_not_open_is_told_at_once(void) {
   free_runtime(rt);
 }
 
-static void an_fd_that_is_closed_meanwhile_is_told(void) {
+TEST(an_fd_that_is_closed_meanwhile_is_told) {
   ebb_runtime *rt = new_runtime();
   pipes p = new_pipes();
   wait w = reading(&p, "w");
@@ -310,7 +306,7 @@ static void an_fd_that_is_closed_meanwhile_is_told(void) {
   free_runtime(rt);
 }
 
-static void negative_fds_are_passed_over(void) {
+TEST(negative_fds_are_passed_over) {
   ebb_runtime *rt = new_runtime();
   pipes p = new_pipes();
   wait w = reading(&p, "w");
@@ -325,7 +321,7 @@ static void negative_fds_are_passed_over(void) {
   free_runtime(rt);
 }
 
-static void without_any_fd_it_is_a_sleep(void) {
+TEST(without_any_fd_it_is_a_sleep) {
   ebb_runtime *rt = new_runtime();
   struct pollfd none = {-1, POLLIN, 0};
   int64_t end = ebb_now(rt) + SECOND;
@@ -336,7 +332,7 @@ static void without_any_fd_it_is_a_sleep(void) {
 }
 
 /* Without forgetting it, which ends no wait for the new one. */
-static void a_number_that_is_used_again_stands_for_the_new_file(void) {
+TEST(a_number_that_is_used_again_stands_for_the_new_file) {
   ebb_runtime *rt = new_runtime();
   pipes p = new_pipes(), q = new_pipes();
   wait a = reading(&p, "a"), b = a;
@@ -378,7 +374,7 @@ static wait reading_often(const pipes *p) {
   return w;
 }
 
-static void entries_may_be_more_than_the_fds_of_the_process(void) {
+TEST(entries_may_be_more_than_the_fds_of_the_process) {
   ebb_runtime *rt = new_runtime();
   pipes p = new_pipes();
   wait w = reading_often(&p);
@@ -395,7 +391,7 @@ static void entries_may_be_more_than_the_fds_of_the_process(void) {
   free_runtime(rt);
 }
 
-static void a_wait_that_the_system_has_no_room_for_ends(void) {
+TEST(a_wait_that_the_system_has_no_room_for_ends) {
   ebb_runtime *rt = new_runtime();
   pipes p = new_pipes();
   wait w = reading_often(&p);
@@ -408,7 +404,7 @@ static void a_wait_that_the_system_has_no_room_for_ends(void) {
   free_runtime(rt);
 }
 
-static void without_an_fd_to_spare_the_wait_goes_on(void) {
+TEST(without_an_fd_to_spare_the_wait_goes_on) {
   ebb_runtime *rt = new_runtime();
   pipes p = new_pipes();
   wait w = reading(&p, "w");
@@ -448,7 +444,7 @@ static void fail_at(size_t fail, bool *done) {
   close_pipes(&p);
 }
 
-static void without_memory_nothing_is_waited_for(void) {
+TEST(without_memory_nothing_is_waited_for) {
   bool done = false;
   size_t fail = 1;
   while (!done) fail_at(fail++, &done);
@@ -484,9 +480,7 @@ static void wake_beside(int looks) {
   free_runtime(rt);
 }
 
-static void who_waits_for_one_fd_is_woken_beside_it(void) {
-  short_and_long(wake_beside);
-}
+TEST(who_waits_for_one_fd_is_woken_beside_it) { short_and_long(wake_beside); }
 
 static void *write_from_thread(void *arg) {
   put(*(int *)arg);
@@ -494,7 +488,7 @@ static void *write_from_thread(void *arg) {
 }
 
 /* The clock runs here: nothing but the thread can end the wait. */
-static void it_is_no_deadlock(void) {
+TEST(it_is_no_deadlock) {
   ebb_runtime *rt;
   pipes p = new_pipes();
   wait w = reading(&p, "");
@@ -525,7 +519,7 @@ static void *park(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void other_threads_wake_the_loop_beside_it(void) {
+TEST(other_threads_wake_the_loop_beside_it) {
   ebb_runtime *rt;
   pipes p = new_pipes();
   CHECK(ebb_runtime_new(NULL, &rt) == 0);
@@ -540,7 +534,7 @@ static void other_threads_wake_the_loop_beside_it(void) {
   free_runtime(rt);
 }
 
-static void virtual_time_jumps_over_waits_but_not_over_events(void) {
+TEST(virtual_time_jumps_over_waits_but_not_over_events) {
   ebb_runtime *rt = new_runtime();
   pipes p = new_pipes(), q = new_pipes();
   wait a = reading(&p, "a"), b = reading(&q, "b");
@@ -562,7 +556,7 @@ static void *spin(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void it_is_looked_at_while_tasks_are_always_ready(void) {
+TEST(it_is_looked_at_while_tasks_are_always_ready) {
   ebb_runtime *rt = new_runtime();
   pipes p = new_pipes();
   wait w = reading(&p, "");
@@ -615,7 +609,7 @@ static void random_round(ebb_runtime *rt, uint64_t *state) {
   close_pipes(&p);
 }
 
-static void each_ends_when_it_has_a_reason_to(void) {
+TEST(each_ends_when_it_has_a_reason_to) {
   ebb_runtime *rt = new_runtime();
   int fds = count_open_fds();
   uint64_t state = 9;
@@ -623,32 +617,4 @@ static void each_ends_when_it_has_a_reason_to(void) {
   look(rt, 1);
   free_runtime(rt);
   CHECK(count_open_fds() == fds);
-}
-
-int main(void) {
-  RUN(what_is_ready_is_told_at_once);
-  RUN(any_one_of_them_ends_the_wait);
-  RUN(an_event_wakes_all_it_concerns_and_nobody_else);
-  RUN(one_fd_may_be_asked_about_in_several_entries);
-  RUN(a_deadline_ends_the_wait);
-  RUN(an_abort_ends_the_wait_and_leaves_no_trace);
-  RUN(forgetting_an_fd_ends_the_waits_for_it);
-  RUN(a_runtime_can_be_freed_while_tasks_wait);
-  RUN(a_long_wait_takes_one_fd);
-  RUN(an_fd_that_is_not_open_is_told_at_once);
-  RUN(an_fd_that_is_closed_meanwhile_is_told);
-  RUN(negative_fds_are_passed_over);
-  RUN(without_any_fd_it_is_a_sleep);
-  RUN(a_number_that_is_used_again_stands_for_the_new_file);
-  RUN(entries_may_be_more_than_the_fds_of_the_process);
-  RUN(a_wait_that_the_system_has_no_room_for_ends);
-  RUN(without_an_fd_to_spare_the_wait_goes_on);
-  RUN(without_memory_nothing_is_waited_for);
-  RUN(who_waits_for_one_fd_is_woken_beside_it);
-  RUN(it_is_no_deadlock);
-  RUN(other_threads_wake_the_loop_beside_it);
-  RUN(virtual_time_jumps_over_waits_but_not_over_events);
-  RUN(it_is_looked_at_while_tasks_are_always_ready);
-  RUN(each_ends_when_it_has_a_reason_to);
-  return test_summary();
 }

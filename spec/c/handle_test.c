@@ -102,7 +102,7 @@ static bool is(ebb_result result, ebb_outcome outcome, void *value) {
 
 /* ---- handles ---- */
 
-static void a_handle_has_the_number_of_its_runtime(void) {
+TEST(a_handle_has_the_number_of_its_runtime) {
   pair p = new_pair();
   ebb_handle *own = handle_of(p.here), *again = handle_of(p.there);
   ebb_handle *clone = ebb_handle_clone(own);
@@ -117,7 +117,7 @@ static void a_handle_has_the_number_of_its_runtime(void) {
   ebb_handle_free(clone);
 }
 
-static void a_handle_of_the_runtime_itself_changes_nothing(void) {
+TEST(a_handle_of_the_runtime_itself_changes_nothing) {
   ebb_runtime *rt = new_runtime();
   ebb_handle *h = handle_of(rt);
   pack x = {0};
@@ -134,7 +134,7 @@ static void *free_handle(void *h) {
 }
 
 /* The wait may have begun before the handle is freed, or not. */
-static void without_handles_a_deadlock_is_one_again(void) {
+TEST(without_handles_a_deadlock_is_one_again) {
   ebb_runtime *rt = new_real_runtime();
   pack x = {0};
   start_detached(rt, park, &x);
@@ -149,7 +149,7 @@ static void without_handles_a_deadlock_is_one_again(void) {
   free_runtime(rt);
 }
 
-static void a_handle_may_outlive_its_runtime(void) {
+TEST(a_handle_may_outlive_its_runtime) {
   pair p = new_pair();
   pack x = {0}, y = {0};
   drop_there(&p);
@@ -164,7 +164,7 @@ static void a_handle_may_outlive_its_runtime(void) {
   free_pair(&p);
 }
 
-static void a_local_set_is_of_no_other_runtime(void) {
+TEST(a_local_set_is_of_no_other_runtime) {
   pair p = new_pair();
   ebb_local_set *s;
   pack x = {0};
@@ -182,7 +182,7 @@ static void a_local_set_is_of_no_other_runtime(void) {
 
 /* ---- there and back ---- */
 
-static void a_task_runs_in_the_other_runtime_and_has_one_id(void) {
+TEST(a_task_runs_in_the_other_runtime_and_has_one_id) {
   pair p = new_pair();
   pack x = {0};
   ebb_task *t = send(&p, of(look, &x));
@@ -196,7 +196,7 @@ static void a_task_runs_in_the_other_runtime_and_has_one_id(void) {
   free_pair(&p);
 }
 
-static void a_detached_task_runs_all_the_same(void) {
+TEST(a_detached_task_runs_all_the_same) {
   pair p = new_pair();
   pack x = {0};
   ebb_target target = {.handle = p.handle};
@@ -207,7 +207,7 @@ static void a_detached_task_runs_all_the_same(void) {
   free_pair(&p);
 }
 
-static void tasks_start_there_in_the_order_of_spawning(void) {
+TEST(tasks_start_there_in_the_order_of_spawning) {
   enum { MANY = 1000 };
   static pack packs[MANY];
   pair p = new_pair();
@@ -238,7 +238,7 @@ static void *send_back(ebb_runtime *rt, void *arg) {
   return e;
 }
 
-static void a_task_there_may_send_one_back(void) {
+TEST(a_task_there_may_send_one_back) {
   pair p = new_pair();
   echo e = {handle_of(p.here), {0}};
   ebb_task *t = send(&p, body(send_back, &e));
@@ -249,7 +249,7 @@ static void a_task_there_may_send_one_back(void) {
   free_pair(&p);
 }
 
-static void a_name_goes_with_the_task(void) {
+TEST(a_name_goes_with_the_task) {
   pair p = new_pair();
   pack x = {0};
   ebb_body b = of(look, &x);
@@ -261,7 +261,7 @@ static void a_name_goes_with_the_task(void) {
 }
 
 /* A runtime may have counted its tasks before it was known to others. */
-static void an_id_from_elsewhere_is_none_that_is_in_use(void) {
+TEST(an_id_from_elsewhere_is_none_that_is_in_use) {
   enum { OWN = 50 }; /* of the last; the first has far fewer */
   ebb_runtime *rts[3] = {new_runtime(), new_runtime(), new_runtime()};
   ebb_join_set *sets[3];
@@ -291,7 +291,7 @@ static void an_id_from_elsewhere_is_none_that_is_in_use(void) {
 
 /* ---- aborts ---- */
 
-static void an_abort_reaches_a_task_that_has_not_arrived(void) {
+TEST(an_abort_reaches_a_task_that_has_not_arrived) {
   pair p = new_pair();
   pack x = {0};
   ebb_task *t = send(&p, of(look, &x));
@@ -303,7 +303,7 @@ static void an_abort_reaches_a_task_that_has_not_arrived(void) {
   free_pair(&p);
 }
 
-static void an_abort_reaches_a_task_that_waits(void) {
+TEST(an_abort_reaches_a_task_that_waits) {
   pair p = new_pair();
   pack x = {0};
   ebb_task *t = send(&p, of(park, &x));
@@ -317,7 +317,7 @@ static void an_abort_reaches_a_task_that_waits(void) {
   free_pair(&p);
 }
 
-static void a_task_that_was_aborted_is_joined_after_its_clean_up(void) {
+TEST(a_task_that_was_aborted_is_joined_after_its_clean_up) {
   pair p = new_pair();
   pack x = {0};
   ebb_task *t = send(&p, of(park_then_clean_up, &x));
@@ -331,7 +331,7 @@ static void a_task_that_was_aborted_is_joined_after_its_clean_up(void) {
   free_pair(&p);
 }
 
-static void an_abort_of_a_task_that_has_ended_there_changes_nothing(void) {
+TEST(an_abort_of_a_task_that_has_ended_there_changes_nothing) {
   pair p = new_pair();
   pack x = {0};
   ebb_task *t = send(&p, of(look, &x));
@@ -359,7 +359,7 @@ static void *join_it(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_task_may_wait_for_one_that_another_aborts(void) {
+TEST(a_task_may_wait_for_one_that_another_aborts) {
   pair p = new_pair();
   pack x = {0};
   ebb_task *t = send(&p, of(park, &x));
@@ -393,7 +393,7 @@ static void reach_all(pair *p, states *s) {
   s->tasks[0] = send(p, of(look, &s->sent));
 }
 
-static void what_the_other_runtime_leaves_unfinished_is_cancelled(void) {
+TEST(what_the_other_runtime_leaves_unfinished_is_cancelled) {
   pair p = new_pair();
   states s;
   reach_all(&p, &s);
@@ -408,7 +408,7 @@ static void what_the_other_runtime_leaves_unfinished_is_cancelled(void) {
   free_pair(&p);
 }
 
-static void a_runtime_that_goes_takes_its_tasks_elsewhere_along(void) {
+TEST(a_runtime_that_goes_takes_its_tasks_elsewhere_along) {
   pair p = new_pair();
   states s;
   reach_all(&p, &s);
@@ -422,7 +422,7 @@ static void a_runtime_that_goes_takes_its_tasks_elsewhere_along(void) {
   free_pair(&p);
 }
 
-static void both_runtimes_may_go_in_either_order(void) {
+TEST(both_runtimes_may_go_in_either_order) {
   for (int order = 0; order < 2; order++) {
     pair p = new_pair();
     states s;
@@ -453,7 +453,7 @@ static void *own_one_elsewhere(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_runtime_that_goes_does_not_wait_for_another(void) {
+TEST(a_runtime_that_goes_does_not_wait_for_another) {
   pair p = new_pair();
   owner o = {&p, {0}, {.outcome = EBB_COMPLETED, .value = &o}};
   start_detached(p.here, own_one_elsewhere, &o);
@@ -476,7 +476,7 @@ static void *clean_up_for_ever(ebb_runtime *rt, void *arg) {
 }
 
 /* Whoever has one can end no wait of a runtime that goes. */
-static void a_handle_does_not_keep_a_runtime_from_going(void) {
+TEST(a_handle_does_not_keep_a_runtime_from_going) {
   pair p = new_pair();
   start_detached(p.there, clean_up_for_ever, "cut");
   tick(p.there);
@@ -493,7 +493,7 @@ static void *spawn_while_going(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_clean_up_at_the_end_can_send_nothing(void) {
+TEST(a_clean_up_at_the_end_can_send_nothing) {
   pair p = new_pair();
   owner o = {&p, {0}, {.outcome = EBB_COMPLETED, .value = &o}};
   start_detached(p.here, spawn_while_going, &o);
@@ -506,7 +506,7 @@ static void a_clean_up_at_the_end_can_send_nothing(void) {
 /* ---- deadlocks ---- */
 
 /* Whoever has sent it may still abort it. */
-static void a_wait_of_a_task_from_elsewhere_is_no_deadlock(void) {
+TEST(a_wait_of_a_task_from_elsewhere_is_no_deadlock) {
   ebb_runtime *here = new_real_runtime(), *there = new_real_runtime();
   ebb_handle *h = handle_of(there);
   pack x = {0};
@@ -549,7 +549,7 @@ static void *visit(void *arg) {
   return NULL;
 }
 
-static void no_task_is_overlooked_when_the_last_handle_goes(void) {
+TEST(no_task_is_overlooked_when_the_last_handle_goes) {
   ebb_runtime *rt = new_real_runtime();
   pack x = {0};
   atomic_int visits = 0;
@@ -566,7 +566,7 @@ static void no_task_is_overlooked_when_the_last_handle_goes(void) {
 
 /* ---- sets and maps ---- */
 
-static void a_set_holds_tasks_of_any_place(void) {
+TEST(a_set_holds_tasks_of_any_place) {
   pair p = new_pair();
   ebb_join_set *s;
   ebb_target there = {.handle = p.handle};
@@ -597,7 +597,7 @@ static void a_set_holds_tasks_of_any_place(void) {
   free_pair(&p);
 }
 
-static void a_set_that_is_freed_aborts_its_tasks_elsewhere(void) {
+TEST(a_set_that_is_freed_aborts_its_tasks_elsewhere) {
   pair p = new_pair();
   ebb_join_set *s;
   ebb_target there = {.handle = p.handle};
@@ -612,7 +612,7 @@ static void a_set_that_is_freed_aborts_its_tasks_elsewhere(void) {
   free_pair(&p);
 }
 
-static void a_key_stands_for_the_newest_task_wherever_it_runs(void) {
+TEST(a_key_stands_for_the_newest_task_wherever_it_runs) {
   pair p = new_pair();
   ebb_join_map *m;
   ebb_target there = {.handle = p.handle};
@@ -635,7 +635,7 @@ static void a_key_stands_for_the_newest_task_wherever_it_runs(void) {
   free_pair(&p);
 }
 
-static void a_map_learns_that_the_other_runtime_has_gone(void) {
+TEST(a_map_learns_that_the_other_runtime_has_gone) {
   pair p = new_pair();
   ebb_join_map *m;
   ebb_target there = {.handle = p.handle};
@@ -665,7 +665,7 @@ static void drop_into_map(void *arg) {
   ebb_join_map_detach_all(dropped_into);
 }
 
-static void an_abort_that_cannot_be_sent_drops_later(void) {
+TEST(an_abort_that_cannot_be_sent_drops_later) {
   pair p = new_pair();
   ebb_target there = {.handle = p.handle};
   pack x = {0}, y = {0};
@@ -740,7 +740,7 @@ static void *tell_thread(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void a_task_runs_on_the_thread_of_the_other_runtime(void) {
+TEST(a_task_runs_on_the_thread_of_the_other_runtime) {
   ebb_runtime *rt = new_real_runtime();
   server s;
   pthread_t seen;
@@ -758,7 +758,7 @@ static void *sleep_long(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void each_runtime_has_a_time_of_its_own(void) {
+TEST(each_runtime_has_a_time_of_its_own) {
   ebb_runtime *rt = new_runtime();
   server s;
   start_server(&s, true);
@@ -771,7 +771,7 @@ static void each_runtime_has_a_time_of_its_own(void) {
   free_runtime(rt);
 }
 
-static void a_host_with_a_loop_of_its_own_gets_results(void) {
+TEST(a_host_with_a_loop_of_its_own_gets_results) {
   ebb_options options = {.never_block = true};
   ebb_runtime *rt;
   ebb_tick_report report;
@@ -855,50 +855,8 @@ static void send_from_many(bool stop_early) {
   for (int i = stop_early; i < SERVERS; i++) free_server(&servers[i]);
 }
 
-static void many_threads_may_send_to_many_runtimes(void) {
-  send_from_many(false);
-}
+TEST(many_threads_may_send_to_many_runtimes) { send_from_many(false); }
 
-static void a_runtime_may_go_while_many_threads_send_to_it(void) {
+TEST(a_runtime_may_go_while_many_threads_send_to_it) {
   for (int i = 0; i < 10; i++) send_from_many(true);
-}
-
-int main(void) {
-  int fds = count_fds();
-  RUN(an_id_from_elsewhere_is_none_that_is_in_use);
-  RUN(a_handle_has_the_number_of_its_runtime);
-  RUN(a_handle_of_the_runtime_itself_changes_nothing);
-  RUN(without_handles_a_deadlock_is_one_again);
-  RUN(a_handle_may_outlive_its_runtime);
-  RUN(a_local_set_is_of_no_other_runtime);
-  RUN(a_task_runs_in_the_other_runtime_and_has_one_id);
-  RUN(a_detached_task_runs_all_the_same);
-  RUN(tasks_start_there_in_the_order_of_spawning);
-  RUN(a_task_there_may_send_one_back);
-  RUN(a_name_goes_with_the_task);
-  RUN(an_abort_reaches_a_task_that_has_not_arrived);
-  RUN(an_abort_reaches_a_task_that_waits);
-  RUN(a_task_that_was_aborted_is_joined_after_its_clean_up);
-  RUN(an_abort_of_a_task_that_has_ended_there_changes_nothing);
-  RUN(a_task_may_wait_for_one_that_another_aborts);
-  RUN(what_the_other_runtime_leaves_unfinished_is_cancelled);
-  RUN(a_runtime_that_goes_takes_its_tasks_elsewhere_along);
-  RUN(both_runtimes_may_go_in_either_order);
-  RUN(a_runtime_that_goes_does_not_wait_for_another);
-  RUN(a_handle_does_not_keep_a_runtime_from_going);
-  RUN(a_clean_up_at_the_end_can_send_nothing);
-  RUN(a_wait_of_a_task_from_elsewhere_is_no_deadlock);
-  RUN(no_task_is_overlooked_when_the_last_handle_goes);
-  RUN(a_set_holds_tasks_of_any_place);
-  RUN(a_set_that_is_freed_aborts_its_tasks_elsewhere);
-  RUN(a_key_stands_for_the_newest_task_wherever_it_runs);
-  RUN(a_map_learns_that_the_other_runtime_has_gone);
-  RUN(an_abort_that_cannot_be_sent_drops_later);
-  RUN(a_task_runs_on_the_thread_of_the_other_runtime);
-  RUN(each_runtime_has_a_time_of_its_own);
-  RUN(a_host_with_a_loop_of_its_own_gets_results);
-  RUN(many_threads_may_send_to_many_runtimes);
-  RUN(a_runtime_may_go_while_many_threads_send_to_it);
-  CHECK(count_fds() == fds);
-  return test_summary();
 }

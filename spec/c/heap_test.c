@@ -39,7 +39,7 @@ static int pop(ebb_timer_heap *h, int64_t now) {
   return (int)(timer - timers);
 }
 
-static void an_empty_heap_needs_no_memory(void) {
+TEST(an_empty_heap_needs_no_memory) {
   ebb_timer_heap h = new_heap();
   CHECK(ebb_timer_heap_next(&h) == EBB_NEVER);
   CHECK(pop(&h, INT64_MAX) == -1);
@@ -47,7 +47,7 @@ static void an_empty_heap_needs_no_memory(void) {
   free_heap(&h);
 }
 
-static void timers_come_in_the_order_of_their_deadlines(void) {
+TEST(timers_come_in_the_order_of_their_deadlines) {
   static const int64_t deadlines[] = {30, 10, 50, 20, 40};
   ebb_timer_heap h = new_heap();
   for (int i = 0; i < 5; i++) push(&h, i, deadlines[i]);
@@ -60,7 +60,7 @@ static void timers_come_in_the_order_of_their_deadlines(void) {
   free_heap(&h);
 }
 
-static void equal_deadlines_come_in_the_order_of_setting(void) {
+TEST(equal_deadlines_come_in_the_order_of_setting) {
   ebb_timer_heap h = new_heap();
   for (int i = 0; i < 100; i++) push(&h, i, i % 2 == 0 ? 20 : 10);
   for (int i = 1; i < 100; i += 2) CHECK(pop(&h, 20) == i);
@@ -68,7 +68,7 @@ static void equal_deadlines_come_in_the_order_of_setting(void) {
   free_heap(&h);
 }
 
-static void a_timer_set_anew_goes_to_the_back_of_its_equals(void) {
+TEST(a_timer_set_anew_goes_to_the_back_of_its_equals) {
   ebb_timer_heap h = new_heap();
   for (int i = 0; i < 3; i++) push(&h, i, 10);
   ebb_timer_heap_remove(&h, &timers[0]);
@@ -79,7 +79,7 @@ static void a_timer_set_anew_goes_to_the_back_of_its_equals(void) {
   free_heap(&h);
 }
 
-static void a_timer_is_due_at_its_deadline_and_not_before(void) {
+TEST(a_timer_is_due_at_its_deadline_and_not_before) {
   ebb_timer_heap h = new_heap();
   push(&h, 0, 10);
   CHECK(ebb_timer_heap_next(&h) == 10);
@@ -89,7 +89,7 @@ static void a_timer_is_due_at_its_deadline_and_not_before(void) {
   free_heap(&h);
 }
 
-static void any_int64_is_a_deadline(void) {
+TEST(any_int64_is_a_deadline) {
   ebb_timer_heap h = new_heap();
   push(&h, 0, INT64_MAX - 1);
   push(&h, 1, INT64_MIN);
@@ -117,11 +117,11 @@ static void remove_one_of(int n, int i) {
   free_heap(&h);
 }
 
-static void any_timer_can_be_taken_out(void) {
+TEST(any_timer_can_be_taken_out) {
   for (int i = 0; i < 50; i++) remove_one_of(50, i);
 }
 
-static void a_timer_that_is_not_set_can_be_taken_out_too(void) {
+TEST(a_timer_that_is_not_set_can_be_taken_out_too) {
   ebb_timer_heap h = new_heap();
   push(&h, 0, 10);
   ebb_timer_heap_remove(&h, &timers[1]);
@@ -131,7 +131,7 @@ static void a_timer_that_is_not_set_can_be_taken_out_too(void) {
   free_heap(&h);
 }
 
-static void setting_without_memory_changes_nothing(void) {
+TEST(setting_without_memory_changes_nothing) {
   ebb_timer_heap h = new_heap();
   for (int i = 0; i < 16; i++) push(&h, i, i);
   memory.fail_at = memory.requests + 1;
@@ -177,7 +177,7 @@ static void toggle(model *m, int i, int64_t deadline) {
   }
 }
 
-static void any_sequence_of_changes_agrees_with_a_model(void) {
+TEST(any_sequence_of_changes_agrees_with_a_model) {
   static model m;
   uint64_t state = 1;
   m.h = new_heap();
@@ -221,7 +221,7 @@ static void check_order(ebb_timer_heap *h, const sleeper *crowd) {
   CHECK(last != NULL && last >= crowd && last < crowd + CROWD);
 }
 
-static void a_million_timers_are_held_cancelled_and_fired_in_order(void) {
+TEST(a_million_timers_are_held_cancelled_and_fired_in_order) {
   static sleeper crowd[CROWD];
   uint64_t state = 7;
   uint32_t left = 0;
@@ -239,19 +239,4 @@ static void a_million_timers_are_held_cancelled_and_fired_in_order(void) {
   CHECK(h.len == left);
   check_order(&h, crowd);
   free_heap(&h);
-}
-
-int main(void) {
-  RUN(an_empty_heap_needs_no_memory);
-  RUN(timers_come_in_the_order_of_their_deadlines);
-  RUN(equal_deadlines_come_in_the_order_of_setting);
-  RUN(a_timer_set_anew_goes_to_the_back_of_its_equals);
-  RUN(a_timer_is_due_at_its_deadline_and_not_before);
-  RUN(any_int64_is_a_deadline);
-  RUN(any_timer_can_be_taken_out);
-  RUN(a_timer_that_is_not_set_can_be_taken_out_too);
-  RUN(setting_without_memory_changes_nothing);
-  RUN(any_sequence_of_changes_agrees_with_a_model);
-  RUN(a_million_timers_are_held_cancelled_and_fired_in_order);
-  return test_summary();
 }

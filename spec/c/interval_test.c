@@ -17,7 +17,7 @@ static void check_tick(ebb_runtime *rt, ebb_interval *iv, int64_t start,
   CHECK(deadline - start == due);
 }
 
-static void it_ticks_at_once_and_then_every_period(void) {
+TEST(it_ticks_at_once_and_then_every_period) {
   ebb_runtime *rt = new_runtime();
   int64_t start = ebb_now(rt);
   ebb_interval iv = every(rt, 7);
@@ -25,7 +25,7 @@ static void it_ticks_at_once_and_then_every_period(void) {
   free_runtime(rt);
 }
 
-static void a_period_must_be_above_0(void) {
+TEST(a_period_must_be_above_0) {
   ebb_runtime *rt = new_runtime();
   ebb_interval iv = {.period = 42};
   CHECK(ebb_interval_init(&iv, rt, 0) == -EINVAL);
@@ -49,20 +49,20 @@ static void check_missed(ebb_missed_tick missed, const double comes[3],
   free_runtime(rt);
 }
 
-static void missed_ticks_come_in_a_burst(void) {
+TEST(missed_ticks_come_in_a_burst) {
   check_missed(EBB_MISSED_BURST, (double[]){2.5, 2.5, 3}, (double[]){1, 2, 3});
 }
 
-static void missed_ticks_can_delay_the_next(void) {
+TEST(missed_ticks_can_delay_the_next) {
   check_missed(EBB_MISSED_DELAY, (double[]){2.5, 3.5, 4.5},
                (double[]){1, 3.5, 4.5});
 }
 
-static void missed_ticks_can_be_skipped(void) {
+TEST(missed_ticks_can_be_skipped) {
   check_missed(EBB_MISSED_SKIP, (double[]){2.5, 3, 4}, (double[]){1, 3, 4});
 }
 
-static void a_reset_puts_the_next_tick_off(void) {
+TEST(a_reset_puts_the_next_tick_off) {
   ebb_runtime *rt = new_runtime();
   int64_t start = ebb_now(rt);
   ebb_interval iv = every(rt, 10);
@@ -73,7 +73,7 @@ static void a_reset_puts_the_next_tick_off(void) {
   free_runtime(rt);
 }
 
-static void an_endless_period_ticks_once(void) {
+TEST(an_endless_period_ticks_once) {
   ebb_runtime *rt = new_runtime();
   ebb_interval iv = every(rt, EBB_NEVER);
   CHECK(ebb_interval_tick(&iv, rt, NULL) == 0);
@@ -87,7 +87,7 @@ static void *tick(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_tick_that_is_cut_off_is_not_lost(void) {
+TEST(a_tick_that_is_cut_off_is_not_lost) {
   ebb_runtime *rt = new_runtime();
   int64_t start = ebb_now(rt);
   ebb_interval iv = every(rt, 10);
@@ -116,7 +116,7 @@ static void *say(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void ticks_that_are_due_take_of_the_budget(void) {
+TEST(ticks_that_are_due_take_of_the_budget) {
   ebb_runtime *rt = new_runtime();
   ebb_interval iv = every(rt, 1);
   CHECK(ebb_clock_advance(rt, SECOND) == 0);
@@ -125,17 +125,4 @@ static void ticks_that_are_due_take_of_the_budget(void) {
   CHECK(ebb_run(rt) == 0);
   CHECK(noted("other ticked"));
   free_runtime(rt);
-}
-
-int main(void) {
-  RUN(it_ticks_at_once_and_then_every_period);
-  RUN(a_period_must_be_above_0);
-  RUN(missed_ticks_come_in_a_burst);
-  RUN(missed_ticks_can_delay_the_next);
-  RUN(missed_ticks_can_be_skipped);
-  RUN(a_reset_puts_the_next_tick_off);
-  RUN(an_endless_period_ticks_once);
-  RUN(a_tick_that_is_cut_off_is_not_lost);
-  RUN(ticks_that_are_due_take_of_the_budget);
-  return test_summary();
 }

@@ -76,7 +76,7 @@ static void check_no_more(ebb_join_map *m) {
 
 /* ---- keys ---- */
 
-static void a_new_map_is_empty_and_without_tables(void) {
+TEST(a_new_map_is_empty_and_without_tables) {
   test_memory memory = {0};
   ebb_options options = {.alloc = test_alloc, .alloc_ctx = &memory};
   ebb_runtime *rt;
@@ -93,7 +93,7 @@ static void a_new_map_is_empty_and_without_tables(void) {
   CHECK(memory.bytes == 0);
 }
 
-static void an_integer_is_a_key(void) {
+TEST(an_integer_is_a_key) {
   static const int64_t keys[] = {0, 1, -1, INT64_MAX, INT64_MIN};
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
@@ -114,7 +114,7 @@ static void check_bytes(ebb_join_map *m, const void *data, size_t size) {
   ebb_join_map_key_free(m, key);
 }
 
-static void bytes_are_a_key_and_are_copied(void) {
+TEST(bytes_are_a_key_and_are_copied) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   char buffer[] = "tower";
@@ -130,7 +130,7 @@ static void bytes_are_a_key_and_are_copied(void) {
   free_runtime(rt);
 }
 
-static void bytes_may_be_none_and_may_be_zeroes(void) {
+TEST(bytes_may_be_none_and_may_be_zeroes) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   spawn(m, EBB_KEY_BYTES("", 0), say, "");
@@ -146,7 +146,7 @@ static void bytes_may_be_none_and_may_be_zeroes(void) {
   free_runtime(rt);
 }
 
-static void keys_of_every_length_are_told_apart(void) {
+TEST(keys_of_every_length_are_told_apart) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   char bytes[100];
@@ -158,7 +158,7 @@ static void keys_of_every_length_are_told_apart(void) {
   free_runtime(rt);
 }
 
-static void a_byte_key_that_nobody_takes_is_freed(void) {
+TEST(a_byte_key_that_nobody_takes_is_freed) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   spawn(m, text("joined"), say, "");
@@ -176,7 +176,7 @@ static void a_byte_key_that_nobody_takes_is_freed(void) {
 
 /* ---- joining ---- */
 
-static void tasks_are_joined_in_the_order_of_finishing(void) {
+TEST(tasks_are_joined_in_the_order_of_finishing) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   spawn(m, EBB_KEY_INT(1), sleep_then_say, "ccc");
@@ -193,7 +193,7 @@ static void tasks_are_joined_in_the_order_of_finishing(void) {
   free_runtime(rt);
 }
 
-static void a_key_is_there_until_its_task_is_joined(void) {
+TEST(a_key_is_there_until_its_task_is_joined) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   ebb_id id = spawn(m, EBB_KEY_INT(1), say, "a");
@@ -210,7 +210,7 @@ static void a_key_is_there_until_its_task_is_joined(void) {
   free_runtime(rt);
 }
 
-static void a_join_ends_at_its_deadline_and_loses_nothing(void) {
+TEST(a_join_ends_at_its_deadline_and_loses_nothing) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   spawn(m, EBB_KEY_INT(1), sleep_then_say, "aa");
@@ -225,7 +225,7 @@ static void a_join_ends_at_its_deadline_and_loses_nothing(void) {
 
 /* ---- replacing ---- */
 
-static void a_waiting_task_is_aborted_and_replaced(void) {
+TEST(a_waiting_task_is_aborted_and_replaced) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   ebb_id old = spawn(m, EBB_KEY_INT(1), sleep_then_say, "a");
@@ -241,7 +241,7 @@ static void a_waiting_task_is_aborted_and_replaced(void) {
   free_runtime(rt);
 }
 
-static void a_finished_task_is_replaced_unseen(void) {
+TEST(a_finished_task_is_replaced_unseen) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   spawn(m, EBB_KEY_INT(1), say, "a");
@@ -254,7 +254,7 @@ static void a_finished_task_is_replaced_unseen(void) {
   free_runtime(rt);
 }
 
-static void a_task_that_has_not_started_is_replaced_before_it_does(void) {
+TEST(a_task_that_has_not_started_is_replaced_before_it_does) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   spawn(m, text("k"), say, "a");
@@ -273,7 +273,7 @@ static void *replace_self(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_task_may_replace_itself(void) {
+TEST(a_task_may_replace_itself) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   spawn(m, EBB_KEY_INT(1), replace_self, m);
@@ -287,7 +287,7 @@ static void a_task_may_replace_itself(void) {
 
 /* ---- aborting ---- */
 
-static void aborting_leaves_the_entry_until_it_is_joined(void) {
+TEST(aborting_leaves_the_entry_until_it_is_joined) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   ebb_id id = spawn(m, EBB_KEY_INT(1), wait_for_ever, "a");
@@ -304,7 +304,7 @@ static void aborting_leaves_the_entry_until_it_is_joined(void) {
   free_runtime(rt);
 }
 
-static void aborting_a_finished_task_finds_it_and_changes_nothing(void) {
+TEST(aborting_a_finished_task_finds_it_and_changes_nothing) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   spawn(m, EBB_KEY_INT(1), say, "a");
@@ -315,7 +315,7 @@ static void aborting_a_finished_task_finds_it_and_changes_nothing(void) {
   free_runtime(rt);
 }
 
-static void all_tasks_can_be_aborted(void) {
+TEST(all_tasks_can_be_aborted) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   for (int i = 0; i < 50; i++) spawn(m, EBB_KEY_INT(i), wait_for_ever, NULL);
@@ -349,7 +349,7 @@ static ebb_join_map *map_of_ten(ebb_runtime *rt) {
   return m;
 }
 
-static void tasks_whose_keys_match_are_aborted(void) {
+TEST(tasks_whose_keys_match_are_aborted) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = map_of_ten(rt);
   predicate p = {0};
@@ -367,7 +367,7 @@ static int fail_at_the_fifth(void *ctx, ebb_key key) {
   return ((predicate *)ctx)->calls++ == 4 ? -EIO : 1;
 }
 
-static void a_predicate_that_fails_ends_the_walk(void) {
+TEST(a_predicate_that_fails_ends_the_walk) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = map_of_ten(rt);
   predicate p = {0};
@@ -386,7 +386,7 @@ static int detach_all(void *ctx, ebb_key key) {
   return 1;
 }
 
-static void a_predicate_may_empty_the_map(void) {
+TEST(a_predicate_may_empty_the_map) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = map_of_ten(rt);
   predicate p = {.m = m};
@@ -407,7 +407,7 @@ static int add_many(void *ctx, ebb_key key) {
   return key.bits < 10;
 }
 
-static void a_predicate_may_add_to_the_map(void) {
+TEST(a_predicate_may_add_to_the_map) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = map_of_ten(rt);
   predicate p = {.m = m};
@@ -425,7 +425,7 @@ static int replace_same(void *ctx, ebb_key key) {
   return 1;
 }
 
-static void a_task_that_replaced_another_meanwhile_is_not_aborted(void) {
+TEST(a_task_that_replaced_another_meanwhile_is_not_aborted) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = map_of_ten(rt);
   predicate p = {.m = m};
@@ -444,7 +444,7 @@ static int shrink_to_fit(void *ctx, ebb_key key) {
   return 1;
 }
 
-static void a_predicate_may_shrink_the_map(void) {
+TEST(a_predicate_may_shrink_the_map) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   predicate p = {.m = m};
@@ -465,7 +465,7 @@ static int join_finished(void *ctx, ebb_key key) {
   return key.bits != 5;
 }
 
-static void a_predicate_may_join_the_task_it_is_asked_about(void) {
+TEST(a_predicate_may_join_the_task_it_is_asked_about) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   predicate p = {.m = m};
@@ -481,7 +481,7 @@ static void a_predicate_may_join_the_task_it_is_asked_about(void) {
 
 /* ---- detaching, shutting down, freeing ---- */
 
-static void detached_tasks_run_on_without_their_keys(void) {
+TEST(detached_tasks_run_on_without_their_keys) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   ebb_id id = spawn(m, text("k"), sleep_then_say, "a");
@@ -505,7 +505,7 @@ static void *clean_up_slowly(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_shutdown_waits_for_the_clean_up(void) {
+TEST(a_shutdown_waits_for_the_clean_up) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   spawn(m, text("k"), clean_up_slowly, "cleaned");
@@ -518,7 +518,7 @@ static void a_shutdown_waits_for_the_clean_up(void) {
   free_runtime(rt);
 }
 
-static void freeing_a_map_aborts_its_tasks(void) {
+TEST(freeing_a_map_aborts_its_tasks) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   spawn(m, text("k"), sleep_then_say, "a");
@@ -531,7 +531,7 @@ static void freeing_a_map_aborts_its_tasks(void) {
   free_runtime(rt);
 }
 
-static void a_map_contains_its_own_tasks_only(void) {
+TEST(a_map_contains_its_own_tasks_only) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *a = new_map(rt), *b = new_map(rt);
   ebb_id id = spawn(a, EBB_KEY_INT(1), say, "");
@@ -546,7 +546,7 @@ static void a_map_contains_its_own_tasks_only(void) {
 
 /* ---- room ---- */
 
-static void a_map_grows_by_itself(void) {
+TEST(a_map_grows_by_itself) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   for (int i = 0; i < 1000; i++) {
@@ -558,7 +558,7 @@ static void a_map_grows_by_itself(void) {
   free_runtime(rt);
 }
 
-static void what_was_reserved_needs_no_growth(void) {
+TEST(what_was_reserved_needs_no_growth) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   spawn(m, EBB_KEY_INT(-1), return_at_once, NULL);
@@ -574,7 +574,7 @@ static void what_was_reserved_needs_no_growth(void) {
   free_runtime(rt);
 }
 
-static void shrinking_loses_no_task(void) {
+TEST(shrinking_loses_no_task) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_map(rt);
   for (int i = 0; i < 1000; i++)
@@ -646,7 +646,7 @@ static ebb_join_map *new_own_map(ebb_runtime *rt, own_keys *own) {
   return own->m;
 }
 
-static void own_keys_are_kept_as_they_were_given(void) {
+TEST(own_keys_are_kept_as_they_were_given) {
   ebb_runtime *rt = new_runtime();
   own_keys own;
   ebb_join_map *m = new_own_map(rt, &own);
@@ -661,7 +661,7 @@ static void own_keys_are_kept_as_they_were_given(void) {
   free_runtime(rt);
 }
 
-static void a_key_is_dropped_once_when_it_leaves_the_map(void) {
+TEST(a_key_is_dropped_once_when_it_leaves_the_map) {
   ebb_runtime *rt = new_runtime();
   own_keys own;
   ebb_join_map *m = new_own_map(rt, &own);
@@ -678,7 +678,7 @@ static void a_key_is_dropped_once_when_it_leaves_the_map(void) {
   free_runtime(rt);
 }
 
-static void the_key_of_a_replaced_task_is_dropped(void) {
+TEST(the_key_of_a_replaced_task_is_dropped) {
   ebb_runtime *rt = new_runtime();
   own_keys own;
   ebb_join_map *m = new_own_map(rt, &own);
@@ -693,7 +693,7 @@ static void the_key_of_a_replaced_task_is_dropped(void) {
   free_runtime(rt);
 }
 
-static void an_error_of_equal_is_returned_and_changes_nothing(void) {
+TEST(an_error_of_equal_is_returned_and_changes_nothing) {
   ebb_runtime *rt = new_runtime();
   own_keys own;
   ebb_join_map *m = new_own_map(rt, &own);
@@ -726,7 +726,7 @@ static void add_the_same(ebb_join_map *m) {
   spawn(m, text("z"), return_at_once, NULL);
 }
 
-static void equal_may_change_the_map(void) {
+TEST(equal_may_change_the_map) {
   static void (*const changes[])(ebb_join_map *) = {remove_all, add_letters,
                                                     add_the_same};
   for (int i = 0; i < 3; i++) {
@@ -752,7 +752,7 @@ static void fill_up(ebb_join_map *m) {
     spawn(m, EBB_KEY_BYTES(&letters[i], 1), return_at_once, NULL);
 }
 
-static void drop_may_change_the_map(void) {
+TEST(drop_may_change_the_map) {
   static void (*const changes[])(ebb_join_map *) = {remove_all, add_letters,
                                                     fill_up};
   for (int i = 0; i < 3; i++) {
@@ -784,7 +784,7 @@ static void *look_up(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void equal_may_wait(void) {
+TEST(equal_may_wait) {
   ebb_runtime *rt = new_runtime();
   own_keys own;
   ebb_join_map *m = new_own_map(rt, &own);
@@ -830,7 +830,7 @@ static void settle(ebb_runtime *rt) {
   CHECK(ebb_tick(rt, EBB_NEVER, NULL) == 0);
 }
 
-static void a_spawn_waits_for_a_free_place(void) {
+TEST(a_spawn_waits_for_a_free_place) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_limited_map(rt, 2);
   spawn(m, EBB_KEY_INT(1), sleep_then_say, "aaa");
@@ -845,7 +845,7 @@ static void a_spawn_waits_for_a_free_place(void) {
   CHECK(noted("cut"));
 }
 
-static void without_a_limit_no_spawn_waits(void) {
+TEST(without_a_limit_no_spawn_waits) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_limited_map(rt, 0);
   for (int i = 0; i < 100; i++) spawn(m, EBB_KEY_INT(i), wait_for_ever, NULL);
@@ -854,7 +854,7 @@ static void without_a_limit_no_spawn_waits(void) {
   free_runtime(rt);
 }
 
-static void a_task_in_the_place_of_another_needs_none(void) {
+TEST(a_task_in_the_place_of_another_needs_none) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_limited_map(rt, 1);
   spawn(m, EBB_KEY_INT(1), wait_for_ever, NULL);
@@ -864,7 +864,7 @@ static void a_task_in_the_place_of_another_needs_none(void) {
   free_runtime(rt);
 }
 
-static void a_task_in_the_place_of_a_finished_one_needs_a_free_place(void) {
+TEST(a_task_in_the_place_of_a_finished_one_needs_a_free_place) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_limited_map(rt, 1);
   spawn(m, EBB_KEY_INT(1), return_at_once, NULL);
@@ -876,7 +876,7 @@ static void a_task_in_the_place_of_a_finished_one_needs_a_free_place(void) {
   free_runtime(rt);
 }
 
-static void a_place_is_free_when_a_task_is_detached(void) {
+TEST(a_place_is_free_when_a_task_is_detached) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_limited_map(rt, 1);
   spawner s;
@@ -892,7 +892,7 @@ static void a_place_is_free_when_a_task_is_detached(void) {
   free_runtime(rt);
 }
 
-static void a_limit_may_be_raised_while_spawns_wait(void) {
+TEST(a_limit_may_be_raised_while_spawns_wait) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_limited_map(rt, 1);
   spawner spawners[4];
@@ -916,7 +916,7 @@ static void a_limit_may_be_raised_while_spawns_wait(void) {
 }
 
 /* Though it was woken first. */
-static void a_spawn_that_is_cut_off_leaves_the_place_to_the_next(void) {
+TEST(a_spawn_that_is_cut_off_leaves_the_place_to_the_next) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_limited_map(rt, 1);
   spawner a, b;
@@ -935,7 +935,7 @@ static void a_spawn_that_is_cut_off_leaves_the_place_to_the_next(void) {
   free_runtime(rt);
 }
 
-static void a_place_that_nobody_can_free_is_a_deadlock(void) {
+TEST(a_place_that_nobody_can_free_is_a_deadlock) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_limited_map(rt, 1);
   ebb_id id = 0;
@@ -948,7 +948,7 @@ static void a_place_that_nobody_can_free_is_a_deadlock(void) {
   CHECK(noted(""));
 }
 
-static void a_host_with_a_loop_of_its_own_does_not_wait_for_a_place(void) {
+TEST(a_host_with_a_loop_of_its_own_does_not_wait_for_a_place) {
   ebb_options options = {.never_block = true};
   ebb_runtime *rt;
   CHECK(ebb_runtime_new(&options, &rt) == 0);
@@ -979,7 +979,7 @@ static void *spawn_counted(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void the_limit_is_kept_and_reached(void) {
+TEST(the_limit_is_kept_and_reached) {
   ebb_runtime *rt = new_runtime();
   ebb_join_map *m = new_limited_map(rt, PLACES);
   for (int i = 0; i < CROWD; i++) start_detached(rt, spawn_counted, m);
@@ -1091,7 +1091,7 @@ static void model_step(model *d) {
     model_change_all(d, chance(&d->state, 200));
 }
 
-static void any_sequence_of_calls_agrees_with_a_model(void) {
+TEST(any_sequence_of_calls_agrees_with_a_model) {
   static model d;
   d.rt = new_runtime();
   d.m = new_map(d.rt);
@@ -1106,56 +1106,4 @@ static void any_sequence_of_calls_agrees_with_a_model(void) {
   }
   ebb_join_map_free(d.m);
   free_runtime(d.rt);
-}
-
-int main(void) {
-  RUN(a_new_map_is_empty_and_without_tables);
-  RUN(an_integer_is_a_key);
-  RUN(bytes_are_a_key_and_are_copied);
-  RUN(bytes_may_be_none_and_may_be_zeroes);
-  RUN(keys_of_every_length_are_told_apart);
-  RUN(a_byte_key_that_nobody_takes_is_freed);
-  RUN(tasks_are_joined_in_the_order_of_finishing);
-  RUN(a_key_is_there_until_its_task_is_joined);
-  RUN(a_join_ends_at_its_deadline_and_loses_nothing);
-  RUN(a_waiting_task_is_aborted_and_replaced);
-  RUN(a_finished_task_is_replaced_unseen);
-  RUN(a_task_that_has_not_started_is_replaced_before_it_does);
-  RUN(a_task_may_replace_itself);
-  RUN(aborting_leaves_the_entry_until_it_is_joined);
-  RUN(aborting_a_finished_task_finds_it_and_changes_nothing);
-  RUN(all_tasks_can_be_aborted);
-  RUN(tasks_whose_keys_match_are_aborted);
-  RUN(a_predicate_that_fails_ends_the_walk);
-  RUN(a_predicate_may_empty_the_map);
-  RUN(a_predicate_may_add_to_the_map);
-  RUN(a_task_that_replaced_another_meanwhile_is_not_aborted);
-  OPEN(a_predicate_may_shrink_the_map);
-  RUN(a_predicate_may_join_the_task_it_is_asked_about);
-  RUN(detached_tasks_run_on_without_their_keys);
-  RUN(a_shutdown_waits_for_the_clean_up);
-  RUN(freeing_a_map_aborts_its_tasks);
-  RUN(a_map_contains_its_own_tasks_only);
-  RUN(a_map_grows_by_itself);
-  RUN(what_was_reserved_needs_no_growth);
-  RUN(shrinking_loses_no_task);
-  RUN(own_keys_are_kept_as_they_were_given);
-  RUN(a_key_is_dropped_once_when_it_leaves_the_map);
-  RUN(the_key_of_a_replaced_task_is_dropped);
-  RUN(an_error_of_equal_is_returned_and_changes_nothing);
-  RUN(equal_may_change_the_map);
-  RUN(drop_may_change_the_map);
-  RUN(equal_may_wait);
-  RUN(a_spawn_waits_for_a_free_place);
-  RUN(without_a_limit_no_spawn_waits);
-  RUN(a_task_in_the_place_of_another_needs_none);
-  RUN(a_task_in_the_place_of_a_finished_one_needs_a_free_place);
-  RUN(a_place_is_free_when_a_task_is_detached);
-  RUN(a_limit_may_be_raised_while_spawns_wait);
-  RUN(a_spawn_that_is_cut_off_leaves_the_place_to_the_next);
-  RUN(a_place_that_nobody_can_free_is_a_deadlock);
-  RUN(a_host_with_a_loop_of_its_own_does_not_wait_for_a_place);
-  RUN(the_limit_is_kept_and_reached);
-  RUN(any_sequence_of_calls_agrees_with_a_model);
-  return test_summary();
 }

@@ -46,7 +46,7 @@ static const char *join(ebb_join_set *s) {
 
 /* ---- joining ---- */
 
-static void a_new_set_is_empty(void) {
+TEST(a_new_set_is_empty) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   CHECK(ebb_join_set_len(s) == 0);
@@ -58,7 +58,7 @@ static void a_new_set_is_empty(void) {
   free_runtime(rt);
 }
 
-static void tasks_are_joined_in_the_order_of_finishing(void) {
+TEST(tasks_are_joined_in_the_order_of_finishing) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   spawn(s, sleep_then_say, "ccc");
@@ -73,7 +73,7 @@ static void tasks_are_joined_in_the_order_of_finishing(void) {
   free_runtime(rt);
 }
 
-static void a_joined_task_shows_its_result(void) {
+TEST(a_joined_task_shows_its_result) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   ebb_result result = {0};
@@ -85,7 +85,7 @@ static void a_joined_task_shows_its_result(void) {
   free_runtime(rt);
 }
 
-static void trying_to_join_never_waits(void) {
+TEST(trying_to_join_never_waits) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   ebb_result result = {0};
@@ -101,7 +101,7 @@ static void trying_to_join_never_waits(void) {
   free_runtime(rt);
 }
 
-static void a_join_ends_at_its_deadline_and_loses_nothing(void) {
+TEST(a_join_ends_at_its_deadline_and_loses_nothing) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   spawn(s, sleep_then_say, "aa");
@@ -113,7 +113,7 @@ static void a_join_ends_at_its_deadline_and_loses_nothing(void) {
   free_runtime(rt);
 }
 
-static void joining_what_can_never_finish_is_a_deadlock(void) {
+TEST(joining_what_can_never_finish_is_a_deadlock) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   spawn(s, wait_for_ever, NULL);
@@ -130,7 +130,7 @@ static void *join_one(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void many_may_join_and_each_task_goes_to_one(void) {
+TEST(many_may_join_and_each_task_goes_to_one) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   spawn(s, sleep_then_say, "a");
@@ -142,7 +142,7 @@ static void many_may_join_and_each_task_goes_to_one(void) {
   free_runtime(rt);
 }
 
-static void a_join_that_is_cut_off_loses_nothing(void) {
+TEST(a_join_that_is_cut_off_loses_nothing) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   ebb_task *joiner = start(rt, join_one, s);
@@ -174,7 +174,7 @@ static void *yield_once(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void joins_that_are_satisfied_at_once_take_budget(void) {
+TEST(joins_that_are_satisfied_at_once_take_budget) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   for (int i = 0; i < 300; i++) spawn(s, say, "");
@@ -190,7 +190,7 @@ static void joins_that_are_satisfied_at_once_take_budget(void) {
 
 /* ---- ids ---- */
 
-static void a_set_contains_its_own_tasks_only(void) {
+TEST(a_set_contains_its_own_tasks_only) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *a = new_set(rt), *b = new_set(rt);
   ebb_id id = spawn(a, say, "a");
@@ -209,7 +209,7 @@ static void a_set_contains_its_own_tasks_only(void) {
 
 /* ---- aborting, detaching, freeing ---- */
 
-static void aborted_tasks_stay_until_they_are_joined(void) {
+TEST(aborted_tasks_stay_until_they_are_joined) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   ebb_result result;
@@ -230,7 +230,7 @@ static void aborted_tasks_stay_until_they_are_joined(void) {
   free_runtime(rt);
 }
 
-static void detached_tasks_run_on(void) {
+TEST(detached_tasks_run_on) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   ebb_id id = spawn(s, sleep_then_say, "a");
@@ -245,7 +245,7 @@ static void detached_tasks_run_on(void) {
   free_runtime(rt);
 }
 
-static void detaching_ends_a_join(void) {
+TEST(detaching_ends_a_join) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   spawn(s, sleep_then_say, "a");
@@ -268,7 +268,7 @@ static void *clean_up_slowly(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_shutdown_waits_for_the_clean_up(void) {
+TEST(a_shutdown_waits_for_the_clean_up) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   spawn(s, clean_up_slowly, "cleaned");
@@ -287,7 +287,7 @@ static void *shut_down(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_shutdown_that_is_cut_off_can_be_repeated(void) {
+TEST(a_shutdown_that_is_cut_off_can_be_repeated) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   spawn(s, clean_up_slowly, "cleaned");
@@ -304,7 +304,7 @@ static void a_shutdown_that_is_cut_off_can_be_repeated(void) {
   free_runtime(rt);
 }
 
-static void freeing_a_set_aborts_its_tasks(void) {
+TEST(freeing_a_set_aborts_its_tasks) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   spawn(s, sleep_then_say, "a");
@@ -324,7 +324,7 @@ static void *spawn_into_own_set(ebb_runtime *rt, void *arg) {
   return "first";
 }
 
-static void a_task_may_spawn_into_its_own_set(void) {
+TEST(a_task_may_spawn_into_its_own_set) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   spawn(s, spawn_into_own_set, s);
@@ -335,7 +335,7 @@ static void a_task_may_spawn_into_its_own_set(void) {
   free_runtime(rt);
 }
 
-static void a_set_may_be_large(void) {
+TEST(a_set_may_be_large) {
   ebb_runtime *rt = new_runtime();
   ebb_join_set *s = new_set(rt);
   ebb_id last = 0;
@@ -351,26 +351,4 @@ static void a_set_may_be_large(void) {
   test_log[0] = '\0';
   ebb_join_set_free(s);
   free_runtime(rt);
-}
-
-int main(void) {
-  RUN(a_new_set_is_empty);
-  RUN(tasks_are_joined_in_the_order_of_finishing);
-  RUN(a_joined_task_shows_its_result);
-  RUN(trying_to_join_never_waits);
-  RUN(a_join_ends_at_its_deadline_and_loses_nothing);
-  RUN(joining_what_can_never_finish_is_a_deadlock);
-  RUN(many_may_join_and_each_task_goes_to_one);
-  RUN(a_join_that_is_cut_off_loses_nothing);
-  RUN(joins_that_are_satisfied_at_once_take_budget);
-  RUN(a_set_contains_its_own_tasks_only);
-  RUN(aborted_tasks_stay_until_they_are_joined);
-  RUN(detached_tasks_run_on);
-  RUN(detaching_ends_a_join);
-  RUN(a_shutdown_waits_for_the_clean_up);
-  RUN(a_shutdown_that_is_cut_off_can_be_repeated);
-  RUN(freeing_a_set_aborts_its_tasks);
-  RUN(a_task_may_spawn_into_its_own_set);
-  RUN(a_set_may_be_large);
-  return test_summary();
 }

@@ -64,7 +64,7 @@ static void *clean_up(ebb_runtime *rt, void *arg) {
 
 /* ---- driving ---- */
 
-static void without_a_driver_its_tasks_do_not_run(void) {
+TEST(without_a_driver_its_tasks_do_not_run) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt);
   put(s, say, "in");
@@ -77,7 +77,7 @@ static void without_a_driver_its_tasks_do_not_run(void) {
   free_runtime(rt);
 }
 
-static void an_empty_set_has_nothing_to_wait_for(void) {
+TEST(an_empty_set_has_nothing_to_wait_for) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt);
   CHECK(ebb_local_set_await(s, EBB_NEVER) == 0);
@@ -86,7 +86,7 @@ static void an_empty_set_has_nothing_to_wait_for(void) {
   free_runtime(rt);
 }
 
-static void its_tasks_start_in_the_order_of_spawning(void) {
+TEST(its_tasks_start_in_the_order_of_spawning) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt);
   put(s, say, "1");
@@ -106,7 +106,7 @@ static void *put_more(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void what_its_tasks_put_in_is_waited_for_too(void) {
+TEST(what_its_tasks_put_in_is_waited_for_too) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt);
   put(s, put_more, s);
@@ -128,7 +128,7 @@ static void *say_no_set(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void a_task_knows_its_set(void) {
+TEST(a_task_knows_its_set) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt), *other = new_set(rt);
   put(s, say_set, s);
@@ -149,7 +149,7 @@ static void *sleep_here(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void run_until_drives_and_gives_the_value(void) {
+TEST(run_until_drives_and_gives_the_value) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt);
   put(s, say_twice, "a");
@@ -169,7 +169,7 @@ static void *yield_here(ebb_runtime *rt, void *arg) {
 }
 
 /* Those that are ready, and those whose wait ends meanwhile. */
-static void its_tasks_are_paused_between_drivers(void) {
+TEST(its_tasks_are_paused_between_drivers) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt);
   put(s, say_twice, "a");
@@ -196,7 +196,7 @@ static void *drive_for_long(ebb_runtime *rt, void *arg) {
   return ebb_local_set_run_until(arg, sleep_here, "xxx");
 }
 
-static void as_long_as_one_drives_its_tasks_run(void) {
+TEST(as_long_as_one_drives_its_tasks_run) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt);
   start_detached(rt, drive, s);
@@ -214,7 +214,7 @@ static void as_long_as_one_drives_its_tasks_run(void) {
   free_runtime(rt);
 }
 
-static void one_of_its_tasks_may_drive_it(void) {
+TEST(one_of_its_tasks_may_drive_it) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt);
   put(s, drive_for_long, s);
@@ -233,7 +233,7 @@ static void *await(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_wait_for_a_set_may_end_before_it_is_drained(void) {
+TEST(a_wait_for_a_set_may_end_before_it_is_drained) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt);
   put(s, park, "a");
@@ -253,7 +253,7 @@ static void a_wait_for_a_set_may_end_before_it_is_drained(void) {
   free_runtime(rt);
 }
 
-static void many_may_wait_for_one_set(void) {
+TEST(many_may_wait_for_one_set) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt);
   put(s, say_twice, "a");
@@ -264,7 +264,7 @@ static void many_may_wait_for_one_set(void) {
   free_runtime(rt);
 }
 
-static void a_set_that_nobody_drives_is_a_deadlock(void) {
+TEST(a_set_that_nobody_drives_is_a_deadlock) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt);
   ebb_task *t = start_in(s, say, "a");
@@ -277,7 +277,7 @@ static void a_set_that_nobody_drives_is_a_deadlock(void) {
   free_runtime(rt);
 }
 
-static void a_host_with_a_loop_of_its_own_cannot_wait_for_a_set(void) {
+TEST(a_host_with_a_loop_of_its_own_cannot_wait_for_a_set) {
   ebb_options options = {.never_block = true};
   ebb_runtime *rt;
   CHECK(ebb_runtime_new(&options, &rt) == 0);
@@ -296,7 +296,7 @@ static void a_host_with_a_loop_of_its_own_cannot_wait_for_a_set(void) {
 
 /* ---- aborting and joining ---- */
 
-static void a_paused_task_is_aborted_when_it_is_driven(void) {
+TEST(a_paused_task_is_aborted_when_it_is_driven) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt);
   ebb_task *fresh = start_in(s, say, "a"), *parked = start_in(s, park, "b");
@@ -316,7 +316,7 @@ static void a_paused_task_is_aborted_when_it_is_driven(void) {
   free_runtime(rt);
 }
 
-static void a_set_holds_tasks_of_join_sets_and_maps(void) {
+TEST(a_set_holds_tasks_of_join_sets_and_maps) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt);
   ebb_join_set *set;
@@ -349,7 +349,7 @@ static void a_set_holds_tasks_of_join_sets_and_maps(void) {
 
 static void say_dropped(void *arg) { note(arg); }
 
-static void a_set_that_is_freed_aborts_its_tasks(void) {
+TEST(a_set_that_is_freed_aborts_its_tasks) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt);
   ebb_target target = {.local_set = s};
@@ -379,7 +379,7 @@ static void *own_a_set(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_task_may_free_its_set_at_the_end_of_the_runtime(void) {
+TEST(a_task_may_free_its_set_at_the_end_of_the_runtime) {
   for (int never_block = 0; never_block < 2; never_block++) {
     ebb_options options = {.never_block = never_block};
     ebb_runtime *rt;
@@ -402,7 +402,7 @@ static void *free_when_empty(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_runtime_may_go_while_a_set_is_paused(void) {
+TEST(a_runtime_may_go_while_a_set_is_paused) {
   for (int never_block = 0; never_block < 2; never_block++) {
     ebb_options options = {.never_block = never_block};
     ebb_runtime *rt;
@@ -433,7 +433,7 @@ static void *wait_for_own_set(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_clean_up_at_the_end_may_wait_for_a_set(void) {
+TEST(a_clean_up_at_the_end_may_wait_for_a_set) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt);
   put(s, clean_up, "cleaned");
@@ -498,7 +498,7 @@ static void step(ebb_runtime *rt, uint64_t *state) {
   }
 }
 
-static void sets_may_be_paused_at_any_time(void) {
+TEST(sets_may_be_paused_at_any_time) {
   ebb_runtime *rt = new_runtime();
   uint64_t state = 1;
   for (int i = 0; i < SETS; i++) sets[i] = new_set(rt);
@@ -507,28 +507,4 @@ static void sets_may_be_paused_at_any_time(void) {
   CHECK(ebb_run(rt) == 0);
   CHECK(unfinished == 0);
   free_runtime(rt);
-}
-
-int main(void) {
-  RUN(without_a_driver_its_tasks_do_not_run);
-  RUN(an_empty_set_has_nothing_to_wait_for);
-  RUN(its_tasks_start_in_the_order_of_spawning);
-  RUN(what_its_tasks_put_in_is_waited_for_too);
-  RUN(a_task_knows_its_set);
-  RUN(run_until_drives_and_gives_the_value);
-  RUN(its_tasks_are_paused_between_drivers);
-  RUN(as_long_as_one_drives_its_tasks_run);
-  RUN(one_of_its_tasks_may_drive_it);
-  RUN(a_wait_for_a_set_may_end_before_it_is_drained);
-  RUN(many_may_wait_for_one_set);
-  RUN(a_set_that_nobody_drives_is_a_deadlock);
-  RUN(a_host_with_a_loop_of_its_own_cannot_wait_for_a_set);
-  RUN(a_paused_task_is_aborted_when_it_is_driven);
-  RUN(a_set_holds_tasks_of_join_sets_and_maps);
-  RUN(a_set_that_is_freed_aborts_its_tasks);
-  RUN(a_task_may_free_its_set_at_the_end_of_the_runtime);
-  RUN(a_runtime_may_go_while_a_set_is_paused);
-  RUN(a_clean_up_at_the_end_may_wait_for_a_set);
-  RUN(sets_may_be_paused_at_any_time);
-  return test_summary();
 }

@@ -116,28 +116,28 @@ static void run(const char *code) {
 
 /* ---- how the body ends ---- */
 
-static void no_line_runs_after_a_wait_that_was_cut(void) {
+TEST(no_line_runs_after_a_wait_that_was_cut) {
   run("for _, name in ipairs {'sleep', 'park', 'recv'} do\n"
       "  aborted(function() _G[name]() note 'never' end)\n"
       "end");
   CHECK(noted("cut cut cut"));
 }
 
-static void no_line_runs_although_the_call_is_part_of_one(void) {
+TEST(no_line_runs_although_the_call_is_part_of_one) {
   run("aborted(function() note(tostring(sleep() + #note 'never')) end)\n"
       "aborted(function() local t = {sleep(), note 'never'} end)\n"
       "aborted(function() while sleep() do note 'never' end end)");
   CHECK(noted("cut cut cut"));
 }
 
-static void a_tail_call_ends_as_cancelled_too(void) {
+TEST(a_tail_call_ends_as_cancelled_too) {
   run("aborted(function() return sleep() end)\n"
       "aborted(function() return (function() return sleep() end)() end)\n"
       "aborted(sleep)");
   CHECK(noted("cut cut cut"));
 }
 
-static void a_task_that_aborts_itself_is_cut_at_the_next_wait_in_c(void) {
+TEST(a_task_that_aborts_itself_is_cut_at_the_next_wait_in_c) {
   run("for _, name in ipairs {'sleep', 'yield', 'consume', 'recv'} do\n"
       "  local h h = ebb.spawn(function()\n"
       "    h:abort() note 'on' _G[name]() note 'never'\n"
@@ -147,7 +147,7 @@ static void a_task_that_aborts_itself_is_cut_at_the_next_wait_in_c(void) {
   CHECK(noted("on cut on cut on cut on cut"));
 }
 
-static void an_error_of_the_function_is_no_panic(void) {
+TEST(an_error_of_the_function_is_no_panic) {
   run("aborted(function() sleep(true) note 'never' end)\n"
       "aborted(function()\n"
       "  local _ <close> = closer(function() note 'closed' end)\n"
@@ -156,7 +156,7 @@ static void an_error_of_the_function_is_no_panic(void) {
   CHECK(noted("cut cut closed"));
 }
 
-static void no_pcall_goes_on_after_it(void) {
+TEST(no_pcall_goes_on_after_it) {
   run("aborted(function() pcall(sleep) note 'never' end)\n"
       "aborted(function() pcall(sleep, true) note 'never' end)\n"
       "aborted(function() xpcall(sleep, function() note 'never' end, true)\n"
@@ -167,7 +167,7 @@ static void no_pcall_goes_on_after_it(void) {
   CHECK(noted("cut cut cut cut"));
 }
 
-static void no_generator_goes_on_after_it(void) {
+TEST(no_generator_goes_on_after_it) {
   run("aborted(function()\n"
       "  for _ in coroutine.wrap(function()\n"
       "    local _ <close> = closer(function() note 'inner' end)\n"
@@ -184,7 +184,7 @@ static void no_generator_goes_on_after_it(void) {
   CHECK(noted("cut inner cut cut"));
 }
 
-static void no_comparator_or_metamethod_goes_on_after_it(void) {
+TEST(no_comparator_or_metamethod_goes_on_after_it) {
   run("aborted(function()\n"
       "  table.sort({3, 2, 1}, function(a, b) sleep() note 'never' end)\n"
       "end)\n"
@@ -197,7 +197,7 @@ static void no_comparator_or_metamethod_goes_on_after_it(void) {
 
 /* ---- clean-up ---- */
 
-static void variables_are_closed_and_may_wait(void) {
+TEST(variables_are_closed_and_may_wait) {
   run("aborted(function()\n"
       "  local a <close> = closer(function() note 'a' end)\n"
       "  local b <close> = closer(function() ebb.sleep(1) sleep() note 'b' "
@@ -207,7 +207,7 @@ static void variables_are_closed_and_may_wait(void) {
   CHECK(noted("cut not-cut b a"));
 }
 
-static void an_error_of_a_variable_is_a_panic(void) {
+TEST(an_error_of_a_variable_is_a_panic) {
   run("for i, fails in ipairs {false, true} do\n"
       "  local h = ebb.spawn(function()\n"
       "    local _ <close> = closer(function() error 'boom' end)\n"
@@ -220,14 +220,14 @@ static void an_error_of_a_variable_is_a_panic(void) {
   CHECK(noted("cut cut"));
 }
 
-static void a_function_may_clean_up_by_waiting_itself(void) {
+TEST(a_function_may_clean_up_by_waiting_itself) {
   run("aborted(function() clean_up() note 'never' end)\n"
       "aborted(function() pcall(clean_up, true) note 'never' end)\n"
       "aborted(function() return clean_up() end)");
   CHECK(noted("cut cut cut"));
 }
 
-static void lua_code_that_the_function_calls_then_is_not_run(void) {
+TEST(lua_code_that_the_function_calls_then_is_not_run) {
   run("aborted(function()\n"
       "  local _ <close> = closer(function() note 'closed' end)\n"
       "  sleep_then_call(function() note 'never' end)\n"
@@ -237,7 +237,7 @@ static void lua_code_that_the_function_calls_then_is_not_run(void) {
 
 /* ---- what goes on as before ---- */
 
-static void a_wait_that_nobody_cuts_returns_to_lua(void) {
+TEST(a_wait_that_nobody_cuts_returns_to_lua) {
   run("local h = ebb.spawn(function()\n"
       "  assert(sleep() == 0) note 'on' return 7\n"
       "end)\n"
@@ -245,7 +245,7 @@ static void a_wait_that_nobody_cuts_returns_to_lua(void) {
   CHECK(noted("not-cut on"));
 }
 
-static void other_tasks_and_hooks_are_not_concerned(void) {
+TEST(other_tasks_and_hooks_are_not_concerned) {
   run("local lines = 0\n"
       "local gen = coroutine.wrap(function()\n"
       "  while true do coroutine.yield(sleep()) end\n"
@@ -264,30 +264,11 @@ static void other_tasks_and_hooks_are_not_concerned(void) {
   CHECK(noted("cut not-cut"));
 }
 
-static void the_end_of_the_state_cuts_it_too(void) {
+TEST(the_end_of_the_state_cuts_it_too) {
   run("ebb.spawn(function()\n"
       "  local _ <close> = closer(function() note 'closed' end)\n"
       "  pcall(sleep) note 'never'\n"
       "end)\n"
       "ebb.yield_now()");
   CHECK(noted("cut closed"));
-}
-
-int main(void) {
-  RUN(no_line_runs_after_a_wait_that_was_cut);
-  RUN(no_line_runs_although_the_call_is_part_of_one);
-  RUN(a_tail_call_ends_as_cancelled_too);
-  RUN(a_task_that_aborts_itself_is_cut_at_the_next_wait_in_c);
-  RUN(an_error_of_the_function_is_no_panic);
-  RUN(no_pcall_goes_on_after_it);
-  RUN(no_generator_goes_on_after_it);
-  RUN(no_comparator_or_metamethod_goes_on_after_it);
-  RUN(variables_are_closed_and_may_wait);
-  RUN(an_error_of_a_variable_is_a_panic);
-  RUN(a_function_may_clean_up_by_waiting_itself);
-  RUN(lua_code_that_the_function_calls_then_is_not_run);
-  RUN(a_wait_that_nobody_cuts_returns_to_lua);
-  RUN(other_tasks_and_hooks_are_not_concerned);
-  RUN(the_end_of_the_state_cuts_it_too);
-  return test_summary();
 }

@@ -127,7 +127,7 @@ static bool clean_up_in_want(size_t n, size_t count) {
   return hit;
 }
 
-static void a_task_does_not_end_without_its_clean_up(void) {
+TEST(a_task_does_not_end_without_its_clean_up) {
   for (size_t n = 1; clean_up_in_want(n, 1); n++) continue;
   for (size_t n = 1; clean_up_in_want(n, 2); n++) continue;
   for (size_t n = 1; clean_up_in_want(n, 7); n++) continue;
@@ -195,7 +195,7 @@ static uint32_t lose_in_want(const char *make, const char *after) {
   return report.unfinished;
 }
 
-static void tasks_of_lost_maps_run_on(void) {
+TEST(tasks_of_lost_maps_run_on) {
   CHECK(lose_in_want("local function body()\n"
                      "  local _ <close> = setmetatable({}, {__close = ended})\n"
                      "  ebb.sleep(0.01)\n"
@@ -210,7 +210,7 @@ static void tasks_of_lost_maps_run_on(void) {
   CHECK(ended == 60);
 }
 
-static void lost_maps_that_were_closed_do_no_harm(void) {
+TEST(lost_maps_that_were_closed_do_no_harm) {
   CHECK(lose_in_want("for i = 1, 30 do\n"
                      "  local map <close> = ebb.JoinMap.new()\n"
                      "  map:spawn(1, error)\n"
@@ -235,7 +235,7 @@ static void lost_maps_that_were_closed_do_no_harm(void) {
   "end)\n"
 
 /* The finalizer of another set finds them, or the next set that is made. */
-static void tasks_of_lost_local_sets_are_aborted(void) {
+TEST(tasks_of_lost_local_sets_are_aborted) {
   closed[1] = 0;
   CHECK(lose_in_want(LOSE_LOCAL_SETS(30), "") == 0);
   CHECK(closed[1] == 30 && ended == 0);
@@ -245,7 +245,7 @@ static void tasks_of_lost_local_sets_are_aborted(void) {
 }
 
 /* Those who wait for them look again before they speak of a deadlock. */
-static void tasks_of_a_lost_local_set_make_no_deadlock(void) {
+TEST(tasks_of_a_lost_local_set_make_no_deadlock) {
   test_memory m = {0};
   lua_State *L = new_state(&m);
   open_ebb(L);
@@ -256,13 +256,4 @@ static void tasks_of_a_lost_local_set_make_no_deadlock(void) {
   run(L, "assert(select(2, kept:join()):is_cancelled())");
   lua_close(L);
   CHECK(m.bytes == 0);
-}
-
-int main(void) {
-  RUN(a_task_does_not_end_without_its_clean_up);
-  RUN(tasks_of_lost_maps_run_on);
-  RUN(lost_maps_that_were_closed_do_no_harm);
-  RUN(tasks_of_lost_local_sets_are_aborted);
-  RUN(tasks_of_a_lost_local_set_make_no_deadlock);
-  return test_summary();
 }

@@ -13,7 +13,7 @@
 
 /* ---- the buffer ---- */
 
-static void a_buffer_gives_what_was_put_in(void) {
+TEST(a_buffer_gives_what_was_put_in) {
   test_memory memory = {0};
   ebb_alloc alloc = {test_alloc, &memory};
   ebb_buffer b = {0};
@@ -37,7 +37,7 @@ static void a_buffer_gives_what_was_put_in(void) {
   CHECK(memory.bytes == 0);
 }
 
-static void an_empty_buffer_has_no_memory(void) {
+TEST(an_empty_buffer_has_no_memory) {
   test_memory memory = {0};
   ebb_alloc alloc = {test_alloc, &memory};
   ebb_buffer b = {0};
@@ -50,7 +50,7 @@ static void an_empty_buffer_has_no_memory(void) {
   CHECK(memory.bytes == 0);
 }
 
-static void a_buffer_that_cannot_grow_keeps_what_it_has(void) {
+TEST(a_buffer_that_cannot_grow_keeps_what_it_has) {
   test_memory memory = {.fail_count = FAIL_FOR_EVER};
   ebb_alloc alloc = {test_alloc, &memory};
   ebb_buffer b = {0};
@@ -190,24 +190,24 @@ static bool starve(const char *code, const char *after, size_t n,
   return hit;
 }
 
-static void a_stream_bears_that_memory_fails_once(void) {
+TEST(a_stream_bears_that_memory_fails_once) {
   for (size_t n = 1; starve(stream, stream_after, n, 1); n++) continue;
 }
 
-static void a_stream_bears_that_memory_stays_away(void) {
+TEST(a_stream_bears_that_memory_stays_away) {
   for (size_t n = 1; starve(stream, stream_after, n, 9); n++) continue;
 }
 
-static void a_server_bears_that_memory_fails_once(void) {
+TEST(a_server_bears_that_memory_fails_once) {
   for (size_t n = 1; starve(serve, nothing, n, 1); n++) continue;
 }
 
-static void a_server_bears_that_memory_stays_away(void) {
+TEST(a_server_bears_that_memory_stays_away) {
   for (size_t n = 1; starve(serve, nothing, n, 9); n++) continue;
 }
 
 /* The clean-up of the task still reads; then the finalizers close all. */
-static void a_state_can_be_closed_while_tasks_wait(void) {
+TEST(a_state_can_be_closed_while_tasks_wait) {
   test_memory m = {0};
   int fds = count_fds();
   lua_State *L = new_state(&m);
@@ -229,16 +229,4 @@ static void a_state_can_be_closed_while_tasks_wait(void) {
   call(L);
   lua_close(L);
   CHECK(m.bytes == 0 && count_fds() == fds);
-}
-
-int main(void) {
-  RUN(a_buffer_gives_what_was_put_in);
-  RUN(an_empty_buffer_has_no_memory);
-  RUN(a_buffer_that_cannot_grow_keeps_what_it_has);
-  RUN(a_stream_bears_that_memory_fails_once);
-  RUN(a_stream_bears_that_memory_stays_away);
-  RUN(a_server_bears_that_memory_fails_once);
-  RUN(a_server_bears_that_memory_stays_away);
-  RUN(a_state_can_be_closed_while_tasks_wait);
-  return test_summary();
 }

@@ -32,7 +32,7 @@ static void run(lua_State *L, const char *code) {
     test_fail(__FILE__, __LINE__, lua_tostring(L, -1));
 }
 
-static void a_state_without_os_has_none_on_other_threads(void) {
+TEST(a_state_without_os_has_none_on_other_threads) {
   lua_State *L = state_with(0);
   run(L,
       "local function seen() return tostring(os), tostring(io),"
@@ -49,7 +49,7 @@ static void a_state_without_os_has_none_on_other_threads(void) {
   lua_close(L);
 }
 
-static void the_module_has_the_parts_it_is_given(void) {
+TEST(the_module_has_the_parts_it_is_given) {
   static const struct {
     unsigned part;
     const char *name;
@@ -70,7 +70,7 @@ static void the_module_has_the_parts_it_is_given(void) {
   }
 }
 
-static void without_threads_no_method_reaches_one(void) {
+TEST(without_threads_no_method_reaches_one) {
   lua_State *L = state_with(EBB_LUA_TASKS | EBB_LUA_TIME | EBB_LUA_SYNC);
   run(L,
       "for _, name in ipairs {'spawn_on', 'spawn_blocking',\n"
@@ -91,7 +91,7 @@ static void without_threads_no_method_reaches_one(void) {
   lua_close(L);
 }
 
-static void the_parts_are_the_same_on_other_threads(void) {
+TEST(the_parts_are_the_same_on_other_threads) {
   lua_State *L = state_with(EBB_LUA_TASKS | EBB_LUA_THREADS);
   run(L,
       "local ebb = ebb\n"
@@ -102,7 +102,7 @@ static void the_parts_are_the_same_on_other_threads(void) {
   lua_close(L);
 }
 
-static void unknown_parts_are_refused(void) {
+TEST(unknown_parts_are_refused) {
   lua_State *L = new_state();
   ebb_lua_options options = {.parts = 1U << 31};
   CHECK(ebb_lua_attach_with(L, NULL, &options) == -EINVAL);
@@ -133,7 +133,7 @@ static void *limited(void *ctx, void *block, size_t old_size, size_t size) {
   return NULL;
 }
 
-static void states_of_other_threads_take_the_memory_that_is_for_them(void) {
+TEST(states_of_other_threads_take_the_memory_that_is_for_them) {
   limit l = {.limit = (size_t)4 << 20};
   ebb_options o = {.thread_alloc = limited, .thread_alloc_ctx = &l};
   ebb_runtime *rt;
@@ -163,14 +163,4 @@ static void states_of_other_threads_take_the_memory_that_is_for_them(void) {
   lua_close(L);
   CHECK(ebb_runtime_free(rt) == 0);
   CHECK(atomic_load(&l.used) == 0);
-}
-
-int main(void) {
-  RUN(a_state_without_os_has_none_on_other_threads);
-  RUN(the_module_has_the_parts_it_is_given);
-  RUN(without_threads_no_method_reaches_one);
-  RUN(the_parts_are_the_same_on_other_threads);
-  RUN(unknown_parts_are_refused);
-  RUN(states_of_other_threads_take_the_memory_that_is_for_them);
-  return test_summary();
 }

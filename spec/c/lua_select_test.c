@@ -90,30 +90,30 @@ static void starve(const char *code) {
   starve_of(code, FAIL_FOR_EVER);
 }
 
-static void select_without_memory_leaves_no_task_behind(void) {
+TEST(select_without_memory_leaves_no_task_behind) {
   starve("ebb.select {a = value, b = forever, [{}] = forever}");
   starve("ebb.spawn(ebb.select, {a = value, b = forever}):join()");
   starve("table.sort({1, 2}, function() ebb.select {value, forever} end)");
 }
 
-static void timeout_without_memory_leaves_no_task_behind(void) {
+TEST(timeout_without_memory_leaves_no_task_behind) {
   starve("ebb.time.timeout(2, value)");
   starve("ebb.time.timeout(1, forever)");
   starve("ebb.spawn(ebb.time.timeout, 1, forever):join()");
 }
 
-static void block_on_without_memory_leaves_no_task_behind(void) {
+TEST(block_on_without_memory_leaves_no_task_behind) {
   starve("ebb.block_on(value)");
   starve("ebb.spawn(ebb.block_on, value):join()");
 }
 
-static void io_select_without_memory_leaves_no_task_behind(void) {
+TEST(io_select_without_memory_leaves_no_task_behind) {
   starve("wait_for_fds(1)");
   starve("ebb.spawn(wait_for_fds, 1):join()");
   starve("table.sort({1, 2}, function() wait_for_fds(1) end)");
 }
 
-static void an_interval_without_memory_loses_no_tick(void) {
+TEST(an_interval_without_memory_loses_no_tick) {
   starve(
       "local start <const> = ebb.time.now()\n"
       "local iv = ebb.time.interval(1)\n"
@@ -121,7 +121,7 @@ static void an_interval_without_memory_loses_no_tick(void) {
       "assert(ebb.time.now() - start >= 2)");
 }
 
-static void a_state_can_end_while_tasks_wait_in_them(void) {
+TEST(a_state_can_end_while_tasks_wait_in_them) {
   test_memory m = {0};
   lua_State *L = new_state(&m);
   run(L, prepare);
@@ -139,7 +139,7 @@ static void a_state_can_end_while_tasks_wait_in_them(void) {
   CHECK(m.bytes == 0);
 }
 
-static void what_is_called_while_a_state_ends_can_end_too(void) {
+TEST(what_is_called_while_a_state_ends_can_end_too) {
   test_memory m = {0};
   lua_State *L = new_state(&m);
   run(L, prepare);
@@ -152,15 +152,4 @@ static void what_is_called_while_a_state_ends_can_end_too(void) {
       "end})\n");
   lua_close(L);
   CHECK(m.bytes == 0);
-}
-
-int main(void) {
-  RUN(select_without_memory_leaves_no_task_behind);
-  RUN(timeout_without_memory_leaves_no_task_behind);
-  RUN(block_on_without_memory_leaves_no_task_behind);
-  RUN(io_select_without_memory_leaves_no_task_behind);
-  RUN(an_interval_without_memory_loses_no_tick);
-  RUN(a_state_can_end_while_tasks_wait_in_them);
-  RUN(what_is_called_while_a_state_ends_can_end_too);
-  return test_summary();
 }

@@ -165,15 +165,15 @@ static bool starve(size_t n, size_t count) {
   return hit;
 }
 
-static void a_request_that_fails_once_loses_nothing(void) {
+TEST(a_request_that_fails_once_loses_nothing) {
   for (size_t n = 1; starve(n, 1); n++) continue;
 }
 
-static void a_request_that_fails_twice_loses_nothing(void) {
+TEST(a_request_that_fails_twice_loses_nothing) {
   for (size_t n = 1; starve(n, 2); n++) continue;
 }
 
-static void memory_that_stays_away_loses_nothing(void) {
+TEST(memory_that_stays_away_loses_nothing) {
   for (size_t n = 1; starve(n, 7); n += 3) continue;
 }
 
@@ -205,19 +205,11 @@ static const char waiting[] =
     "coroutine.wrap(function() ebb.yield_now() end)()\n";
 
 /* The clean-ups lock and send to each other. */
-static void a_state_can_end_while_tasks_wait(void) {
+TEST(a_state_can_end_while_tasks_wait) {
   test_memory m = {0};
   lua_State *L = new_state(&m);
   run(L, waiting);
   lua_close(L);
   CHECK(noted("unlocked unlocked unlocked cleaned"));
   CHECK(m.bytes == 0);
-}
-
-int main(void) {
-  RUN(a_request_that_fails_once_loses_nothing);
-  RUN(a_request_that_fails_twice_loses_nothing);
-  RUN(memory_that_stays_away_loses_nothing);
-  RUN(a_state_can_end_while_tasks_wait);
-  return test_summary();
 }

@@ -84,7 +84,7 @@ static ebb_tick_report tick(ebb_runtime *rt) {
 
 /* ---- states with runtimes of their own ---- */
 
-static void states_with_their_own_runtimes_do_not_meet(void) {
+TEST(states_with_their_own_runtimes_do_not_meet) {
   lua_State *L[3];
   for (int i = 0; i < 3; i++) L[i] = new_state();
   for (int i = 0; i < 3; i++)
@@ -102,7 +102,7 @@ static void states_with_their_own_runtimes_do_not_meet(void) {
   lua_close(L[0]);
 }
 
-static void a_state_can_be_made_anew_many_times(void) {
+TEST(a_state_can_be_made_anew_many_times) {
   for (int i = 0; i < 20; i++) {
     lua_State *L = new_state();
     run(L, "ebb.spawn(forever) ebb.spawn(table.sort, {2, 1}, forever)");
@@ -117,7 +117,7 @@ static int l_run_in_other(lua_State *L) {
   return 0;
 }
 
-static void a_task_may_run_another_state(void) {
+TEST(a_task_may_run_another_state) {
   lua_State *outer = new_state(), *inner = new_state();
   lua_pushlightuserdata(outer, inner);
   lua_pushcclosure(outer, l_run_in_other, 1);
@@ -148,7 +148,7 @@ static void *run_on_thread(void *arg) {
   return NULL;
 }
 
-static void states_may_run_on_threads_of_their_own(void) {
+TEST(states_may_run_on_threads_of_their_own) {
   pthread_t threads[4];
   for (int i = 0; i < 4; i++)
     CHECK(pthread_create(&threads[i], NULL, run_on_thread, NULL) == 0);
@@ -157,7 +157,7 @@ static void states_may_run_on_threads_of_their_own(void) {
 
 /* ---- states that share a runtime ---- */
 
-static void a_state_is_attached_once(void) {
+TEST(a_state_is_attached_once) {
   ebb_runtime *rt = new_ticked_runtime(), *other = new_ticked_runtime();
   lua_State *L = bare_state(NULL);
   int top = lua_gettop(L);
@@ -174,7 +174,7 @@ static void a_state_is_attached_once(void) {
   free_runtime(other);
 }
 
-static void any_thread_of_a_state_stands_for_the_state(void) {
+TEST(any_thread_of_a_state_stands_for_the_state) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = bare_state(NULL), *thread = lua_newthread(L);
   CHECK(ebb_lua_attach(thread, rt) == 0);
@@ -189,7 +189,7 @@ static void any_thread_of_a_state_stands_for_the_state(void) {
   free_runtime(rt);
 }
 
-static void a_state_that_has_a_runtime_cannot_be_attached(void) {
+TEST(a_state_that_has_a_runtime_cannot_be_attached) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = new_state();
   CHECK(ebb_lua_attach(L, rt) == -EALREADY);
@@ -199,7 +199,7 @@ static void a_state_that_has_a_runtime_cannot_be_attached(void) {
   free_runtime(rt);
 }
 
-static void a_state_that_never_asks_for_ebb_can_be_closed(void) {
+TEST(a_state_that_never_asks_for_ebb_can_be_closed) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = bare_state(NULL);
   CHECK(ebb_lua_attach(L, rt) == 0);
@@ -207,7 +207,7 @@ static void a_state_that_never_asks_for_ebb_can_be_closed(void) {
   free_runtime(rt);
 }
 
-static void tasks_of_all_attached_states_take_turns(void) {
+TEST(tasks_of_all_attached_states_take_turns) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L[2] = {attached_state(rt), attached_state(rt)};
   run(L[0], "assert(ebb.spawn(often, 'a'):id() == 1)");
@@ -227,7 +227,7 @@ static void *c_often(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void tasks_in_c_and_in_lua_take_turns(void) {
+TEST(tasks_in_c_and_in_lua_take_turns) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = attached_state(rt);
   run(L, "ebb.spawn(often, 'lua')");
@@ -246,7 +246,7 @@ static void *run_chunk(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_chunk_that_a_c_task_runs_may_wait(void) {
+TEST(a_chunk_that_a_c_task_runs_may_wait) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = attached_state(rt);
   ebb_task *t = start(rt, run_chunk, L);
@@ -260,7 +260,7 @@ static void a_chunk_that_a_c_task_runs_may_wait(void) {
   free_runtime(rt);
 }
 
-static void an_attached_state_may_wait_where_blocking_is_allowed(void) {
+TEST(an_attached_state_may_wait_where_blocking_is_allowed) {
   ebb_runtime *rt = new_runtime();
   lua_State *L = attached_state(rt);
   int64_t begin = ebb_now(rt);
@@ -275,7 +275,7 @@ static const char busy_with_keys[] =
     "m:spawn('a string', forever) m:spawn({}, forever) m:spawn(1, forever)\n"
     "m:spawn('sort', function() table.sort({1, 2}, forever) end)\n";
 
-static void the_tasks_of_other_states_can_be_listed(void) {
+TEST(the_tasks_of_other_states_can_be_listed) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L[2] = {attached_state(rt), attached_state(rt)};
   for (int i = 0; i < 2; i++) run(L[i], busy_with_keys);
@@ -297,7 +297,7 @@ static void the_tasks_of_other_states_can_be_listed(void) {
   free_runtime(rt);
 }
 
-static void a_traceback_of_another_state_s_task_does_no_harm(void) {
+TEST(a_traceback_of_another_state_s_task_does_no_harm) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L[2] = {attached_state(rt), attached_state(rt)};
   for (int i = 0; i < 2; i++) run(L[i], busy_with_keys);
@@ -314,7 +314,7 @@ static void a_traceback_of_another_state_s_task_does_no_harm(void) {
   free_runtime(rt);
 }
 
-static void a_deadlock_lists_the_tasks_of_other_states(void) {
+TEST(a_deadlock_lists_the_tasks_of_other_states) {
   ebb_runtime *rt = new_runtime();
   lua_State *L[2] = {attached_state(rt), attached_state(rt)};
   for (int i = 0; i < 2; i++)
@@ -331,7 +331,7 @@ static void a_deadlock_lists_the_tasks_of_other_states(void) {
 
 /* ---- from Lua to the engine ---- */
 
-static void the_runtime_of_a_state_can_be_had(void) {
+TEST(the_runtime_of_a_state_can_be_had) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *own = bare_state(NULL), *attached = attached_state(rt);
   ebb_runtime *its = ebb_lua_runtime(own);
@@ -365,7 +365,7 @@ static const char *message_of(lua_State *L, const char *code, size_t *size) {
   return lua_tolstring(L, -1, size);
 }
 
-static void a_message_tells_where_a_panic_comes_from(void) {
+TEST(a_message_tells_where_a_panic_comes_from) {
   static const char begin[] = "a\0b\nstack traceback:\n";
   lua_State *L = new_state();
   size_t size;
@@ -376,7 +376,7 @@ static void a_message_tells_where_a_panic_comes_from(void) {
   lua_close(L);
 }
 
-static void a_message_is_like_that_of_the_interpreter(void) {
+TEST(a_message_is_like_that_of_the_interpreter) {
   lua_State *L = new_state();
   const char *text = message_of(L, "error('own', 0)", NULL);
   CHECK(strncmp(text, "own\nstack traceback:\n", 21) == 0);
@@ -396,7 +396,7 @@ static void *look_at_thread(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void the_thread_of_a_task_can_be_had(void) {
+TEST(the_thread_of_a_task_can_be_had) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = attached_state(rt);
   lua_register(L, "is_task", l_is_task_s_thread);
@@ -416,7 +416,7 @@ static void the_thread_of_a_task_can_be_had(void) {
 
 /* ---- scripts and ticks ---- */
 
-static void scripts_run_with_ticks(void) {
+TEST(scripts_run_with_ticks) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = attached_state(rt);
   int64_t begin = ebb_now(rt);
@@ -431,7 +431,7 @@ static void scripts_run_with_ticks(void) {
   free_runtime(rt);
 }
 
-static void waits_in_callbacks_last_across_ticks(void) {
+TEST(waits_in_callbacks_last_across_ticks) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = attached_state(rt);
   run(L,
@@ -449,7 +449,7 @@ static void waits_in_callbacks_last_across_ticks(void) {
   free_runtime(rt);
 }
 
-static void the_main_chunk_cannot_wait_between_ticks(void) {
+TEST(the_main_chunk_cannot_wait_between_ticks) {
   static const char *const waits[] = {
       "ebb.sleep(1)",
       "ebb.sleep(0)",
@@ -472,7 +472,7 @@ static void the_main_chunk_cannot_wait_between_ticks(void) {
   free_runtime(rt);
 }
 
-static void what_does_not_wait_works_between_ticks(void) {
+TEST(what_does_not_wait_works_between_ticks) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = attached_state(rt);
   run(L,
@@ -490,7 +490,7 @@ static void what_does_not_wait_works_between_ticks(void) {
   free_runtime(rt);
 }
 
-static void an_error_in_a_script_is_for_who_joins_it(void) {
+TEST(an_error_in_a_script_is_for_who_joins_it) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = attached_state(rt);
   run(L, "h = ebb.spawn(error, 'oops') ebb.spawn(often, 'on')");
@@ -505,7 +505,7 @@ static void an_error_in_a_script_is_for_who_joins_it(void) {
 
 /* ---- lua_close of an attached state ---- */
 
-static void closing_a_state_aborts_its_tasks(void) {
+TEST(closing_a_state_aborts_its_tasks) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = attached_state(rt);
   run(L,
@@ -529,7 +529,7 @@ static void closing_a_state_aborts_its_tasks(void) {
   free_runtime(rt);
 }
 
-static void closing_a_state_leaves_the_others_tasks_alone(void) {
+TEST(closing_a_state_leaves_the_others_tasks_alone) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L[2] = {attached_state(rt), attached_state(rt)};
   static const char code[] =
@@ -549,7 +549,7 @@ static void closing_a_state_leaves_the_others_tasks_alone(void) {
   free_runtime(rt);
 }
 
-static void closing_a_state_lets_go_of_all_it_held(void) {
+TEST(closing_a_state_lets_go_of_all_it_held) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = attached_state(rt);
   run(L,
@@ -565,7 +565,7 @@ static void closing_a_state_lets_go_of_all_it_held(void) {
   free_runtime(rt); /* it asserts that no task is left */
 }
 
-static void closing_a_state_waits_for_clean_up_where_it_may(void) {
+TEST(closing_a_state_waits_for_clean_up_where_it_may) {
   ebb_runtime *rt = new_runtime();
   lua_State *L = attached_state(rt);
   run(L,
@@ -580,7 +580,7 @@ static void closing_a_state_waits_for_clean_up_where_it_may(void) {
   free_runtime(rt);
 }
 
-static void closing_a_state_cuts_clean_up_off_that_would_block(void) {
+TEST(closing_a_state_cuts_clean_up_off_that_would_block) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = attached_state(rt);
   run(L,
@@ -601,7 +601,7 @@ static void closing_a_state_cuts_clean_up_off_that_would_block(void) {
 
 /* The handle that a finalizer makes is not finalized itself, so the panic is
    reported at the very end. */
-static void a_report_at_the_end_of_a_state_can_spawn_nothing(void) {
+TEST(a_report_at_the_end_of_a_state_can_spawn_nothing) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = attached_state(rt);
   run(L,
@@ -622,7 +622,7 @@ static void *close_state(ebb_runtime *rt, void *arg) {
 }
 
 /* Or freeing the runtime would wait for it for good. */
-static void a_runtime_of_a_clean_up_ends_with_the_state_that_made_it(void) {
+TEST(a_runtime_of_a_clean_up_ends_with_the_state_that_made_it) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = attached_state(rt);
   run(L,
@@ -639,7 +639,7 @@ static void a_runtime_of_a_clean_up_ends_with_the_state_that_made_it(void) {
   free_runtime(rt);
 }
 
-static void a_c_task_may_close_a_state(void) {
+TEST(a_c_task_may_close_a_state) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L = attached_state(rt);
   run(L,
@@ -657,7 +657,7 @@ static void a_c_task_may_close_a_state(void) {
   free_runtime(rt);
 }
 
-static void closing_a_state_does_not_wait_for_busy_tasks_of_others(void) {
+TEST(closing_a_state_does_not_wait_for_busy_tasks_of_others) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *L[2] = {attached_state(rt), attached_state(rt)};
   run(L[0], "ebb.spawn(function() while true do ebb.yield_now() end end)");
@@ -669,7 +669,7 @@ static void closing_a_state_does_not_wait_for_busy_tasks_of_others(void) {
   free_runtime(rt);
 }
 
-static void states_come_and_go_while_the_runtime_lives_on(void) {
+TEST(states_come_and_go_while_the_runtime_lives_on) {
   ebb_runtime *rt = new_ticked_runtime();
   lua_State *host = attached_state(rt);
   run(host, "ebb.spawn(function() ebb.sleep(20) note 'host' end)");
@@ -812,15 +812,15 @@ static bool starve(size_t n, size_t count) {
 
 /* Lua collects all garbage and asks again: one failure is seen by the engine
    only, two by Lua too. */
-static void a_request_that_fails_once_does_no_harm(void) {
+TEST(a_request_that_fails_once_does_no_harm) {
   for (size_t n = 1; starve(n, 1); n++) continue;
 }
 
-static void a_request_that_fails_twice_does_no_harm(void) {
+TEST(a_request_that_fails_twice_does_no_harm) {
   for (size_t n = 1; starve(n, 2); n++) continue;
 }
 
-static void a_script_may_run_out_of_memory_for_good(void) {
+TEST(a_script_may_run_out_of_memory_for_good) {
   for (size_t n = 1; starve(n, FAIL_FOR_EVER); n++) continue;
 }
 
@@ -844,7 +844,7 @@ static bool make_map_in_want(size_t n, size_t count) {
   return hit;
 }
 
-static void a_map_that_cannot_be_made_leaves_nothing(void) {
+TEST(a_map_that_cannot_be_made_leaves_nothing) {
   for (size_t n = 1; make_map_in_want(n, 1); n++) continue;
   for (size_t n = 1; make_map_in_want(n, 2); n++) continue;
 }
@@ -859,7 +859,7 @@ static int l_collect_in_want(lua_State *L) {
 
 /* Calling a finalizer takes memory, in a thread that was never that deep in
    calls. Without it Lua leaves the call out, for good. */
-static void a_finalizer_that_cannot_be_called_does_no_harm(void) {
+TEST(a_finalizer_that_cannot_be_called_does_no_harm) {
   test_memory m = {0};
   lua_State *L = bare_state(&m);
   run(L, well_fed);
@@ -895,7 +895,7 @@ static bool require_in_want(size_t n, size_t count) {
   return hit;
 }
 
-static void a_module_that_cannot_be_opened_can_be_opened_later(void) {
+TEST(a_module_that_cannot_be_opened_can_be_opened_later) {
   for (size_t n = 1; require_in_want(n, 1); n++) continue;
   for (size_t n = 1; require_in_want(n, 2); n++) continue;
 }
@@ -921,7 +921,7 @@ static bool attach_in_want(size_t n, size_t count) {
   return hit;
 }
 
-static void a_state_that_cannot_be_attached_can_be_attached_later(void) {
+TEST(a_state_that_cannot_be_attached_can_be_attached_later) {
   for (size_t n = 1; attach_in_want(n, 1); n++) continue;
   for (size_t n = 1; attach_in_want(n, 2); n++) continue;
 }
@@ -949,7 +949,7 @@ static bool starve_engine(size_t n, size_t count) {
   return hit;
 }
 
-static void an_engine_that_runs_out_of_memory_does_a_script_no_harm(void) {
+TEST(an_engine_that_runs_out_of_memory_does_a_script_no_harm) {
   for (size_t n = 1; starve_engine(n, 1); n++) continue;
   for (size_t n = 1; starve_engine(n, 2); n++) continue;
   for (size_t n = 1; starve_engine(n, FAIL_FOR_EVER); n++) continue;
@@ -1000,7 +1000,7 @@ static bool starve_ticked(size_t n, size_t count) {
   return hit;
 }
 
-static void ticked_scripts_may_run_out_of_memory(void) {
+TEST(ticked_scripts_may_run_out_of_memory) {
   for (size_t n = 1; starve_ticked(n, 1); n++) continue;
   for (size_t n = 1; starve_ticked(n, 2); n++) continue;
   for (size_t n = 1; starve_ticked(n, 7); n++) continue;
@@ -1025,13 +1025,13 @@ static bool close_in_want(size_t n, size_t count) {
   return hit;
 }
 
-static void a_state_can_be_closed_without_memory(void) {
+TEST(a_state_can_be_closed_without_memory) {
   for (size_t n = 1; close_in_want(n, 1); n++) continue;
   for (size_t n = 1; close_in_want(n, FAIL_FOR_EVER); n++) continue;
 }
 
 /* The loop has no stack yet, and gets none. */
-static void a_state_whose_tasks_never_ran_can_be_closed_without_memory(void) {
+TEST(a_state_whose_tasks_never_ran_can_be_closed_without_memory) {
   test_memory m = {0};
   lua_State *L = bare_state(&m);
   run(L, well_fed);
@@ -1041,7 +1041,7 @@ static void a_state_whose_tasks_never_ran_can_be_closed_without_memory(void) {
   CHECK(m.bytes == 0);
 }
 
-static void tasks_of_a_closed_state_never_run(void) {
+TEST(tasks_of_a_closed_state_never_run) {
   test_memory m = {0};
   ebb_options options = {
       .alloc = test_alloc, .alloc_ctx = &m, .never_block = true};
@@ -1055,54 +1055,4 @@ static void tasks_of_a_closed_state_never_run(void) {
   CHECK(tick(rt).unfinished == 0 && noted(""));
   free_runtime(rt);
   CHECK(m.bytes == 0);
-}
-
-int main(void) {
-  RUN(states_with_their_own_runtimes_do_not_meet);
-  RUN(a_state_can_be_made_anew_many_times);
-  RUN(a_task_may_run_another_state);
-  RUN(states_may_run_on_threads_of_their_own);
-  RUN(a_state_is_attached_once);
-  RUN(any_thread_of_a_state_stands_for_the_state);
-  RUN(a_state_that_has_a_runtime_cannot_be_attached);
-  RUN(a_state_that_never_asks_for_ebb_can_be_closed);
-  RUN(tasks_of_all_attached_states_take_turns);
-  RUN(tasks_in_c_and_in_lua_take_turns);
-  RUN(a_chunk_that_a_c_task_runs_may_wait);
-  RUN(an_attached_state_may_wait_where_blocking_is_allowed);
-  RUN(the_tasks_of_other_states_can_be_listed);
-  RUN(a_traceback_of_another_state_s_task_does_no_harm);
-  RUN(a_deadlock_lists_the_tasks_of_other_states);
-  RUN(the_runtime_of_a_state_can_be_had);
-  RUN(the_thread_of_a_task_can_be_had);
-  RUN(a_message_tells_where_a_panic_comes_from);
-  RUN(a_message_is_like_that_of_the_interpreter);
-  RUN(scripts_run_with_ticks);
-  RUN(waits_in_callbacks_last_across_ticks);
-  RUN(the_main_chunk_cannot_wait_between_ticks);
-  RUN(what_does_not_wait_works_between_ticks);
-  RUN(an_error_in_a_script_is_for_who_joins_it);
-  RUN(closing_a_state_aborts_its_tasks);
-  RUN(closing_a_state_leaves_the_others_tasks_alone);
-  RUN(closing_a_state_lets_go_of_all_it_held);
-  RUN(closing_a_state_waits_for_clean_up_where_it_may);
-  RUN(closing_a_state_cuts_clean_up_off_that_would_block);
-  RUN(a_report_at_the_end_of_a_state_can_spawn_nothing);
-  RUN(a_runtime_of_a_clean_up_ends_with_the_state_that_made_it);
-  RUN(a_c_task_may_close_a_state);
-  RUN(closing_a_state_does_not_wait_for_busy_tasks_of_others);
-  RUN(states_come_and_go_while_the_runtime_lives_on);
-  RUN(a_request_that_fails_once_does_no_harm);
-  RUN(a_request_that_fails_twice_does_no_harm);
-  RUN(a_script_may_run_out_of_memory_for_good);
-  RUN(an_engine_that_runs_out_of_memory_does_a_script_no_harm);
-  RUN(ticked_scripts_may_run_out_of_memory);
-  RUN(a_map_that_cannot_be_made_leaves_nothing);
-  OPEN(a_finalizer_that_cannot_be_called_does_no_harm);
-  RUN(a_module_that_cannot_be_opened_can_be_opened_later);
-  RUN(a_state_that_cannot_be_attached_can_be_attached_later);
-  RUN(a_state_can_be_closed_without_memory);
-  RUN(a_state_whose_tasks_never_ran_can_be_closed_without_memory);
-  RUN(tasks_of_a_closed_state_never_run);
-  return test_summary();
 }

@@ -3,19 +3,13 @@
 #include "lua/state/compat.h"
 #include "test.h"
 
-static void the_release_is_read_from_the_interpreters_own_text(void) {
+TEST(the_release_is_read_from_the_interpreters_own_text) {
   CHECK(ebb_lua_release_of("$LuaVersion: Lua 5.4.3  Copyright (C) $") == 50403);
   CHECK(ebb_lua_release_of("$LuaVersion: Lua 5.4.12  Copyright") == 50412);
   CHECK(ebb_lua_release_of(lua_ident) / 100 == LUA_VERSION_NUM);
 }
 
-static void a_text_without_a_release_names_none(void) {
+TEST(a_text_without_a_release_names_none) {
   CHECK(ebb_lua_release_of("") == 0);
   CHECK(ebb_lua_release_of("$Lua: a fork of mine $") == 0);
-}
-
-int main(void) {
-  RUN(the_release_is_read_from_the_interpreters_own_text);
-  RUN(a_text_without_a_release_names_none);
-  return test_summary();
 }

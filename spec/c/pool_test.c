@@ -36,20 +36,20 @@ static void give(ebb_slab *p, int i) {
   blocks[i] = NULL;
 }
 
-static void an_empty_pool_needs_no_memory(void) {
+TEST(an_empty_pool_needs_no_memory) {
   ebb_slab p = new_pool();
   CHECK(memory.requests == 0);
   free_pool(&p);
 }
 
-static void blocks_are_apart_from_each_other(void) {
+TEST(blocks_are_apart_from_each_other) {
   ebb_slab p = new_pool();
   for (int i = 0; i < BLOCKS; i++) take(&p, i);
   for (int i = 0; i < BLOCKS; i++) give(&p, i);
   free_pool(&p);
 }
 
-static void blocks_given_back_are_taken_again(void) {
+TEST(blocks_given_back_are_taken_again) {
   ebb_slab p = new_pool();
   for (int i = 0; i < BLOCKS; i++) take(&p, i);
   size_t bytes = memory.bytes;
@@ -60,7 +60,7 @@ static void blocks_given_back_are_taken_again(void) {
   free_pool(&p);
 }
 
-static void taking_without_memory_changes_nothing(void) {
+TEST(taking_without_memory_changes_nothing) {
   ebb_slab p = new_pool();
   memory.fail_at = 1;
   memory.fail_count = 1;
@@ -69,12 +69,4 @@ static void taking_without_memory_changes_nothing(void) {
   take(&p, 1);
   give(&p, 1);
   free_pool(&p);
-}
-
-int main(void) {
-  RUN(an_empty_pool_needs_no_memory);
-  RUN(blocks_are_apart_from_each_other);
-  RUN(blocks_given_back_are_taken_again);
-  RUN(taking_without_memory_changes_nothing);
-  return test_summary();
 }

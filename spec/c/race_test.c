@@ -64,7 +64,7 @@ static void run_with(void *(*owner)(ebb_runtime *, void *)) {
   free_runtime(rt);
 }
 
-static void the_first_to_finish_cuts_the_others_off(void) {
+TEST(the_first_to_finish_cuts_the_others_off) {
   run_with(race_three);
   CHECK(noted("a cut cut won: a"));
 }
@@ -77,12 +77,12 @@ static void *race_equals(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void those_that_are_ready_are_cut_off_too(void) {
+TEST(those_that_are_ready_are_cut_off_too) {
   run_with(race_equals);
   CHECK(noted("a cut cut won: a"));
 }
 
-static void others_and_owner_go_on_before_anybody_else(void) {
+TEST(others_and_owner_go_on_before_anybody_else) {
   ebb_runtime *rt = new_runtime();
   CHECK(ebb_spawn(rt, body(race_equals, NULL), NULL) == 0);
   CHECK(ebb_yield_now(rt) == 0);
@@ -100,13 +100,13 @@ static void *race_slow(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_clean_up_may_wait(void) {
+TEST(a_clean_up_may_wait) {
   run_with(race_slow);
   CHECK(noted("a slow won: a"));
 }
 
 /* Its tasks are ready when the owner is aborted, and none of them starts. */
-static void an_aborted_owner_goes_on_before_its_race(void) {
+TEST(an_aborted_owner_goes_on_before_its_race) {
   ebb_runtime *rt = new_runtime();
   ebb_task *owner;
   CHECK(ebb_spawn(rt, body(race_three, NULL), &owner) == 0);
@@ -120,7 +120,7 @@ static void an_aborted_owner_goes_on_before_its_race(void) {
 
 /* ---- hastening ---- */
 
-static void a_hastened_task_is_the_next_to_run(void) {
+TEST(a_hastened_task_is_the_next_to_run) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t;
   CHECK(ebb_spawn(rt, body(runner, ""), NULL) == 0);
@@ -136,14 +136,4 @@ static void a_hastened_task_is_the_next_to_run(void) {
   CHECK(rt->ready_count == 0 && noted("a cut cut won: a"));
   ebb_task_release(t);
   free_runtime(rt);
-}
-
-int main(void) {
-  RUN(the_first_to_finish_cuts_the_others_off);
-  RUN(those_that_are_ready_are_cut_off_too);
-  RUN(others_and_owner_go_on_before_anybody_else);
-  RUN(a_clean_up_may_wait);
-  RUN(an_aborted_owner_goes_on_before_its_race);
-  RUN(a_hastened_task_is_the_next_to_run);
-  return test_summary();
 }

@@ -143,12 +143,6 @@ static void run_refused(int in_a_row) {
   CHECK(count_fds() == fds);
 }
 
-static void any_one_request_may_be_refused(void) { run_refused(1); }
+TEST(any_one_request_may_be_refused) { run_refused(1); }
 
-static void any_three_requests_in_a_row_may_be_refused(void) { run_refused(3); }
-
-int main(void) {
-  RUN(any_one_request_may_be_refused);
-  RUN(any_three_requests_in_a_row_may_be_refused);
-  return test_summary();
-}
+TEST(any_three_requests_in_a_row_may_be_refused) { run_refused(3); }

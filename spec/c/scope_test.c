@@ -33,7 +33,7 @@ static void *expect(ebb_runtime *rt, void *value) {
   return value;
 }
 
-static void a_key_stands_for_its_value_while_the_scope_lasts(void) {
+TEST(a_key_stands_for_its_value_while_the_scope_lasts) {
   ebb_runtime *rt = new_runtime();
   void *value = rt;
   CHECK(ebb_task_local_get(rt, &key, &value) == -ENOENT && value == rt);
@@ -50,7 +50,7 @@ static void *expect_nothing(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void a_value_may_be_null(void) {
+TEST(a_value_may_be_null) {
   ebb_runtime *rt = new_runtime();
   CHECK(in_scope(rt, &key, NULL, expect_nothing, rt) == rt);
   free_runtime(rt);
@@ -65,7 +65,7 @@ static void *nest(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void scopes_nest_and_the_innermost_counts(void) {
+TEST(scopes_nest_and_the_innermost_counts) {
   ebb_runtime *rt = new_runtime();
   in_scope(rt, &key, "outer", nest, NULL);
   free_runtime(rt);
@@ -89,7 +89,7 @@ static void *enter_scope(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void each_task_has_scopes_of_its_own_that_survive_waits(void) {
+TEST(each_task_has_scopes_of_its_own_that_survive_waits) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, enter_scope, "a");
   start_detached(rt, enter_scope, "b");
@@ -104,7 +104,7 @@ static void *spawn_and_join(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void a_spawned_task_inherits_none(void) {
+TEST(a_spawned_task_inherits_none) {
   ebb_runtime *rt = new_runtime();
   in_scope(rt, &key, "root", spawn_and_join, NULL);
   free_runtime(rt);
@@ -126,7 +126,7 @@ static void *enter_and_be_cut(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void a_clean_up_sees_the_scopes_of_its_task(void) {
+TEST(a_clean_up_sees_the_scopes_of_its_task) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, enter_and_be_cut, "a");
   CHECK(ebb_yield_now(rt) == 0);
@@ -135,7 +135,7 @@ static void a_clean_up_sees_the_scopes_of_its_task(void) {
   free_runtime(rt);
 }
 
-static void scopes_work_in_tasks_from_elsewhere(void) {
+TEST(scopes_work_in_tasks_from_elsewhere) {
   ebb_runtime *here = new_runtime(), *there = new_runtime();
   ebb_handle *h = handle_of(there);
   ebb_task *t =
@@ -187,7 +187,7 @@ static void *run_free(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void an_unconstrained_task_is_not_forced_to_yield(void) {
+TEST(an_unconstrained_task_is_not_forced_to_yield) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, run_free, "much");
   CHECK(join(t).outcome == EBB_COMPLETED);
@@ -205,7 +205,7 @@ static void *leave_some(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void afterwards_the_budget_is_what_it_was(void) {
+TEST(afterwards_the_budget_is_what_it_was) {
   ebb_runtime *rt = new_runtime();
   CHECK(join(start(rt, leave_some, NULL)).outcome == EBB_COMPLETED);
   CHECK(noted("much"));
@@ -227,7 +227,7 @@ static void *nest_free(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void unconstrained_calls_may_be_nested(void) {
+TEST(unconstrained_calls_may_be_nested) {
   ebb_runtime *rt = new_runtime();
   CHECK(join(start(rt, nest_free, NULL)).outcome == EBB_COMPLETED);
   CHECK(noted("other"));
@@ -249,13 +249,13 @@ static void *wait_free(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void a_wait_of_an_unconstrained_task_lets_others_run(void) {
+TEST(a_wait_of_an_unconstrained_task_lets_others_run) {
   ebb_runtime *rt = new_runtime();
   CHECK(join(start(rt, wait_free, NULL)).outcome == EBB_COMPLETED);
   free_runtime(rt);
 }
 
-static void outside_of_tasks_there_is_a_budget_too(void) {
+TEST(outside_of_tasks_there_is_a_budget_too) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, say, "other");
   ebb_unconstrained(rt, use_much, "much");
@@ -277,25 +277,8 @@ static void *run_free_until_cut(ebb_runtime *rt, void *arg) {
   return ebb_unconstrained(rt, use_until_cut, arg);
 }
 
-static void an_abort_cuts_an_unconstrained_task_too(void) {
+TEST(an_abort_cuts_an_unconstrained_task_too) {
   ebb_runtime *rt = new_runtime();
   CHECK(join(start(rt, run_free_until_cut, NULL)).outcome == EBB_CANCELLED);
   free_runtime(rt);
-}
-
-int main(void) {
-  RUN(a_key_stands_for_its_value_while_the_scope_lasts);
-  RUN(a_value_may_be_null);
-  RUN(scopes_nest_and_the_innermost_counts);
-  RUN(each_task_has_scopes_of_its_own_that_survive_waits);
-  RUN(a_spawned_task_inherits_none);
-  RUN(a_clean_up_sees_the_scopes_of_its_task);
-  RUN(scopes_work_in_tasks_from_elsewhere);
-  RUN(an_unconstrained_task_is_not_forced_to_yield);
-  RUN(afterwards_the_budget_is_what_it_was);
-  RUN(unconstrained_calls_may_be_nested);
-  RUN(a_wait_of_an_unconstrained_task_lets_others_run);
-  RUN(outside_of_tasks_there_is_a_budget_too);
-  RUN(an_abort_cuts_an_unconstrained_task_too);
-  return test_summary();
 }

@@ -71,7 +71,7 @@ static void tick_until_finished(ebb_runtime *rt, const ebb_task *t) {
 
 /* ---- tasks ---- */
 
-static void work_runs_on_another_thread_without_a_runtime(void) {
+TEST(work_runs_on_another_thread_without_a_runtime) {
   ebb_runtime *rt = new_real_runtime();
   held h = HELD;
   ebb_task *t = start_held(rt, &h);
@@ -89,7 +89,7 @@ static void *let_go(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void tasks_run_while_work_is_done(void) {
+TEST(tasks_run_while_work_is_done) {
   ebb_runtime *rt = new_real_runtime();
   held h = HELD;
   ebb_task *t = start_held(rt, &h);
@@ -98,7 +98,7 @@ static void tasks_run_while_work_is_done(void) {
   free_runtime(rt);
 }
 
-static void work_that_nobody_joins_is_done_all_the_same(void) {
+TEST(work_that_nobody_joins_is_done_all_the_same) {
   ebb_runtime *rt = new_real_runtime();
   held h = HELD;
   gate_pass(&h.may_end);
@@ -108,7 +108,7 @@ static void work_that_nobody_joins_is_done_all_the_same(void) {
   free_runtime(rt);
 }
 
-static void a_runtime_has_as_many_threads_as_it_was_given(void) {
+TEST(a_runtime_has_as_many_threads_as_it_was_given) {
   ebb_runtime *rt = new_narrow_runtime(false);
   held a = HELD, b = HELD;
   ebb_task *t = start_held(rt, &a), *u = start_held(rt, &b);
@@ -121,7 +121,7 @@ static void a_runtime_has_as_many_threads_as_it_was_given(void) {
   free_runtime(rt);
 }
 
-static void work_is_no_deadlock_but_what_comes_after_may_be_one(void) {
+TEST(work_is_no_deadlock_but_what_comes_after_may_be_one) {
   ebb_runtime *rt = new_real_runtime();
   held h = HELD;
   ebb_task *t = start_held(rt, &h);
@@ -146,7 +146,7 @@ static void *yield_then_pass(void *arg) {
   return NULL;
 }
 
-static void virtual_time_stands_still_while_work_is_done(void) {
+TEST(virtual_time_stands_still_while_work_is_done) {
   ebb_runtime *rt = new_runtime();
   held h = HELD;
   ebb_task_release(start_held(rt, &h));
@@ -176,7 +176,7 @@ static void fork_and_look(void *arg) {
   note(arg);
 }
 
-static void a_forked_child_has_the_signal_mask_of_the_runtimes_thread(void) {
+TEST(a_forked_child_has_the_signal_mask_of_the_runtimes_thread) {
   ebb_runtime *rt = new_narrow_runtime(false);
   sigset_t mask, before;
   sigemptyset(&mask);
@@ -187,7 +187,7 @@ static void a_forked_child_has_the_signal_mask_of_the_runtimes_thread(void) {
   free_runtime(rt);
 }
 
-static void sets_and_maps_hold_blocking_work(void) {
+TEST(sets_and_maps_hold_blocking_work) {
   ebb_runtime *rt = new_narrow_runtime(false);
   held first = HELD, second = HELD, third = HELD;
   ebb_join_map *m;
@@ -215,7 +215,7 @@ static void sets_and_maps_hold_blocking_work(void) {
   free_runtime(rt);
 }
 
-static void a_host_with_a_loop_of_its_own_gets_results(void) {
+TEST(a_host_with_a_loop_of_its_own_gets_results) {
   ebb_runtime *rt = new_narrow_runtime(true);
   held h = HELD;
   ebb_task *t = start_held(rt, &h);
@@ -229,7 +229,7 @@ static void a_host_with_a_loop_of_its_own_gets_results(void) {
 
 /* ---- aborts ---- */
 
-static void work_that_has_not_started_is_aborted(void) {
+TEST(work_that_has_not_started_is_aborted) {
   ebb_runtime *rt = new_narrow_runtime(false);
   held h = HELD, waiting = HELD;
   ebb_task *t = start_held(rt, &h), *u = start_held(rt, &waiting);
@@ -244,7 +244,7 @@ static void work_that_has_not_started_is_aborted(void) {
   CHECK(came_to(&waiting, 0, 1));
 }
 
-static void work_that_has_started_runs_to_its_end(void) {
+TEST(work_that_has_started_runs_to_its_end) {
   ebb_runtime *rt = new_real_runtime();
   held h = HELD;
   ebb_task *t = start_held(rt, &h);
@@ -267,7 +267,7 @@ static void *pass_when_asked(void *arg) {
   return NULL;
 }
 
-static void a_runtime_that_goes_waits_for_what_has_started(void) {
+TEST(a_runtime_that_goes_waits_for_what_has_started) {
   for (int never_block = 0; never_block < 2; never_block++) {
     ebb_runtime *rt = new_narrow_runtime(never_block);
     held h = HELD, waiting = HELD;
@@ -294,7 +294,7 @@ static void *abort_then_join(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_clean_up_at_the_end_is_not_kept_by_work(void) {
+TEST(a_clean_up_at_the_end_is_not_kept_by_work) {
   for (int i = 0; i < 20; i++) {
     ebb_runtime *rt = new_real_runtime();
     held h = HELD;
@@ -307,7 +307,7 @@ static void a_clean_up_at_the_end_is_not_kept_by_work(void) {
   }
 }
 
-static void a_runtime_need_not_wait_for_long(void) {
+TEST(a_runtime_need_not_wait_for_long) {
   int threads = count_threads();
   ebb_runtime *rt = new_narrow_runtime(false);
   held h = HELD, waiting = HELD;
@@ -322,7 +322,7 @@ static void a_runtime_need_not_wait_for_long(void) {
   CHECK(came_to(&h, 1, 0) && came_to(&waiting, 0, 1));
 }
 
-static void a_time_below_zero_is_none(void) {
+TEST(a_time_below_zero_is_none) {
   ebb_runtime *rt = new_real_runtime();
   held h = HELD;
   ebb_task_release(start_held(rt, &h));
@@ -332,7 +332,7 @@ static void a_time_below_zero_is_none(void) {
   gate_wait(&h.ended, 1);
 }
 
-static void a_runtime_without_work_goes_at_once(void) {
+TEST(a_runtime_without_work_goes_at_once) {
   ebb_runtime *rt = new_real_runtime();
   CHECK(ebb_runtime_shutdown_timeout(rt, EBB_NEVER) == 0);
   rt = new_real_runtime();
@@ -345,7 +345,7 @@ static void *shut_down(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void a_task_cannot_shut_its_runtime_down(void) {
+TEST(a_task_cannot_shut_its_runtime_down) {
   ebb_runtime *rt = new_real_runtime();
   start_detached(rt, shut_down, NULL);
   CHECK(ebb_run(rt) == 0);
@@ -354,7 +354,7 @@ static void a_task_cannot_shut_its_runtime_down(void) {
 
 /* ---- the pool of another runtime ---- */
 
-static void work_can_be_done_by_the_pool_of_another_runtime(void) {
+TEST(work_can_be_done_by_the_pool_of_another_runtime) {
   ebb_runtime *here = new_real_runtime(), *there = new_narrow_runtime(false);
   ebb_handle *h = handle_of(there);
   ebb_target target = {.handle = h, .blocking = true};
@@ -373,7 +373,7 @@ static void work_can_be_done_by_the_pool_of_another_runtime(void) {
 }
 
 /* The one whose pool it is, and the one that waits, go in either order. */
-static void either_runtime_may_go_while_work_is_done(void) {
+TEST(either_runtime_may_go_while_work_is_done) {
   for (int order = 0; order < 2; order++) {
     ebb_runtime *rts[2] = {new_real_runtime(), new_narrow_runtime(false)};
     ebb_handle *handle = handle_of(rts[1]);
@@ -453,7 +453,7 @@ static void *let_visit_end(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_call_in_place_lets_other_tasks_run(void) {
+TEST(a_call_in_place_lets_other_tasks_run) {
   ebb_runtime *rt = new_real_runtime();
   caller c = CALLER;
   ebb_task *t = start_caller(rt, &c);
@@ -463,7 +463,7 @@ static void a_call_in_place_lets_other_tasks_run(void) {
   free_runtime(rt);
 }
 
-static void a_call_in_place_that_has_not_begun_is_aborted(void) {
+TEST(a_call_in_place_that_has_not_begun_is_aborted) {
   ebb_runtime *rt = new_narrow_runtime(false);
   held h = HELD;
   caller c = CALLER;
@@ -478,7 +478,7 @@ static void a_call_in_place_that_has_not_begun_is_aborted(void) {
   free_runtime(rt);
 }
 
-static void a_call_in_place_that_has_begun_is_waited_for(void) {
+TEST(a_call_in_place_that_has_begun_is_waited_for) {
   ebb_runtime *rt = new_real_runtime();
   caller c = CALLER;
   ebb_task *t = start_caller(rt, &c);
@@ -499,7 +499,7 @@ static void *call_too_late(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void a_task_that_was_aborted_begins_no_call(void) {
+TEST(a_task_that_was_aborted_begins_no_call) {
   ebb_runtime *rt = new_real_runtime();
   ebb_task *t = start(rt, call_too_late, NULL);
   tick(rt);
@@ -508,7 +508,7 @@ static void a_task_that_was_aborted_begins_no_call(void) {
   free_runtime(rt);
 }
 
-static void a_clean_up_may_make_a_call_in_place(void) {
+TEST(a_clean_up_may_make_a_call_in_place) {
   ebb_runtime *rt = new_real_runtime();
   caller c = CALLER;
   c.cleaning = true;
@@ -522,7 +522,7 @@ static void a_clean_up_may_make_a_call_in_place(void) {
   free_runtime(rt);
 }
 
-static void a_call_in_place_can_be_made_outside_of_tasks(void) {
+TEST(a_call_in_place_can_be_made_outside_of_tasks) {
   ebb_runtime *rt = new_real_runtime();
   visit v = {HELD, 0};
   gate_pass(&v.held.may_end);
@@ -532,7 +532,7 @@ static void a_call_in_place_can_be_made_outside_of_tasks(void) {
   free_runtime(rt);
 }
 
-static void an_interrupt_ends_the_wait_for_a_call_that_has_not_begun(void) {
+TEST(an_interrupt_ends_the_wait_for_a_call_that_has_not_begun) {
   ebb_runtime *rt = new_narrow_runtime(false);
   held h = HELD;
   visit v = {HELD, 0};
@@ -559,7 +559,7 @@ static void *interrupt_it(void *arg) {
   return NULL;
 }
 
-static void an_interrupt_does_not_end_a_call_that_has_begun(void) {
+TEST(an_interrupt_does_not_end_a_call_that_has_begun) {
   ebb_runtime *rt = new_real_runtime();
   visit v = {HELD, 0};
   interrupter i = {rt, &v.held};
@@ -570,7 +570,7 @@ static void an_interrupt_does_not_end_a_call_that_has_begun(void) {
   free_runtime(rt);
 }
 
-static void a_host_with_a_loop_of_its_own_may_not_call_in_place(void) {
+TEST(a_host_with_a_loop_of_its_own_may_not_call_in_place) {
   ebb_runtime *rt = new_narrow_runtime(true);
   caller c = CALLER;
   CHECK(ebb_block_in_place(rt, answer, NULL) == -EPERM);
@@ -582,7 +582,7 @@ static void a_host_with_a_loop_of_its_own_may_not_call_in_place(void) {
 }
 
 /* The call uses the stack of the task, and what is there. */
-static void a_runtime_that_goes_waits_for_calls_in_place(void) {
+TEST(a_runtime_that_goes_waits_for_calls_in_place) {
   for (int never_block = 0; never_block < 2; never_block++) {
     ebb_runtime *rt = new_narrow_runtime(never_block);
     caller c = CALLER, late = CALLER;
@@ -597,47 +597,11 @@ static void a_runtime_that_goes_waits_for_calls_in_place(void) {
   }
 }
 
-static void a_clean_up_at_the_end_can_begin_no_call(void) {
+TEST(a_clean_up_at_the_end_can_begin_no_call) {
   ebb_runtime *rt = new_real_runtime();
   caller c = CALLER;
   c.cleaning = true;
   ebb_task_release(start_caller(rt, &c));
   free_runtime(rt);
   CHECK(got(&c, -EAGAIN, 0, 0));
-}
-
-int main(void) {
-  int fds = count_fds();
-  RUN(work_runs_on_another_thread_without_a_runtime);
-  RUN(tasks_run_while_work_is_done);
-  RUN(work_that_nobody_joins_is_done_all_the_same);
-  RUN(a_runtime_has_as_many_threads_as_it_was_given);
-  RUN(work_is_no_deadlock_but_what_comes_after_may_be_one);
-  RUN(virtual_time_stands_still_while_work_is_done);
-  RUN(a_forked_child_has_the_signal_mask_of_the_runtimes_thread);
-  RUN(sets_and_maps_hold_blocking_work);
-  RUN(a_host_with_a_loop_of_its_own_gets_results);
-  RUN(work_that_has_not_started_is_aborted);
-  RUN(work_that_has_started_runs_to_its_end);
-  RUN(a_runtime_that_goes_waits_for_what_has_started);
-  RUN(a_clean_up_at_the_end_is_not_kept_by_work);
-  RUN(a_runtime_need_not_wait_for_long);
-  RUN(a_time_below_zero_is_none);
-  RUN(a_runtime_without_work_goes_at_once);
-  RUN(a_task_cannot_shut_its_runtime_down);
-  RUN(work_can_be_done_by_the_pool_of_another_runtime);
-  RUN(either_runtime_may_go_while_work_is_done);
-  RUN(a_call_in_place_lets_other_tasks_run);
-  RUN(a_call_in_place_that_has_not_begun_is_aborted);
-  RUN(a_call_in_place_that_has_begun_is_waited_for);
-  RUN(a_task_that_was_aborted_begins_no_call);
-  RUN(a_clean_up_may_make_a_call_in_place);
-  RUN(a_call_in_place_can_be_made_outside_of_tasks);
-  RUN(an_interrupt_ends_the_wait_for_a_call_that_has_not_begun);
-  RUN(an_interrupt_does_not_end_a_call_that_has_begun);
-  RUN(a_host_with_a_loop_of_its_own_may_not_call_in_place);
-  RUN(a_runtime_that_goes_waits_for_calls_in_place);
-  RUN(a_clean_up_at_the_end_can_begin_no_call);
-  CHECK(count_fds() == fds);
-  return test_summary();
 }

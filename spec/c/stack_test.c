@@ -85,13 +85,13 @@ static bool is_mapped(char *p) {
 
 /* ---- the pool ---- */
 
-static void an_empty_pool_maps_nothing(void) {
+TEST(an_empty_pool_maps_nothing) {
   ebb_stack_pool p = new_pool();
   CHECK(memory.requests == 0);
   free_pool(&p);
 }
 
-static void a_stack_can_be_written_from_end_to_end(void) {
+TEST(a_stack_can_be_written_from_end_to_end) {
   ebb_stack_pool p = new_pool();
   ebb_stack *s = take(&p);
   CHECK(s->context.size >= SIZE - 1024);
@@ -100,7 +100,7 @@ static void a_stack_can_be_written_from_end_to_end(void) {
   free_pool(&p);
 }
 
-static void stacks_do_not_overlap(void) {
+TEST(stacks_do_not_overlap) {
   ebb_stack_pool p = new_pool();
   ebb_stack *stacks[MANY];
   take_many(&p, stacks);
@@ -112,7 +112,7 @@ static void stacks_do_not_overlap(void) {
   free_pool(&p);
 }
 
-static void below_each_stack_is_a_guard(void) {
+TEST(below_each_stack_is_a_guard) {
   ebb_stack_pool p = new_pool();
   ebb_stack *stacks[MANY];
   take_many(&p, stacks);
@@ -125,7 +125,7 @@ static void below_each_stack_is_a_guard(void) {
   free_pool(&p);
 }
 
-static void the_last_stack_put_back_is_the_first_taken(void) {
+TEST(the_last_stack_put_back_is_the_first_taken) {
   ebb_stack_pool p = new_pool();
   ebb_stack *a = take(&p), *b = take(&p);
   ebb_stack_put(&p, a);
@@ -137,7 +137,7 @@ static void the_last_stack_put_back_is_the_first_taken(void) {
   free_pool(&p);
 }
 
-static void idle_stacks_are_used_before_new_ones_are_mapped(void) {
+TEST(idle_stacks_are_used_before_new_ones_are_mapped) {
   ebb_stack_pool p = new_pool();
   ebb_stack *stacks[MANY];
   take_many(&p, stacks);
@@ -158,7 +158,7 @@ static int count_blank(ebb_stack **stacks) {
   return blank;
 }
 
-static void few_idle_stacks_keep_their_pages(void) {
+TEST(few_idle_stacks_keep_their_pages) {
   ebb_stack_pool p = new_pool();
   ebb_stack *stacks[MANY];
   take_many(&p, stacks);
@@ -168,7 +168,7 @@ static void few_idle_stacks_keep_their_pages(void) {
   free_pool(&p);
 }
 
-static void the_stack_that_is_put_back_keeps_its_pages(void) {
+TEST(the_stack_that_is_put_back_keeps_its_pages) {
   ebb_stack_pool p = new_pool();
   ebb_stack *stacks[MANY];
   take_many(&p, stacks);
@@ -180,7 +180,7 @@ static void the_stack_that_is_put_back_keeps_its_pages(void) {
   free_pool(&p);
 }
 
-static void a_destroyed_pool_is_unmapped(void) {
+TEST(a_destroyed_pool_is_unmapped) {
   ebb_stack_pool p = new_pool();
   ebb_stack *stacks[MANY];
   take_many(&p, stacks);
@@ -190,7 +190,7 @@ static void a_destroyed_pool_is_unmapped(void) {
   CHECK(!is_mapped(first) && !is_mapped(last));
 }
 
-static void the_stack_that_the_process_ends_on_stays_mapped(void) {
+TEST(the_stack_that_the_process_ends_on_stays_mapped) {
   ebb_stack_pool p = new_pool();
   ebb_stack *stacks[MANY];
   take_many(&p, stacks);
@@ -202,7 +202,7 @@ static void the_stack_that_the_process_ends_on_stays_mapped(void) {
 
 /* ---- no more stacks ---- */
 
-static void a_pool_without_memory_gives_no_stack(void) {
+TEST(a_pool_without_memory_gives_no_stack) {
   ebb_stack_pool p = new_pool();
   memory.fail_at = 1;
   memory.fail_count = FAIL_FOR_EVER;
@@ -213,7 +213,7 @@ static void a_pool_without_memory_gives_no_stack(void) {
   free_pool(&p);
 }
 
-static void a_pool_that_cannot_map_many_stacks_maps_one(void) {
+TEST(a_pool_that_cannot_map_many_stacks_maps_one) {
   ebb_stack_pool p = new_pool();
   ebb_stack *stacks[MANY];
   for (int i = 0; i < MANY; i++) {
@@ -225,7 +225,7 @@ static void a_pool_that_cannot_map_many_stacks_maps_one(void) {
   free_pool(&p);
 }
 
-static void no_stack_can_be_absurdly_small(void) {
+TEST(no_stack_can_be_absurdly_small) {
   ebb_runtime *rt;
   ebb_options options = {.stack_size = SIZE - 1};
   CHECK(ebb_runtime_new(&options, &rt) == -EINVAL);
@@ -234,7 +234,7 @@ static void no_stack_can_be_absurdly_small(void) {
   free_runtime(rt);
 }
 
-static void no_stack_can_be_absurdly_large(void) {
+TEST(no_stack_can_be_absurdly_large) {
   static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 70000, SIZE_MAX / 2};
   for (int i = 0; i < 3; i++) {
     ebb_runtime *rt;
@@ -260,7 +260,7 @@ static void *sleeper(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_wait_without_a_stack_fails_and_the_others_go_on(void) {
+TEST(a_wait_without_a_stack_fails_and_the_others_go_on) {
   ebb_runtime *rt;
   crowd c = {0};
   memory = (test_memory){0};
@@ -305,7 +305,7 @@ static void run_a_crowd_in_little_space(void *arg) {
   free_runtime(rt);
 }
 
-static void running_out_of_address_space_is_an_error_and_no_crash(void) {
+TEST(running_out_of_address_space_is_an_error_and_no_crash) {
   CHECK(succeeds(run_a_crowd_in_little_space, NULL));
 }
 #endif
@@ -333,29 +333,6 @@ static void run_runaway_task(void *arg) {
   (void)ebb_run(rt);
 }
 
-static void a_task_that_needs_more_stack_hits_the_guard(void) {
+TEST(a_task_that_needs_more_stack_hits_the_guard) {
   CHECK(faults(run_runaway_task, NULL));
-}
-
-int main(void) {
-  RUN(an_empty_pool_maps_nothing);
-  RUN(a_stack_can_be_written_from_end_to_end);
-  RUN(stacks_do_not_overlap);
-  RUN(below_each_stack_is_a_guard);
-  RUN(the_last_stack_put_back_is_the_first_taken);
-  RUN(idle_stacks_are_used_before_new_ones_are_mapped);
-  RUN(few_idle_stacks_keep_their_pages);
-  RUN(the_stack_that_is_put_back_keeps_its_pages);
-  RUN(a_destroyed_pool_is_unmapped);
-  RUN(the_stack_that_the_process_ends_on_stays_mapped);
-  RUN(a_pool_without_memory_gives_no_stack);
-  RUN(a_pool_that_cannot_map_many_stacks_maps_one);
-  RUN(no_stack_can_be_absurdly_small);
-  RUN(no_stack_can_be_absurdly_large);
-  RUN(a_wait_without_a_stack_fails_and_the_others_go_on);
-#ifndef SANITIZED
-  RUN(running_out_of_address_space_is_an_error_and_no_crash);
-#endif
-  RUN(a_task_that_needs_more_stack_hits_the_guard);
-  return test_summary();
 }

@@ -47,7 +47,7 @@ static ebb_semaphore *new_semaphore(ebb_runtime *rt, uint32_t permits) {
   return s;
 }
 
-static void permits_are_taken_at_once_while_there_are_enough(void) {
+TEST(permits_are_taken_at_once_while_there_are_enough) {
   ebb_runtime *rt = new_runtime();
   ebb_semaphore *s = new_semaphore(rt, 3);
   CHECK(ebb_semaphore_try_acquire(s, 2) == 0);
@@ -61,7 +61,7 @@ static void permits_are_taken_at_once_while_there_are_enough(void) {
   free_runtime(rt);
 }
 
-static void there_is_a_limit_to_permits(void) {
+TEST(there_is_a_limit_to_permits) {
   ebb_runtime *rt = new_runtime();
   ebb_semaphore *s = new_semaphore(rt, 1);
   CHECK(ebb_semaphore_add_permits(s, EBB_PERMITS_MAX) == -EOVERFLOW);
@@ -72,7 +72,7 @@ static void there_is_a_limit_to_permits(void) {
   free_runtime(rt);
 }
 
-static void permits_are_given_in_the_order_of_asking(void) {
+TEST(permits_are_given_in_the_order_of_asking) {
   ebb_runtime *rt = new_runtime();
   ebb_semaphore *s = new_semaphore(rt, 1);
   job jobs[] = {acquire_job(s, 0, 3), acquire_job(s, 1, 1),
@@ -97,7 +97,7 @@ static void permits_are_given_in_the_order_of_asking(void) {
   free_runtime(rt);
 }
 
-static void who_leaves_the_line_makes_room_for_the_next(void) {
+TEST(who_leaves_the_line_makes_room_for_the_next) {
   ebb_runtime *rt = new_runtime();
   ebb_semaphore *s = new_semaphore(rt, 1);
   job jobs[] = {acquire_job(s, 0, 3), acquire_job(s, 1, 1)};
@@ -111,7 +111,7 @@ static void who_leaves_the_line_makes_room_for_the_next(void) {
   free_runtime(rt);
 }
 
-static void closing_a_semaphore_ends_the_waits(void) {
+TEST(closing_a_semaphore_ends_the_waits) {
   ebb_runtime *rt = new_runtime();
   ebb_semaphore *s = new_semaphore(rt, 0);
   job jobs[] = {acquire_job(s, 0, 1), acquire_job(s, 1, 2)};
@@ -168,13 +168,13 @@ static void abort_one_acquire(int victim, uint32_t given) {
   free_runtime(rt);
 }
 
-static void no_permit_is_lost_wherever_a_waiter_is_aborted(void) {
+TEST(no_permit_is_lost_wherever_a_waiter_is_aborted) {
   for (int victim = 0; victim < TASKS; victim++)
     for (uint32_t given = 0; given <= TASKS; given++)
       abort_one_acquire(victim, given);
 }
 
-static void what_an_aborted_task_was_granted_is_there_at_once(void) {
+TEST(what_an_aborted_task_was_granted_is_there_at_once) {
   ebb_runtime *rt = new_runtime();
   ebb_semaphore *s = new_semaphore(rt, 0);
   job j = acquire_job(s, 0, 2);
@@ -199,7 +199,7 @@ static void *acquire_to_clean_up(ebb_runtime *rt, void *arg) {
   return acquire(rt, arg);
 }
 
-static void a_clean_up_keeps_what_it_was_granted(void) {
+TEST(a_clean_up_keeps_what_it_was_granted) {
   ebb_runtime *rt = new_runtime();
   ebb_semaphore *s = new_semaphore(rt, 0);
   job j = acquire_job(s, 0, 1);
@@ -227,7 +227,7 @@ static void *take_and_give_back(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_task_that_always_gets_its_permit_lets_others_run(void) {
+TEST(a_task_that_always_gets_its_permit_lets_others_run) {
   ebb_runtime *rt = new_runtime();
   ebb_semaphore *s = new_semaphore(rt, 1);
   job j = acquire_job(s, 0, 1);
@@ -266,7 +266,7 @@ static void start_notified(ebb_runtime *rt, ebb_notify *n, job *jobs,
   ebb_yield_now(rt);
 }
 
-static void one_notification_is_kept(void) {
+TEST(one_notification_is_kept) {
   ebb_runtime *rt = new_runtime();
   ebb_notify *n = new_notify(rt);
   ebb_notify_waiters(n);
@@ -279,7 +279,7 @@ static void one_notification_is_kept(void) {
   free_runtime(rt);
 }
 
-static void waiters_are_notified_in_order(void) {
+TEST(waiters_are_notified_in_order) {
   ebb_runtime *rt = new_runtime();
   ebb_notify *n = new_notify(rt);
   job jobs[TASKS];
@@ -315,13 +315,13 @@ static void abort_one_notified(int victim, int given) {
   free_runtime(rt);
 }
 
-static void no_notification_is_lost_wherever_a_waiter_is_aborted(void) {
+TEST(no_notification_is_lost_wherever_a_waiter_is_aborted) {
   for (int victim = 0; victim < TASKS; victim++)
     for (int given = 0; given <= TASKS; given++)
       abort_one_notified(victim, given);
 }
 
-static void an_aborted_task_does_not_pass_on_what_all_were_told(void) {
+TEST(an_aborted_task_does_not_pass_on_what_all_were_told) {
   ebb_runtime *rt = new_runtime();
   ebb_notify *n = new_notify(rt);
   job jobs[TASKS];
@@ -385,7 +385,7 @@ static int try_send(ebb_channel *c, const char *name) {
   return ebb_channel_try_send(c, (void *)(uintptr_t)name);
 }
 
-static void a_bounded_channel_holds_so_many(void) {
+TEST(a_bounded_channel_holds_so_many) {
   ebb_runtime *rt = new_runtime();
   ebb_channel *c = new_channel(rt, 2);
   void *value;
@@ -401,7 +401,7 @@ static void a_bounded_channel_holds_so_many(void) {
   free_runtime(rt);
 }
 
-static void a_closed_channel_can_be_emptied(void) {
+TEST(a_closed_channel_can_be_emptied) {
   ebb_runtime *rt = new_runtime();
   ebb_channel *c = new_channel(rt, 0);
   void *value;
@@ -417,7 +417,7 @@ static void a_closed_channel_can_be_emptied(void) {
   free_runtime(rt);
 }
 
-static void a_channel_is_closed_with_its_last_sender(void) {
+TEST(a_channel_is_closed_with_its_last_sender) {
   ebb_runtime *rt = new_runtime();
   ebb_channel *c = new_channel(rt, 0);
   job receivers[TASKS];
@@ -441,7 +441,7 @@ static void a_channel_is_closed_with_its_last_sender(void) {
   free_runtime(rt);
 }
 
-static void closing_a_channel_ends_the_waits(void) {
+TEST(closing_a_channel_ends_the_waits) {
   ebb_runtime *rt = new_runtime();
   ebb_channel *full = new_channel(rt, 1), *empty = new_channel(rt, 1);
   job senders[TASKS], receivers[TASKS];
@@ -462,7 +462,7 @@ static void closing_a_channel_ends_the_waits(void) {
   free_runtime(rt);
 }
 
-static void a_value_that_is_promised_takes_no_place(void) {
+TEST(a_value_that_is_promised_takes_no_place) {
   ebb_runtime *rt = new_runtime();
   ebb_channel *c = new_channel(rt, 1);
   job jobs[TASKS];
@@ -499,7 +499,7 @@ static void abort_one_recv(int victim, int given) {
   free_runtime(rt);
 }
 
-static void no_value_is_lost_wherever_a_receiver_is_aborted(void) {
+TEST(no_value_is_lost_wherever_a_receiver_is_aborted) {
   for (int victim = 0; victim < TASKS; victim++)
     for (int given = 0; given <= TASKS; given++) abort_one_recv(victim, given);
 }
@@ -528,12 +528,12 @@ static void abort_one_send(int victim, int taken) {
   free_runtime(rt);
 }
 
-static void no_place_is_lost_wherever_a_sender_is_aborted(void) {
+TEST(no_place_is_lost_wherever_a_sender_is_aborted) {
   for (int victim = 0; victim < TASKS; victim++)
     for (int taken = 0; taken <= TASKS; taken++) abort_one_send(victim, taken);
 }
 
-static void a_crowd_that_has_gone_leaves_no_memory_in_use(void) {
+TEST(a_crowd_that_has_gone_leaves_no_memory_in_use) {
   test_memory memory = {0};
   ebb_options options = {.alloc = test_alloc, .alloc_ctx = &memory};
   ebb_runtime *rt;
@@ -621,7 +621,7 @@ static void run_crowd(size_t limit, uint64_t seed) {
   free_runtime(rt);
 }
 
-static void a_crowd_loses_nothing_and_keeps_the_order(void) {
+TEST(a_crowd_loses_nothing_and_keeps_the_order) {
   for (uint64_t seed = 1; seed <= 20; seed++) run_crowd(1 + seed % 5, seed);
 }
 
@@ -644,7 +644,7 @@ static void *say(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_send_without_a_limit_never_lets_others_run(void) {
+TEST(a_send_without_a_limit_never_lets_others_run) {
   ebb_runtime *rt = new_runtime();
   ebb_channel *c;
   CHECK(ebb_channel_new(rt, 0, &c) == 0);
@@ -656,7 +656,7 @@ static void a_send_without_a_limit_never_lets_others_run(void) {
   free_runtime(rt);
 }
 
-static void outside_of_tasks_it_works_where_waiting_is_forbidden(void) {
+TEST(outside_of_tasks_it_works_where_waiting_is_forbidden) {
   ebb_options options = {.never_block = true};
   ebb_runtime *rt;
   ebb_channel *c;
@@ -693,7 +693,7 @@ static int use_all(ebb_runtime *rt) {
   return err;
 }
 
-static void whatever_memory_fails_nothing_is_half_done(void) {
+TEST(whatever_memory_fails_nothing_is_half_done) {
   test_memory memory = {0};
   ebb_options options = {.alloc = test_alloc, .alloc_ctx = &memory};
   int err = -ENOMEM;
@@ -723,7 +723,7 @@ static void *wait_in_all(ebb_runtime *rt, void *arg) {
 }
 
 /* The first wait is not counted: it makes the stacks. */
-static void waiting_allocates_nothing(void) {
+TEST(waiting_allocates_nothing) {
   test_memory memory = {0};
   ebb_options options = {.alloc = test_alloc, .alloc_ctx = &memory};
   ebb_runtime *rt;
@@ -773,7 +773,7 @@ static void check_cut_before(ebb_runtime *rt, job *j) {
   CHECK(j->status == -ECANCELED && finish(t).outcome == EBB_CANCELLED);
 }
 
-static void a_task_that_no_wait_lets_in_was_cancelled(void) {
+TEST(a_task_that_no_wait_lets_in_was_cancelled) {
   ebb_runtime *rt = new_runtime();
   job s = {0}, n = {0}, c = {0};
   CHECK(ebb_semaphore_new(rt, 1, &s.semaphore) == 0);
@@ -786,35 +786,4 @@ static void a_task_that_no_wait_lets_in_was_cancelled(void) {
   ebb_notify_free(n.notify);
   ebb_channel_free(c.channel);
   free_runtime(rt);
-}
-
-int main(void) {
-  RUN(permits_are_taken_at_once_while_there_are_enough);
-  RUN(there_is_a_limit_to_permits);
-  RUN(permits_are_given_in_the_order_of_asking);
-  RUN(who_leaves_the_line_makes_room_for_the_next);
-  RUN(closing_a_semaphore_ends_the_waits);
-  RUN(no_permit_is_lost_wherever_a_waiter_is_aborted);
-  RUN(what_an_aborted_task_was_granted_is_there_at_once);
-  RUN(a_clean_up_keeps_what_it_was_granted);
-  RUN(a_task_that_always_gets_its_permit_lets_others_run);
-  RUN(one_notification_is_kept);
-  RUN(waiters_are_notified_in_order);
-  RUN(no_notification_is_lost_wherever_a_waiter_is_aborted);
-  RUN(an_aborted_task_does_not_pass_on_what_all_were_told);
-  RUN(a_bounded_channel_holds_so_many);
-  RUN(a_closed_channel_can_be_emptied);
-  RUN(a_channel_is_closed_with_its_last_sender);
-  RUN(closing_a_channel_ends_the_waits);
-  RUN(a_value_that_is_promised_takes_no_place);
-  RUN(no_value_is_lost_wherever_a_receiver_is_aborted);
-  RUN(no_place_is_lost_wherever_a_sender_is_aborted);
-  RUN(a_crowd_that_has_gone_leaves_no_memory_in_use);
-  RUN(a_crowd_loses_nothing_and_keeps_the_order);
-  RUN(a_send_without_a_limit_never_lets_others_run);
-  RUN(outside_of_tasks_it_works_where_waiting_is_forbidden);
-  RUN(whatever_memory_fails_nothing_is_half_done);
-  RUN(waiting_allocates_nothing);
-  RUN(a_task_that_no_wait_lets_in_was_cancelled);
-  return test_summary();
 }

@@ -44,7 +44,7 @@ static bool has(const ebb_table *t, uint32_t hash, const int *item) {
   return find(t, hash, item) != EBB_TABLE_NONE;
 }
 
-static void an_empty_table_needs_no_memory(void) {
+TEST(an_empty_table_needs_no_memory) {
   ebb_table t = new_table();
   CHECK(memory.requests == 0);
   CHECK(ebb_table_first(&t, 7) == EBB_TABLE_NONE);
@@ -53,7 +53,7 @@ static void an_empty_table_needs_no_memory(void) {
   free_table(&t);
 }
 
-static void an_item_is_found_by_its_hash(void) {
+TEST(an_item_is_found_by_its_hash) {
   ebb_table t = new_table();
   uint32_t slot = put(&t, 7, &items[0]);
   CHECK(ebb_table_first(&t, 7) == slot);
@@ -64,7 +64,7 @@ static void an_item_is_found_by_its_hash(void) {
   free_table(&t);
 }
 
-static void all_items_of_a_hash_are_candidates(void) {
+TEST(all_items_of_a_hash_are_candidates) {
   ebb_table t = new_table();
   for (int i = 0; i < 100; i++) put(&t, 7, &items[i]);
   for (int i = 0; i < 100; i++) CHECK(has(&t, 7, &items[i]));
@@ -76,7 +76,7 @@ static void all_items_of_a_hash_are_candidates(void) {
   free_table(&t);
 }
 
-static void only_items_of_that_very_hash_are_candidates(void) {
+TEST(only_items_of_that_very_hash_are_candidates) {
   ebb_table t = new_table();
   put_many(&t, 64);
   for (uint32_t i = 0; i < 64; i++) {
@@ -87,7 +87,7 @@ static void only_items_of_that_very_hash_are_candidates(void) {
   free_table(&t);
 }
 
-static void an_item_keeps_its_slot_while_the_table_grows(void) {
+TEST(an_item_keeps_its_slot_while_the_table_grows) {
   ebb_table t = new_table();
   uint32_t at[1000];
   for (uint32_t i = 0; i < 1000; i++) at[i] = put(&t, i, &items[i]);
@@ -98,7 +98,7 @@ static void an_item_keeps_its_slot_while_the_table_grows(void) {
   free_table(&t);
 }
 
-static void a_removed_item_is_no_candidate(void) {
+TEST(a_removed_item_is_no_candidate) {
   ebb_table t = new_table();
   for (int i = 0; i < 9; i++) put(&t, 7, &items[i]);
   ebb_table_remove(&t, find(&t, 7, &items[4]));
@@ -108,7 +108,7 @@ static void a_removed_item_is_no_candidate(void) {
   free_table(&t);
 }
 
-static void the_slot_of_a_removed_item_is_used_again(void) {
+TEST(the_slot_of_a_removed_item_is_used_again) {
   ebb_table t = new_table();
   put_many(&t, 4);
   ebb_table_remove(&t, find(&t, 2, &items[2]));
@@ -118,7 +118,7 @@ static void the_slot_of_a_removed_item_is_used_again(void) {
   free_table(&t);
 }
 
-static void a_walk_meets_each_item_once(void) {
+TEST(a_walk_meets_each_item_once) {
   ebb_table t = new_table();
   bool met[100] = {false};
   put_many(&t, 100);
@@ -132,7 +132,7 @@ static void a_walk_meets_each_item_once(void) {
   free_table(&t);
 }
 
-static void a_walk_survives_the_removal_of_each_item(void) {
+TEST(a_walk_survives_the_removal_of_each_item) {
   ebb_table t = new_table();
   put_many(&t, 100);
   int met = 0;
@@ -146,7 +146,7 @@ static void a_walk_survives_the_removal_of_each_item(void) {
   free_table(&t);
 }
 
-static void a_walk_survives_growth(void) {
+TEST(a_walk_survives_growth) {
   ebb_table t = new_table();
   put_many(&t, 4);
   uint32_t slot = ebb_table_scan(&t, 0);
@@ -157,7 +157,7 @@ static void a_walk_survives_growth(void) {
   free_table(&t);
 }
 
-static void what_was_reserved_needs_no_more_memory(void) {
+TEST(what_was_reserved_needs_no_more_memory) {
   ebb_table t = new_table();
   put_many(&t, 3);
   CHECK(ebb_table_reserve(&t, 500) == 0);
@@ -168,7 +168,7 @@ static void what_was_reserved_needs_no_more_memory(void) {
   free_table(&t);
 }
 
-static void reserving_what_is_there_does_nothing(void) {
+TEST(reserving_what_is_there_does_nothing) {
   ebb_table t = new_table();
   CHECK(ebb_table_reserve(&t, 0) == 0);
   CHECK(memory.requests == 0);
@@ -179,7 +179,7 @@ static void reserving_what_is_there_does_nothing(void) {
   free_table(&t);
 }
 
-static void the_capacity_is_a_power_of_two(void) {
+TEST(the_capacity_is_a_power_of_two) {
   ebb_table t = new_table();
   for (uint32_t i = 0; i < 100; i++) {
     put(&t, i, &items[i]);
@@ -188,7 +188,7 @@ static void the_capacity_is_a_power_of_two(void) {
   free_table(&t);
 }
 
-static void no_table_can_have_more_slots_than_numbers(void) {
+TEST(no_table_can_have_more_slots_than_numbers) {
   ebb_table t = new_table();
   put_many(&t, 1);
   CHECK(ebb_table_reserve(&t, SIZE_MAX) == -ENOMEM);
@@ -198,7 +198,7 @@ static void no_table_can_have_more_slots_than_numbers(void) {
   free_table(&t);
 }
 
-static void each_change_can_be_noticed(void) {
+TEST(each_change_can_be_noticed) {
   ebb_table t = new_table();
   uint32_t version = t.version;
   uint32_t slot = put(&t, 1, &items[1]);
@@ -243,7 +243,7 @@ static void check_sparse(const ebb_table *t) {
     CHECK(has(t, i, &items[i]) == (i % 10 == 0));
 }
 
-static void shrinking_tells_each_item_its_new_slot(void) {
+TEST(shrinking_tells_each_item_its_new_slot) {
   ebb_table t = sparse_table();
   CHECK(ebb_table_shrink(&t, 0, moved) == 0);
   CHECK(moves == 10 && t.capacity == 16);
@@ -255,7 +255,7 @@ static void shrinking_tells_each_item_its_new_slot(void) {
   free_table(&t);
 }
 
-static void shrinking_keeps_the_room_asked_for(void) {
+TEST(shrinking_keeps_the_room_asked_for) {
   ebb_table t = sparse_table();
   CHECK(ebb_table_shrink(&t, 50, moved) == 0);
   CHECK(t.capacity == 64);
@@ -263,7 +263,7 @@ static void shrinking_keeps_the_room_asked_for(void) {
   free_table(&t);
 }
 
-static void shrinking_never_makes_a_table_larger(void) {
+TEST(shrinking_never_makes_a_table_larger) {
   ebb_table t = sparse_table();
   CHECK(ebb_table_shrink(&t, 1000, moved) == 0);
   CHECK(ebb_table_shrink(&t, SIZE_MAX, moved) == 0);
@@ -272,7 +272,7 @@ static void shrinking_never_makes_a_table_larger(void) {
   free_table(&t);
 }
 
-static void an_empty_table_shrinks_to_nothing(void) {
+TEST(an_empty_table_shrinks_to_nothing) {
   ebb_table t = new_table();
   moves = 0;
   CHECK(ebb_table_reserve(&t, 100) == 0);
@@ -287,7 +287,7 @@ static void an_empty_table_shrinks_to_nothing(void) {
 
 /* ---- no memory ---- */
 
-static void growing_without_memory_changes_nothing(void) {
+TEST(growing_without_memory_changes_nothing) {
   ebb_table t = sparse_table();
   size_t bytes = memory.bytes;
   uint32_t version = t.version;
@@ -300,7 +300,7 @@ static void growing_without_memory_changes_nothing(void) {
   free_table(&t);
 }
 
-static void shrinking_without_memory_loses_no_item(void) {
+TEST(shrinking_without_memory_loses_no_item) {
   ebb_table t = sparse_table();
   memory.fail_at = memory.requests + 1;
   memory.fail_count = FAIL_FOR_EVER;
@@ -310,7 +310,7 @@ static void shrinking_without_memory_loses_no_item(void) {
   free_table(&t);
 }
 
-static void an_item_can_be_replaced_in_its_slot(void) {
+TEST(an_item_can_be_replaced_in_its_slot) {
   ebb_table t = new_table();
   for (uint32_t i = 0; i < 20; i++) put(&t, i % 3, &items[i]);
   for (uint32_t i = 0; i < 20; i++) {
@@ -380,7 +380,7 @@ static void walk_while_all_changes(model *m, uint64_t *state) {
   for (uint32_t i = 1; i < 1024; i += 2) CHECK(met[i] <= 1);
 }
 
-static void a_walk_meets_what_stays_once_whatever_happens_to_the_table(void) {
+TEST(a_walk_meets_what_stays_once_whatever_happens_to_the_table) {
   static model m;
   uint64_t state = 1;
   m.t = new_table();
@@ -393,7 +393,7 @@ static void a_walk_meets_what_stays_once_whatever_happens_to_the_table(void) {
   free_table(&m.t);
 }
 
-static void any_sequence_of_changes_agrees_with_a_model(void) {
+TEST(any_sequence_of_changes_agrees_with_a_model) {
   static model m;
   uint64_t state = 1;
   m.t = new_table();
@@ -408,32 +408,4 @@ static void any_sequence_of_changes_agrees_with_a_model(void) {
   }
   check_model(&m);
   free_table(&m.t);
-}
-
-int main(void) {
-  RUN(an_empty_table_needs_no_memory);
-  RUN(an_item_is_found_by_its_hash);
-  RUN(all_items_of_a_hash_are_candidates);
-  RUN(only_items_of_that_very_hash_are_candidates);
-  RUN(an_item_keeps_its_slot_while_the_table_grows);
-  RUN(a_removed_item_is_no_candidate);
-  RUN(an_item_can_be_replaced_in_its_slot);
-  RUN(the_slot_of_a_removed_item_is_used_again);
-  RUN(a_walk_meets_each_item_once);
-  RUN(a_walk_survives_the_removal_of_each_item);
-  RUN(a_walk_survives_growth);
-  RUN(what_was_reserved_needs_no_more_memory);
-  RUN(reserving_what_is_there_does_nothing);
-  RUN(the_capacity_is_a_power_of_two);
-  RUN(no_table_can_have_more_slots_than_numbers);
-  RUN(each_change_can_be_noticed);
-  RUN(shrinking_tells_each_item_its_new_slot);
-  RUN(shrinking_keeps_the_room_asked_for);
-  RUN(shrinking_never_makes_a_table_larger);
-  RUN(an_empty_table_shrinks_to_nothing);
-  RUN(growing_without_memory_changes_nothing);
-  RUN(shrinking_without_memory_loses_no_item);
-  RUN(a_walk_meets_what_stays_once_whatever_happens_to_the_table);
-  RUN(any_sequence_of_changes_agrees_with_a_model);
-  return test_summary();
 }

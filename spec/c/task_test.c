@@ -51,7 +51,7 @@ static void turn(ebb_runtime *rt) { CHECK(ebb_yield_now(rt) == 0); }
 
 /* ---- spawning ---- */
 
-static void a_task_first_runs_when_the_caller_waits(void) {
+TEST(a_task_first_runs_when_the_caller_waits) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, say, "a");
   CHECK(noted("") && !ebb_task_is_finished(t));
@@ -61,7 +61,7 @@ static void a_task_first_runs_when_the_caller_waits(void) {
   free_runtime(rt);
 }
 
-static void tasks_first_run_in_the_order_of_spawning(void) {
+TEST(tasks_first_run_in_the_order_of_spawning) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, say, "a");
   start_detached(rt, say, "b");
@@ -79,7 +79,7 @@ static void *spawn_two(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_task_that_a_task_spawns_comes_after_those_before(void) {
+TEST(a_task_that_a_task_spawns_comes_after_those_before) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, spawn_two, NULL);
   start_detached(rt, say, "b");
@@ -88,7 +88,7 @@ static void a_task_that_a_task_spawns_comes_after_those_before(void) {
   free_runtime(rt);
 }
 
-static void tasks_that_yield_take_turns(void) {
+TEST(tasks_that_yield_take_turns) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, say_thrice, "a");
   start_detached(rt, say_thrice, "b");
@@ -97,7 +97,7 @@ static void tasks_that_yield_take_turns(void) {
   free_runtime(rt);
 }
 
-static void ids_count_from_one_and_are_never_used_again(void) {
+TEST(ids_count_from_one_and_are_never_used_again) {
   ebb_runtime *rt = new_runtime();
   for (ebb_id id = 1; id <= 1000; id++) {
     ebb_task *t = start(rt, park_unnoticed, NULL);
@@ -109,7 +109,7 @@ static void ids_count_from_one_and_are_never_used_again(void) {
   free_runtime(rt);
 }
 
-static void runtimes_have_ids_of_their_own(void) {
+TEST(runtimes_have_ids_of_their_own) {
   ebb_runtime *one = new_runtime(), *two = new_runtime();
   ebb_task *a = start(one, say, "a"), *b = start(two, say, "b");
   CHECK(ebb_task_id(a) == 1 && ebb_task_id(b) == 1);
@@ -130,7 +130,7 @@ static void *note_if_current(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void the_current_task_is_the_one_that_runs(void) {
+TEST(the_current_task_is_the_one_that_runs) {
   ebb_runtime *rt = new_runtime();
   ebb_task *a, *b;
   CHECK(ebb_current(rt) == NULL);
@@ -145,7 +145,7 @@ static void the_current_task_is_the_one_that_runs(void) {
 
 /* ---- handles and joining ---- */
 
-static void a_joined_task_gives_what_it_returned(void) {
+TEST(a_joined_task_gives_what_it_returned) {
   ebb_runtime *rt = new_runtime();
   ebb_result result = {0};
   ebb_task *t = start(rt, say, "a");
@@ -157,7 +157,7 @@ static void a_joined_task_gives_what_it_returned(void) {
   free_runtime(rt);
 }
 
-static void the_result_is_the_same_for_everyone_who_asks(void) {
+TEST(the_result_is_the_same_for_everyone_who_asks) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, say, "a");
   for (int i = 0; i < 3; i++) {
@@ -180,7 +180,7 @@ static void *join_and_note(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void many_can_join_one_task(void) {
+TEST(many_can_join_one_task) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, say_thrice, "a");
   for (int i = 0; i < 3; i++) start_detached(rt, join_and_note, t);
@@ -195,14 +195,14 @@ static void *join_self(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void a_task_cannot_join_itself(void) {
+TEST(a_task_cannot_join_itself) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, join_self, NULL);
   CHECK(ebb_run(rt) == 0);
   free_runtime(rt);
 }
 
-static void a_join_ends_at_its_deadline(void) {
+TEST(a_join_ends_at_its_deadline) {
   ebb_runtime *rt = new_runtime();
   int status = 1;
   ebb_result result = {.id = 7};
@@ -216,7 +216,7 @@ static void a_join_ends_at_its_deadline(void) {
   free_runtime(rt);
 }
 
-static void a_finished_task_is_joined_whatever_the_deadline(void) {
+TEST(a_finished_task_is_joined_whatever_the_deadline) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, say, "a");
   turn(rt);
@@ -226,7 +226,7 @@ static void a_finished_task_is_joined_whatever_the_deadline(void) {
   free_runtime(rt);
 }
 
-static void a_released_task_runs_on(void) {
+TEST(a_released_task_runs_on) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, say_thrice, "a");
   turn(rt);
@@ -236,7 +236,7 @@ static void a_released_task_runs_on(void) {
   free_runtime(rt);
 }
 
-static void a_handle_keeps_a_finished_task(void) {
+TEST(a_handle_keeps_a_finished_task) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, say, "a");
   CHECK(ebb_run(rt) == 0);
@@ -248,7 +248,7 @@ static void a_handle_keeps_a_finished_task(void) {
 
 /* ---- abort ---- */
 
-static void a_task_aborted_before_it_started_is_dropped(void) {
+TEST(a_task_aborted_before_it_started_is_dropped) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t;
   ebb_body b = {.run = say, .arg = "a", .drop = note_drop};
@@ -262,7 +262,7 @@ static void a_task_aborted_before_it_started_is_dropped(void) {
   free_runtime(rt);
 }
 
-static void a_task_without_drop_is_just_left_out(void) {
+TEST(a_task_without_drop_is_just_left_out) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, say, "a");
   ebb_task_abort(t);
@@ -271,7 +271,7 @@ static void a_task_without_drop_is_just_left_out(void) {
   free_runtime(rt);
 }
 
-static void a_task_that_has_run_is_never_dropped(void) {
+TEST(a_task_that_has_run_is_never_dropped) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t;
   ebb_body b = {.run = say_thrice, .arg = "a", .drop = note_drop};
@@ -286,7 +286,7 @@ static void a_task_that_has_run_is_never_dropped(void) {
   free_runtime(rt);
 }
 
-static void aborting_neither_waits_nor_runs_anything(void) {
+TEST(aborting_neither_waits_nor_runs_anything) {
   ebb_runtime *rt = new_runtime();
   int status = 1;
   ebb_task *t = start(rt, park, &status);
@@ -299,7 +299,7 @@ static void aborting_neither_waits_nor_runs_anything(void) {
   free_runtime(rt);
 }
 
-static void a_task_that_noticed_its_abort_is_cancelled(void) {
+TEST(a_task_that_noticed_its_abort_is_cancelled) {
   ebb_runtime *rt = new_runtime();
   int status;
   ebb_task *t = start(rt, park, &status);
@@ -316,7 +316,7 @@ static void *abort_self_and_end(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void a_task_that_ends_before_its_next_wait_is_completed(void) {
+TEST(a_task_that_ends_before_its_next_wait_is_completed) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, abort_self_and_end, "a");
   turn(rt);
@@ -326,7 +326,7 @@ static void a_task_that_ends_before_its_next_wait_is_completed(void) {
   free_runtime(rt);
 }
 
-static void aborting_a_finished_task_changes_nothing(void) {
+TEST(aborting_a_finished_task_changes_nothing) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, say, "a");
   turn(rt);
@@ -351,7 +351,7 @@ static void *wait_in_vain(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void every_later_wait_of_an_aborted_task_fails_too(void) {
+TEST(every_later_wait_of_an_aborted_task_fails_too) {
   ebb_runtime *rt = new_runtime();
   ebb_task *other = start(rt, park_unnoticed, NULL);
   ebb_task *t = start(rt, wait_in_vain, other);
@@ -376,7 +376,7 @@ static void *wait_at_once(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void also_a_wait_that_is_satisfied_at_once_fails(void) {
+TEST(also_a_wait_that_is_satisfied_at_once_fails) {
   ebb_runtime *rt = new_runtime();
   ebb_task *finished = start(rt, say, "a");
   ebb_task *t = start(rt, wait_at_once, finished);
@@ -389,7 +389,7 @@ static void also_a_wait_that_is_satisfied_at_once_fails(void) {
   free_runtime(rt);
 }
 
-static void aborting_twice_is_aborting_once(void) {
+TEST(aborting_twice_is_aborting_once) {
   ebb_runtime *rt = new_runtime();
   int status;
   ebb_task *t = start(rt, park, &status);
@@ -401,7 +401,7 @@ static void aborting_twice_is_aborting_once(void) {
   free_runtime(rt);
 }
 
-static void an_abort_overtakes_a_wake_up(void) {
+TEST(an_abort_overtakes_a_wake_up) {
   ebb_runtime *rt = new_runtime();
   int status;
   ebb_task *t = start(rt, park, &status);
@@ -423,7 +423,7 @@ static void *clean_up_slowly(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void a_clean_up_may_wait(void) {
+TEST(a_clean_up_may_wait) {
   ebb_runtime *rt = new_runtime();
   int64_t begin = ebb_now(rt);
   ebb_task *t = start(rt, clean_up_slowly, "a");
@@ -437,7 +437,7 @@ static void a_clean_up_may_wait(void) {
   free_runtime(rt);
 }
 
-static void no_later_abort_cuts_a_clean_up_off(void) {
+TEST(no_later_abort_cuts_a_clean_up_off) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, clean_up_slowly, "a");
   turn(rt);
@@ -451,7 +451,7 @@ static void no_later_abort_cuts_a_clean_up_off(void) {
   free_runtime(rt);
 }
 
-static void the_result_is_seen_only_after_the_clean_up(void) {
+TEST(the_result_is_seen_only_after_the_clean_up) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, clean_up_slowly, "a");
   turn(rt);
@@ -472,7 +472,7 @@ static void *abort_and_note(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void an_abort_wakes_who_joins_the_task(void) {
+TEST(an_abort_wakes_who_joins_the_task) {
   ebb_runtime *rt = new_runtime();
   int status;
   ebb_task *t = start(rt, park, &status);
@@ -484,7 +484,7 @@ static void an_abort_wakes_who_joins_the_task(void) {
   free_runtime(rt);
 }
 
-static void a_join_that_is_cut_off_leaves_the_other_task_alone(void) {
+TEST(a_join_that_is_cut_off_leaves_the_other_task_alone) {
   ebb_runtime *rt = new_runtime();
   int status;
   ebb_task *t = start(rt, park, &status);
@@ -523,25 +523,25 @@ static void dream_all(dreamer *dreamers, int n) {
   free_runtime(rt);
 }
 
-static void sleepers_wake_in_the_order_of_their_deadlines(void) {
+TEST(sleepers_wake_in_the_order_of_their_deadlines) {
   dreamer d[] = {{"c", 3}, {"a", 1}, {"d", 4}, {"b", 2}};
   dream_all(d, 4);
   CHECK(noted("a b c d"));
 }
 
-static void sleepers_with_one_deadline_wake_in_the_order_they_slept(void) {
+TEST(sleepers_with_one_deadline_wake_in_the_order_they_slept) {
   dreamer d[] = {{"a", 5}, {"b", 5}, {"z", 9}, {"c", 5}, {"d", 5}};
   dream_all(d, 5);
   CHECK(noted("a b c d z"));
 }
 
-static void no_sleep_is_shorter_than_nothing(void) {
+TEST(no_sleep_is_shorter_than_nothing) {
   dreamer d[] = {{"a", 0}, {"b", -1}, {"c", INT64_MIN}};
   dream_all(d, 3);
   CHECK(noted("a b c"));
 }
 
-static void a_sleep_outside_of_tasks_lets_them_run(void) {
+TEST(a_sleep_outside_of_tasks_lets_them_run) {
   ebb_runtime *rt = new_runtime();
   dreamer d = {"a", SECOND};
   int64_t begin = ebb_now(rt);
@@ -551,7 +551,7 @@ static void a_sleep_outside_of_tasks_lets_them_run(void) {
   free_runtime(rt);
 }
 
-static void a_deadline_in_the_past_lets_the_others_run_once(void) {
+TEST(a_deadline_in_the_past_lets_the_others_run_once) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, say_thrice, "a");
   CHECK(ebb_sleep_until(rt, INT64_MIN) == 0);
@@ -567,7 +567,7 @@ static void *sleep_into_the_past(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void sleeping_into_the_past_takes_turns_like_yielding(void) {
+TEST(sleeping_into_the_past_takes_turns_like_yielding) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, sleep_into_the_past, "a");
   start_detached(rt, say_thrice, "b");
@@ -576,7 +576,7 @@ static void sleeping_into_the_past_takes_turns_like_yielding(void) {
   free_runtime(rt);
 }
 
-static void timers_come_in_spite_of_tasks_that_are_always_ready(void) {
+TEST(timers_come_in_spite_of_tasks_that_are_always_ready) {
   ebb_runtime *rt = new_runtime();
   dreamer d = {"a", SECOND};
   start_detached(rt, dream, &d);
@@ -589,7 +589,7 @@ static void timers_come_in_spite_of_tasks_that_are_always_ready(void) {
 
 /* ---- parking ---- */
 
-static void an_unparked_task_runs_on(void) {
+TEST(an_unparked_task_runs_on) {
   ebb_runtime *rt = new_runtime();
   int status = 1;
   ebb_task *t = start(rt, park, &status);
@@ -612,7 +612,7 @@ static void *park_twice(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void an_unpark_that_came_before_is_kept(void) {
+TEST(an_unpark_that_came_before_is_kept) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, park_twice, "a");
   ebb_unpark(t);
@@ -627,7 +627,7 @@ static void an_unpark_that_came_before_is_kept(void) {
   free_runtime(rt);
 }
 
-static void unparks_do_not_add_up(void) {
+TEST(unparks_do_not_add_up) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, park_twice, "a");
   for (int i = 0; i < 5; i++) ebb_unpark(t);
@@ -643,7 +643,7 @@ static void *unpark_self(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void a_task_may_unpark_itself(void) {
+TEST(a_task_may_unpark_itself) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, unpark_self, NULL);
   CHECK(ebb_run(rt) == 0);
@@ -658,7 +658,7 @@ static void *sleep_then_park(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void an_unpark_does_not_end_another_wait(void) {
+TEST(an_unpark_does_not_end_another_wait) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, sleep_then_park, NULL);
   turn(rt);
@@ -668,7 +668,7 @@ static void an_unpark_does_not_end_another_wait(void) {
   free_runtime(rt);
 }
 
-static void a_park_ends_at_its_deadline(void) {
+TEST(a_park_ends_at_its_deadline) {
   ebb_runtime *rt = new_runtime();
   int64_t deadline = ebb_now(rt) + SECOND;
   CHECK(ebb_park(rt, deadline) == -ETIMEDOUT);
@@ -685,7 +685,7 @@ static void *park_until_a_second(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void an_ended_wait_leaves_no_timer(void) {
+TEST(an_ended_wait_leaves_no_timer) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, park_until_a_second, NULL);
   turn(rt);
@@ -708,7 +708,7 @@ static void *sleep_and_unpark(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void an_unpark_after_the_deadline_is_kept(void) {
+TEST(an_unpark_after_the_deadline_is_kept) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t;
   /* Both deadlines are the same; the one who unparks goes first. */
@@ -726,7 +726,7 @@ static void *park_in_clean_up(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void an_unpark_that_an_abort_overtook_is_kept(void) {
+TEST(an_unpark_that_an_abort_overtook_is_kept) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, park_in_clean_up, NULL);
   turn(rt);
@@ -753,7 +753,7 @@ static void *use_budget(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_turn_has_a_budget_of_128(void) {
+TEST(a_turn_has_a_budget_of_128) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, use_budget, NULL);
   start_detached(rt, say, "other");
@@ -769,7 +769,7 @@ static void *join_often(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_join_that_is_satisfied_at_once_takes_budget(void) {
+TEST(a_join_that_is_satisfied_at_once_takes_budget) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, say, "a");
   turn(rt);
@@ -790,7 +790,7 @@ static void *park_often(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_park_that_is_satisfied_at_once_takes_budget(void) {
+TEST(a_park_that_is_satisfied_at_once_takes_budget) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, park_often, "a");
   start_detached(rt, say_thrice, "b");
@@ -801,7 +801,7 @@ static void a_park_that_is_satisfied_at_once_takes_budget(void) {
 
 /* ---- outside of tasks ---- */
 
-static void running_nothing_returns_at_once(void) {
+TEST(running_nothing_returns_at_once) {
   ebb_runtime *rt = new_runtime();
   CHECK(ebb_run(rt) == 0);
   CHECK(ebb_yield_now(rt) == 0);
@@ -816,7 +816,7 @@ static void *forbid(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void tasks_cannot_run_or_free_their_runtime(void) {
+TEST(tasks_cannot_run_or_free_their_runtime) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, forbid, NULL);
   CHECK(ebb_run(rt) == 0);
@@ -824,7 +824,7 @@ static void tasks_cannot_run_or_free_their_runtime(void) {
   free_runtime(rt);
 }
 
-static void running_ends_when_nothing_can_wake_what_waits(void) {
+TEST(running_ends_when_nothing_can_wake_what_waits) {
   ebb_runtime *rt = new_runtime();
   int status = 1;
   ebb_task *t = start(rt, park, &status);
@@ -837,7 +837,7 @@ static void running_ends_when_nothing_can_wake_what_waits(void) {
   free_runtime(rt);
 }
 
-static void no_deadlock_is_called_while_a_timer_runs(void) {
+TEST(no_deadlock_is_called_while_a_timer_runs) {
   ebb_runtime *rt = new_runtime();
   int status = 1;
   dreamer d = {"a", SECOND};
@@ -849,7 +849,7 @@ static void no_deadlock_is_called_while_a_timer_runs(void) {
   free_runtime(rt);
 }
 
-static void a_wait_that_nothing_can_end_fails(void) {
+TEST(a_wait_that_nothing_can_end_fails) {
   ebb_runtime *rt = new_runtime();
   int status;
   ebb_task *t = start(rt, park, &status);
@@ -872,7 +872,7 @@ static void send_signals(bool stop) {
   CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
 }
 
-static void a_signal_ends_a_wait_outside_of_tasks(void) {
+TEST(a_signal_ends_a_wait_outside_of_tasks) {
   ebb_runtime *rt;
   int status = 1;
   CHECK(ebb_runtime_new(NULL, &rt) == 0);
@@ -897,7 +897,7 @@ static ebb_runtime *new_ticked_runtime(void) {
   return rt;
 }
 
-static void where_blocking_is_forbidden_waits_outside_fail(void) {
+TEST(where_blocking_is_forbidden_waits_outside_fail) {
   ebb_runtime *rt = new_ticked_runtime();
   ebb_task *t = start(rt, say, "a");
   CHECK(ebb_run(rt) == -EPERM);
@@ -912,7 +912,7 @@ static void where_blocking_is_forbidden_waits_outside_fail(void) {
   CHECK(noted(""));
 }
 
-static void what_has_finished_is_joined_outside_any_number_of_times(void) {
+TEST(what_has_finished_is_joined_outside_any_number_of_times) {
   ebb_runtime *rt = new_ticked_runtime();
   ebb_task *t = start(rt, say, "a");
   CHECK(ebb_tick(rt, EBB_NEVER, NULL) == 0);
@@ -922,7 +922,7 @@ static void what_has_finished_is_joined_outside_any_number_of_times(void) {
   free_runtime(rt);
 }
 
-static void where_blocking_is_forbidden_tasks_still_wait(void) {
+TEST(where_blocking_is_forbidden_tasks_still_wait) {
   ebb_runtime *rt = new_ticked_runtime();
   ebb_task *t = start(rt, say_thrice, "a");
   start_detached(rt, join_and_note, t);
@@ -934,7 +934,7 @@ static void where_blocking_is_forbidden_tasks_still_wait(void) {
 
 /* ---- the end of a runtime ---- */
 
-static void freeing_a_runtime_aborts_its_tasks(void) {
+TEST(freeing_a_runtime_aborts_its_tasks) {
   ebb_runtime *rt = new_runtime();
   int parked = 1, asleep = 1;
   ebb_body b = {.run = say, .arg = "a", .drop = note_drop};
@@ -947,7 +947,7 @@ static void freeing_a_runtime_aborts_its_tasks(void) {
   CHECK(noted("drop a"));
 }
 
-static void freeing_a_runtime_waits_for_the_clean_up(void) {
+TEST(freeing_a_runtime_waits_for_the_clean_up) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, clean_up_slowly, NULL);
   turn(rt);
@@ -964,7 +964,7 @@ static void *clean_up_for_ever(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void freeing_a_runtime_ends_a_clean_up_that_waits_in_vain(void) {
+TEST(freeing_a_runtime_ends_a_clean_up_that_waits_in_vain) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, clean_up_for_ever, NULL);
   turn(rt);
@@ -982,7 +982,7 @@ static void *clean_up_or_be_cut(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void freeing_a_runtime_that_must_not_block_cuts_clean_ups_off(void) {
+TEST(freeing_a_runtime_that_must_not_block_cuts_clean_ups_off) {
   ebb_runtime *rt = new_ticked_runtime();
   start_detached(rt, clean_up_or_be_cut, NULL);
   CHECK(ebb_tick(rt, EBB_NEVER, NULL) == 0);
@@ -1004,7 +1004,7 @@ static void *spawn_in_clean_up(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_task_that_a_clean_up_spawns_is_aborted_too(void) {
+TEST(a_task_that_a_clean_up_spawns_is_aborted_too) {
   ebb_runtime *rt = new_runtime();
   int status = -ECANCELED; /* it may also never start */
   start_detached(rt, spawn_in_clean_up, &status);
@@ -1013,7 +1013,7 @@ static void a_task_that_a_clean_up_spawns_is_aborted_too(void) {
   CHECK(status == -ECANCELED);
 }
 
-static void a_clean_up_can_give_handles_back(void) {
+TEST(a_clean_up_can_give_handles_back) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, park_unnoticed, NULL);
   start_detached(rt, join_other, t);
@@ -1022,79 +1022,9 @@ static void a_clean_up_can_give_handles_back(void) {
   CHECK(noted("released"));
 }
 
-static void a_thousand_tasks_can_wait_at_once(void) {
+TEST(a_thousand_tasks_can_wait_at_once) {
   ebb_runtime *rt = new_runtime();
   for (int i = 0; i < 1000; i++) start_detached(rt, park_unnoticed, NULL);
   CHECK(ebb_run(rt) == -EDEADLK);
   free_runtime(rt);
-}
-
-int main(void) {
-  RUN(a_task_first_runs_when_the_caller_waits);
-  RUN(tasks_first_run_in_the_order_of_spawning);
-  RUN(a_task_that_a_task_spawns_comes_after_those_before);
-  RUN(tasks_that_yield_take_turns);
-  RUN(ids_count_from_one_and_are_never_used_again);
-  RUN(runtimes_have_ids_of_their_own);
-  RUN(the_current_task_is_the_one_that_runs);
-  RUN(a_joined_task_gives_what_it_returned);
-  RUN(the_result_is_the_same_for_everyone_who_asks);
-  RUN(many_can_join_one_task);
-  RUN(a_task_cannot_join_itself);
-  RUN(a_join_ends_at_its_deadline);
-  RUN(a_finished_task_is_joined_whatever_the_deadline);
-  RUN(a_released_task_runs_on);
-  RUN(a_handle_keeps_a_finished_task);
-  RUN(a_task_aborted_before_it_started_is_dropped);
-  RUN(a_task_without_drop_is_just_left_out);
-  RUN(a_task_that_has_run_is_never_dropped);
-  RUN(aborting_neither_waits_nor_runs_anything);
-  RUN(a_task_that_noticed_its_abort_is_cancelled);
-  RUN(a_task_that_ends_before_its_next_wait_is_completed);
-  RUN(aborting_a_finished_task_changes_nothing);
-  RUN(every_later_wait_of_an_aborted_task_fails_too);
-  RUN(also_a_wait_that_is_satisfied_at_once_fails);
-  RUN(aborting_twice_is_aborting_once);
-  RUN(an_abort_overtakes_a_wake_up);
-  RUN(a_clean_up_may_wait);
-  RUN(no_later_abort_cuts_a_clean_up_off);
-  RUN(the_result_is_seen_only_after_the_clean_up);
-  RUN(an_abort_wakes_who_joins_the_task);
-  RUN(a_join_that_is_cut_off_leaves_the_other_task_alone);
-  RUN(sleepers_wake_in_the_order_of_their_deadlines);
-  RUN(sleepers_with_one_deadline_wake_in_the_order_they_slept);
-  RUN(no_sleep_is_shorter_than_nothing);
-  RUN(a_sleep_outside_of_tasks_lets_them_run);
-  RUN(a_deadline_in_the_past_lets_the_others_run_once);
-  RUN(sleeping_into_the_past_takes_turns_like_yielding);
-  RUN(timers_come_in_spite_of_tasks_that_are_always_ready);
-  RUN(an_unparked_task_runs_on);
-  RUN(an_unpark_that_came_before_is_kept);
-  RUN(unparks_do_not_add_up);
-  RUN(a_task_may_unpark_itself);
-  RUN(an_unpark_does_not_end_another_wait);
-  RUN(a_park_ends_at_its_deadline);
-  RUN(an_ended_wait_leaves_no_timer);
-  RUN(an_unpark_after_the_deadline_is_kept);
-  RUN(an_unpark_that_an_abort_overtook_is_kept);
-  RUN(a_turn_has_a_budget_of_128);
-  RUN(a_join_that_is_satisfied_at_once_takes_budget);
-  RUN(a_park_that_is_satisfied_at_once_takes_budget);
-  RUN(running_nothing_returns_at_once);
-  RUN(tasks_cannot_run_or_free_their_runtime);
-  RUN(running_ends_when_nothing_can_wake_what_waits);
-  RUN(no_deadlock_is_called_while_a_timer_runs);
-  RUN(a_wait_that_nothing_can_end_fails);
-  RUN(a_signal_ends_a_wait_outside_of_tasks);
-  RUN(where_blocking_is_forbidden_waits_outside_fail);
-  RUN(what_has_finished_is_joined_outside_any_number_of_times);
-  RUN(where_blocking_is_forbidden_tasks_still_wait);
-  RUN(freeing_a_runtime_aborts_its_tasks);
-  RUN(freeing_a_runtime_waits_for_the_clean_up);
-  RUN(freeing_a_runtime_ends_a_clean_up_that_waits_in_vain);
-  RUN(freeing_a_runtime_that_must_not_block_cuts_clean_ups_off);
-  RUN(a_task_that_a_clean_up_spawns_is_aborted_too);
-  RUN(a_clean_up_can_give_handles_back);
-  RUN(a_thousand_tasks_can_wait_at_once);
-  return test_summary();
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
-   What the C tests share. A test is a function whose name is the sentence
-   that it proves; main runs them in turn:
+   What the C tests share. A test's name is the sentence that it proves:
 
-     int main(void) {
-       RUN(a_new_map_is_empty);
-       return test_summary();
+     TEST(a_new_map_is_empty) {
+       CHECK(...);
      }
 
-   The first CHECK that does not hold ends the program. No test sleeps for a
-   fixed time or looks at how long something took: time is virtual, or comes
-   from a clock that the test moves. */
+   It registers itself; test.c runs those of a program in the file's order,
+   each in a process of its own. A CHECK that does not hold ends that process,
+   on any thread and any stack. No test sleeps for a fixed time or looks at how
+   long something took: time is virtual, or comes from a clock that the test
+   moves. */
 #ifndef EBB_SPEC_C_TEST_H
 #define EBB_SPEC_C_TEST_H
 
@@ -30,34 +30,32 @@
 #endif
 #endif
 
-/* ---- checks ---- */
+/* ---- tests and their checks ---- */
 
-static const char *test_name = "(no test)";
-static int test_count;
+typedef struct test_case {
+  const char *name;
+  int line;
+  void (*run)(void);
+  struct test_case *next;
+} test_case;
+
+void test_register(test_case *t);
+
+#define TEST(f)                                                 \
+  static void f(void);                                          \
+  __attribute__((constructor)) static void f##_register(void) { \
+    static test_case t = {#f, __LINE__, f, NULL};               \
+    test_register(&t);                                          \
+  }                                                             \
+  static void f(void)
 
 static inline _Noreturn void test_fail(const char *file, int line,
-                                       const char *what) {
-  fprintf(stderr, "%s:%d: %s: %s\n", file, line, test_name, what);
+                                       const char *text) {
+  fprintf(stderr, "%s:%d: %s\n", file, line, text);
   _Exit(1);
 }
 
 #define CHECK(cond) ((cond) ? (void)0 : test_fail(__FILE__, __LINE__, #cond))
-
-#define RUN(f) (test_name = #f, f(), (void)test_count++)
-
-/* A sentence that should hold and does not yet. It may end the program in
-   any way, so it is run only when asked for: EBB_OPEN=NAME. */
-#define OPEN(f) (test_is_asked_for(#f) ? RUN(f) : (void)0)
-
-static inline bool test_is_asked_for(const char *name) {
-  const char *asked = getenv("EBB_OPEN");
-  return asked != NULL && strcmp(asked, name) == 0;
-}
-
-static inline int test_summary(void) {
-  printf("%d passed, 0 failed\n", test_count);
-  return 0;
-}
 
 /* ---- a log of what happened in which order ---- */
 

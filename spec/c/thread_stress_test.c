@@ -205,22 +205,12 @@ static void run_all(uint64_t seed) {
   CHECK(count_fds() == fds);
 }
 
-static void nothing_is_lost_between_runtimes_that_stay(void) {
+TEST(nothing_is_lost_between_runtimes_that_stay) {
   stay = true;
   for (uint64_t seed = 1; seed <= 3; seed++) run_all(seed);
 }
 
-static void nothing_is_lost_between_runtimes_that_go(void) {
+TEST(nothing_is_lost_between_runtimes_that_go) {
   stay = false;
   for (uint64_t seed = 1; seed <= 3; seed++) run_all(seed);
-}
-
-static void *do_nothing(void *arg) { return arg; }
-
-int main(void) {
-  /* With the first thread, ThreadSanitizer starts one of its own. */
-  join_thread(start_thread(do_nothing, NULL));
-  RUN(nothing_is_lost_between_runtimes_that_stay);
-  RUN(nothing_is_lost_between_runtimes_that_go);
-  return test_summary();
 }

@@ -70,7 +70,7 @@ static void *park(ebb_runtime *rt, void *arg) {
 
 /* ---- what a tick runs ---- */
 
-static void a_tick_of_an_idle_runtime_does_nothing(void) {
+TEST(a_tick_of_an_idle_runtime_does_nothing) {
   ebb_runtime *rt = new_ticked_runtime();
   ebb_tick_report report = tick(rt, EBB_NEVER);
   CHECK(report.polls == 0 && report.ready == 0 && report.unfinished == 0);
@@ -79,7 +79,7 @@ static void a_tick_of_an_idle_runtime_does_nothing(void) {
   free_runtime(rt);
 }
 
-static void a_tick_runs_all_that_is_ready(void) {
+TEST(a_tick_runs_all_that_is_ready) {
   ebb_runtime *rt = new_ticked_runtime();
   start_detached(rt, say, "a");
   start_detached(rt, say, "b");
@@ -93,14 +93,14 @@ static void *spawn_another(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_tick_runs_also_what_is_spawned_meanwhile(void) {
+TEST(a_tick_runs_also_what_is_spawned_meanwhile) {
   ebb_runtime *rt = new_ticked_runtime();
   start_detached(rt, spawn_another, "a");
   CHECK(tick(rt, EBB_NEVER).polls == 2 && noted("a"));
   free_runtime(rt);
 }
 
-static void a_tick_never_blocks(void) {
+TEST(a_tick_never_blocks) {
   ebb_runtime *rt = new_ticked_runtime();
   start_detached(rt, sleep_100, "a");
   start_detached(rt, park, NULL);
@@ -109,7 +109,7 @@ static void a_tick_never_blocks(void) {
   free_runtime(rt);
 }
 
-static void a_tick_fires_the_timers_that_are_due(void) {
+TEST(a_tick_fires_the_timers_that_are_due) {
   ebb_runtime *rt = new_ticked_runtime();
   start_detached(rt, sleep_100, "a");
   CHECK(tick(rt, EBB_NEVER).next_timer == 1100);
@@ -122,7 +122,7 @@ static void a_tick_fires_the_timers_that_are_due(void) {
   free_runtime(rt);
 }
 
-static void a_tick_fires_timers_that_come_due_while_it_runs(void) {
+TEST(a_tick_fires_timers_that_come_due_while_it_runs) {
   ebb_runtime *rt = new_ticked_runtime();
   start_detached(rt, sleep_100, "a");
   tick(rt, EBB_NEVER);
@@ -132,7 +132,7 @@ static void a_tick_fires_timers_that_come_due_while_it_runs(void) {
   free_runtime(rt);
 }
 
-static void a_task_is_suspended_across_ticks(void) {
+TEST(a_task_is_suspended_across_ticks) {
   ebb_runtime *rt = new_ticked_runtime();
   start_detached(rt, toil, "a");
   for (int i = 0; i < 5; i++) tick(rt, 0);
@@ -142,7 +142,7 @@ static void a_task_is_suspended_across_ticks(void) {
 
 /* ---- its budget ---- */
 
-static void a_budget_of_nothing_is_one_turn(void) {
+TEST(a_budget_of_nothing_is_one_turn) {
   ebb_runtime *rt = new_ticked_runtime();
   start_detached(rt, say, "a");
   start_detached(rt, say, "b");
@@ -154,7 +154,7 @@ static void a_budget_of_nothing_is_one_turn(void) {
   free_runtime(rt);
 }
 
-static void a_budget_below_nothing_is_one_turn_too(void) {
+TEST(a_budget_below_nothing_is_one_turn_too) {
   ebb_runtime *rt = new_ticked_runtime();
   start_detached(rt, toil, "a");
   CHECK(tick(rt, -5).polls == 1 && noted("a"));
@@ -162,7 +162,7 @@ static void a_budget_below_nothing_is_one_turn_too(void) {
   free_runtime(rt);
 }
 
-static void a_tick_ends_between_turns_when_its_budget_is_over(void) {
+TEST(a_tick_ends_between_turns_when_its_budget_is_over) {
   ebb_runtime *rt = new_ticked_runtime();
   start_detached(rt, toil, "a");
   CHECK(tick(rt, 30).polls == 3);
@@ -172,7 +172,7 @@ static void a_tick_ends_between_turns_when_its_budget_is_over(void) {
   free_runtime(rt);
 }
 
-static void the_next_tick_goes_on_where_the_last_one_ended(void) {
+TEST(the_next_tick_goes_on_where_the_last_one_ended) {
   ebb_runtime *rt = new_ticked_runtime();
   start_detached(rt, toil, "a");
   start_detached(rt, toil, "b");
@@ -186,7 +186,7 @@ static void the_next_tick_goes_on_where_the_last_one_ended(void) {
   free_runtime(rt);
 }
 
-static void a_budget_does_not_last_longer_when_the_clock_is_slow(void) {
+TEST(a_budget_does_not_last_longer_when_the_clock_is_slow) {
   ebb_runtime *rt = new_ticked_runtime();
   slowness = 5;
   start_detached(rt, toil, "");
@@ -194,7 +194,7 @@ static void a_budget_does_not_last_longer_when_the_clock_is_slow(void) {
   free_runtime(rt);
 }
 
-static void a_budget_does_not_last_longer_when_the_clock_is_paused(void) {
+TEST(a_budget_does_not_last_longer_when_the_clock_is_paused) {
   ebb_runtime *rt = new_ticked_runtime();
   CHECK(ebb_clock_pause(rt) == 0);
   start_detached(rt, toil, "");
@@ -207,7 +207,7 @@ static void a_budget_does_not_last_longer_when_the_clock_is_paused(void) {
   free_runtime(rt);
 }
 
-static void a_clock_that_runs_ahead_does_not_end_a_tick(void) {
+TEST(a_clock_that_runs_ahead_does_not_end_a_tick) {
   ebb_runtime *rt = new_ticked_runtime();
   CHECK(ebb_clock_pause(rt) == 0);
   start_detached(rt, leap, NULL);
@@ -215,7 +215,7 @@ static void a_clock_that_runs_ahead_does_not_end_a_tick(void) {
   free_runtime(rt);
 }
 
-static void a_budget_without_end_lasts_until_nothing_is_ready(void) {
+TEST(a_budget_without_end_lasts_until_nothing_is_ready) {
   ebb_runtime *rt = new_ticked_runtime();
   for (int i = 0; i < 1000; i++) start_detached(rt, say, "");
   CHECK(tick(rt, EBB_NEVER).polls == 1000);
@@ -225,7 +225,7 @@ static void a_budget_without_end_lasts_until_nothing_is_ready(void) {
 
 /* ---- its report ---- */
 
-static void a_report_counts_what_is_left(void) {
+TEST(a_report_counts_what_is_left) {
   ebb_runtime *rt = new_ticked_runtime();
   start_detached(rt, park, NULL);
   start_detached(rt, sleep_100, "a");
@@ -237,7 +237,7 @@ static void a_report_counts_what_is_left(void) {
   free_runtime(rt);
 }
 
-static void the_next_timer_is_the_first_that_is_still_set(void) {
+TEST(the_next_timer_is_the_first_that_is_still_set) {
   ebb_runtime *rt = new_ticked_runtime();
   ebb_task *a = start(rt, sleep_100, "a");
   tick(rt, EBB_NEVER);
@@ -253,7 +253,7 @@ static void the_next_timer_is_the_first_that_is_still_set(void) {
   free_runtime(rt);
 }
 
-static void a_report_that_nobody_wants_is_left_out(void) {
+TEST(a_report_that_nobody_wants_is_left_out) {
   ebb_runtime *rt = new_ticked_runtime();
   start_detached(rt, say, "a");
   CHECK(ebb_tick(rt, EBB_NEVER, NULL) == 0);
@@ -271,7 +271,7 @@ static void *tick_inside(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_task_cannot_tick(void) {
+TEST(a_task_cannot_tick) {
   ebb_runtime *rt = new_ticked_runtime();
   start_detached(rt, tick_inside, "a");
   CHECK(tick(rt, EBB_NEVER).polls == 1 && noted("a"));
@@ -287,7 +287,7 @@ static void *tick_other(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_task_can_tick_another_runtime(void) {
+TEST(a_task_can_tick_another_runtime) {
   ebb_runtime *outer = new_ticked_runtime(), *inner = new_ticked_runtime();
   start_detached(inner, say, "inner");
   start_detached(outer, tick_other, inner);
@@ -297,7 +297,7 @@ static void a_task_can_tick_another_runtime(void) {
   free_runtime(outer);
 }
 
-static void a_runtime_that_may_block_can_be_ticked_too(void) {
+TEST(a_runtime_that_may_block_can_be_ticked_too) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, sleep_100, "a");
   CHECK(tick(rt, EBB_NEVER).polls == 1);
@@ -306,7 +306,7 @@ static void a_runtime_that_may_block_can_be_ticked_too(void) {
   free_runtime(rt);
 }
 
-static void what_is_done_between_ticks_is_seen_at_the_next(void) {
+TEST(what_is_done_between_ticks_is_seen_at_the_next) {
   ebb_runtime *rt = new_ticked_runtime();
   ebb_task *a = start(rt, park, NULL), *b = start(rt, park, NULL);
   tick(rt, EBB_NEVER);
@@ -320,7 +320,7 @@ static void what_is_done_between_ticks_is_seen_at_the_next(void) {
   free_runtime(rt);
 }
 
-static void what_has_finished_is_joined_between_ticks(void) {
+TEST(what_has_finished_is_joined_between_ticks) {
   ebb_runtime *rt = new_ticked_runtime();
   ebb_join_set *s;
   CHECK(ebb_join_set_new(rt, &s) == 0);
@@ -334,7 +334,7 @@ static void what_has_finished_is_joined_between_ticks(void) {
   free_runtime(rt);
 }
 
-static void a_tick_without_a_stack_fails_and_can_be_repeated(void) {
+TEST(a_tick_without_a_stack_fails_and_can_be_repeated) {
   ebb_runtime *rt;
   test_memory memory = {0};
   ebb_options options = {
@@ -349,32 +349,4 @@ static void a_tick_without_a_stack_fails_and_can_be_repeated(void) {
   CHECK(tick(rt, EBB_NEVER).polls == 1 && noted("a"));
   free_runtime(rt);
   CHECK(memory.bytes == 0);
-}
-
-int main(void) {
-  RUN(a_tick_of_an_idle_runtime_does_nothing);
-  RUN(a_tick_runs_all_that_is_ready);
-  RUN(a_tick_runs_also_what_is_spawned_meanwhile);
-  RUN(a_tick_never_blocks);
-  RUN(a_tick_fires_the_timers_that_are_due);
-  RUN(a_tick_fires_timers_that_come_due_while_it_runs);
-  RUN(a_task_is_suspended_across_ticks);
-  RUN(a_budget_of_nothing_is_one_turn);
-  RUN(a_budget_below_nothing_is_one_turn_too);
-  RUN(a_tick_ends_between_turns_when_its_budget_is_over);
-  RUN(the_next_tick_goes_on_where_the_last_one_ended);
-  RUN(a_budget_does_not_last_longer_when_the_clock_is_slow);
-  RUN(a_budget_does_not_last_longer_when_the_clock_is_paused);
-  RUN(a_clock_that_runs_ahead_does_not_end_a_tick);
-  RUN(a_budget_without_end_lasts_until_nothing_is_ready);
-  RUN(a_report_counts_what_is_left);
-  RUN(the_next_timer_is_the_first_that_is_still_set);
-  RUN(a_report_that_nobody_wants_is_left_out);
-  RUN(a_task_cannot_tick);
-  RUN(a_task_can_tick_another_runtime);
-  RUN(a_runtime_that_may_block_can_be_ticked_too);
-  RUN(what_is_done_between_ticks_is_seen_at_the_next);
-  RUN(what_has_finished_is_joined_between_ticks);
-  RUN(a_tick_without_a_stack_fails_and_can_be_repeated);
-  return test_summary();
 }

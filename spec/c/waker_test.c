@@ -24,14 +24,14 @@ static void *wake_self(ebb_runtime *rt, void *arg) {
   return arg;
 }
 
-static void a_waker_unparks_the_task_that_made_it(void) {
+TEST(a_waker_unparks_the_task_that_made_it) {
   ebb_runtime *rt = new_real_runtime();
   start_detached(rt, wake_self, NULL);
   CHECK(ebb_run(rt) == 0);
   free_runtime(rt);
 }
 
-static void outside_of_tasks_there_is_nobody_to_wake(void) {
+TEST(outside_of_tasks_there_is_nobody_to_wake) {
   ebb_runtime *rt = new_real_runtime();
   ebb_waker *w;
   CHECK(ebb_waker_new(rt, &w) == -EINVAL);
@@ -52,7 +52,7 @@ static void *park_for_ever(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void many_calls_before_the_loop_looks_are_one(void) {
+TEST(many_calls_before_the_loop_looks_are_one) {
   ebb_runtime *rt = new_real_runtime();
   slot s = {0};
   start_detached(rt, park_for_ever, &s);
@@ -68,7 +68,7 @@ static void many_calls_before_the_loop_looks_are_one(void) {
   free_runtime(rt);
 }
 
-static void each_of_many_wakers_wakes_its_own_task(void) {
+TEST(each_of_many_wakers_wakes_its_own_task) {
   ebb_runtime *rt = new_real_runtime();
   slot slots[20] = {0};
   for (int i = 0; i < 20; i++) start_detached(rt, park_for_ever, &slots[i]);
@@ -87,7 +87,7 @@ static void *make_waker(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void waking_a_finished_task_does_nothing(void) {
+TEST(waking_a_finished_task_does_nothing) {
   ebb_runtime *rt = new_real_runtime();
   ebb_waker *w = NULL;
   start_detached(rt, make_waker, &w);
@@ -100,7 +100,7 @@ static void waking_a_finished_task_does_nothing(void) {
   free_runtime(rt);
 }
 
-static void a_waker_that_was_just_called_can_be_freed(void) {
+TEST(a_waker_that_was_just_called_can_be_freed) {
   ebb_runtime *rt = new_real_runtime();
   slot s = {0};
   start_detached(rt, park_for_ever, &s);
@@ -122,7 +122,7 @@ static void *hold_waker(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void without_wakers_a_deadlock_is_one_again(void) {
+TEST(without_wakers_a_deadlock_is_one_again) {
   ebb_runtime *rt = new_real_runtime();
   ebb_task *t;
   slot s = {0};
@@ -164,7 +164,7 @@ static void *play(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void no_call_from_another_thread_is_lost(void) {
+TEST(no_call_from_another_thread_is_lost) {
   ebb_runtime *rt = new_real_runtime();
   ball b = {0};
   pthread_t thread = start_thread(throw_back, &b);
@@ -220,13 +220,11 @@ static void count_with_threads(bool busy) {
   free_runtime(rt);
 }
 
-static void many_threads_may_call_one_waker(void) { count_with_threads(false); }
+TEST(many_threads_may_call_one_waker) { count_with_threads(false); }
 
-static void a_waker_is_heard_while_other_tasks_are_busy(void) {
-  count_with_threads(true);
-}
+TEST(a_waker_is_heard_while_other_tasks_are_busy) { count_with_threads(true); }
 
-static void a_waker_is_heard_by_ticks(void) {
+TEST(a_waker_is_heard_by_ticks) {
   ebb_runtime *rt = new_real_runtime();
   sum s = {0};
   ebb_tick_report report;
@@ -265,7 +263,7 @@ static void *wait_in_crowd(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void many_threads_may_call_many_wakers(void) {
+TEST(many_threads_may_call_many_wakers) {
   ebb_runtime *rt = new_real_runtime();
   crowd c = {0};
   pthread_t threads[THREADS];
@@ -284,7 +282,7 @@ static void *count_on_this_thread(void *arg) {
   return NULL;
 }
 
-static void runtimes_of_several_threads_do_not_meet(void) {
+TEST(runtimes_of_several_threads_do_not_meet) {
   pthread_t threads[2] = {start_thread(count_on_this_thread, NULL),
                           start_thread(count_on_this_thread, "busy")};
   for (int i = 0; i < 2; i++) join_thread(threads[i]);
@@ -300,7 +298,7 @@ static void *interrupt(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
-static void a_task_may_interrupt_the_wait_outside(void) {
+TEST(a_task_may_interrupt_the_wait_outside) {
   ebb_runtime *rt = new_real_runtime();
   start_detached(rt, interrupt, "a");
   CHECK(ebb_sleep(rt, 1000 * SECOND) == -EINTR);
@@ -325,7 +323,7 @@ static void *interrupt_until_stopped(void *arg) {
 
 /* Nothing but the interrupt could end this; a waker keeps it from being a
    deadlock, and the loop asleep. */
-static void a_thread_may_interrupt_the_wait_outside(void) {
+TEST(a_thread_may_interrupt_the_wait_outside) {
   ebb_runtime *rt = new_real_runtime();
   slot s = {0};
   interrupter i = {.rt = rt};
@@ -341,7 +339,7 @@ static void a_thread_may_interrupt_the_wait_outside(void) {
   free_runtime(rt);
 }
 
-static void an_interrupt_may_come_while_a_waker_is_made(void) {
+TEST(an_interrupt_may_come_while_a_waker_is_made) {
   for (int n = 0; n < 20; n++) {
     ebb_runtime *rt = new_real_runtime();
     slot s = {0};
@@ -364,7 +362,7 @@ static void on_alarm(int number) {
   ebb_interrupt(in_handler);
 }
 
-static void a_signal_handler_may_interrupt_the_wait_outside(void) {
+TEST(a_signal_handler_may_interrupt_the_wait_outside) {
   ebb_runtime *rt = in_handler = new_real_runtime();
   struct sigaction action = {.sa_handler = on_alarm};
   struct itimerval timer = {{0, 1000}, {0, 1000}}, none = {{0, 0}, {0, 0}};
@@ -375,25 +373,4 @@ static void a_signal_handler_may_interrupt_the_wait_outside(void) {
   CHECK(ebb_sleep(rt, 1000 * SECOND) == -EINTR);
   CHECK(setitimer(ITIMER_REAL, &none, NULL) == 0);
   free_runtime(rt);
-}
-
-int main(void) {
-  RUN(a_waker_unparks_the_task_that_made_it);
-  RUN(outside_of_tasks_there_is_nobody_to_wake);
-  RUN(many_calls_before_the_loop_looks_are_one);
-  RUN(each_of_many_wakers_wakes_its_own_task);
-  RUN(waking_a_finished_task_does_nothing);
-  RUN(a_waker_that_was_just_called_can_be_freed);
-  RUN(without_wakers_a_deadlock_is_one_again);
-  RUN(no_call_from_another_thread_is_lost);
-  RUN(many_threads_may_call_one_waker);
-  RUN(a_waker_is_heard_while_other_tasks_are_busy);
-  RUN(a_waker_is_heard_by_ticks);
-  RUN(many_threads_may_call_many_wakers);
-  RUN(runtimes_of_several_threads_do_not_meet);
-  RUN(a_task_may_interrupt_the_wait_outside);
-  RUN(a_thread_may_interrupt_the_wait_outside);
-  RUN(an_interrupt_may_come_while_a_waker_is_made);
-  RUN(a_signal_handler_may_interrupt_the_wait_outside);
-  return test_summary();
 }
