@@ -66,8 +66,10 @@ int main(void) {
     int n = epoll_wait(poll, events, 128, -1);
     for (int i = 0; i < n; i++) {
       int fd = events[i].data.fd;
-      if (fd == listener) take(poll, fd);
-      else answer(fd);
+      if (fd == listener)
+        take(poll, fd);
+      else
+        answer(fd);
     }
   }
 }

@@ -23,7 +23,7 @@ void *sleep_then_answer(ebb_runtime *rt, void *arg) {
 }
 
 class Runtime {
-public:
+ public:
   Runtime() {
     ebb_options options{};
     options.stack_size = 256 * 1024;
@@ -68,7 +68,7 @@ void keys_are_integers_and_bytes(ebb_runtime *rt) {
   ebb_join_map_free(m);
 }
 
-} // namespace
+}  // namespace
 
 int main() {
   Runtime runtime;
