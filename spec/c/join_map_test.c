@@ -586,7 +586,7 @@ TEST(shrinking_loses_no_task) {
   CHECK(ebb_join_map_capacity(m) < 1000);
   CHECK(ebb_join_map_shrink_to(m, 0) == 0);
   CHECK(ebb_join_map_capacity(m) < 300 && ebb_join_map_len(m) == 100);
-  ebb_table_check(&m->set.members);
+  ebb_table_check(&m->set.group.members);
   for (int i = 0; i < 1000; i++)
     CHECK(ebb_join_map_contains_key(m, EBB_KEY_INT(i)) == (i % 10 == 0));
   for (int i = 0; i < 1000; i += 10)
@@ -739,7 +739,7 @@ TEST(equal_may_change_the_map) {
     ebb_id id = spawn(m, text("z"), return_at_once, NULL);
     CHECK(ebb_join_map_contains_task(m, id));
     CHECK(ebb_join_map_len(m) == (i == 0 ? 1 : i == 1 ? 26 : 3));
-    ebb_table_check(&m->set.members);
+    ebb_table_check(&m->set.group.members);
     ebb_join_map_free(m);
     free_runtime(rt);
   }
@@ -763,7 +763,7 @@ TEST(drop_may_change_the_map) {
     spawn(m, text("!"), return_at_once, NULL);
     own.during = changes[i];
     spawn(m, text("!"), return_at_once, NULL);
-    ebb_table_check(&m->set.members);
+    ebb_table_check(&m->set.group.members);
     CHECK(ebb_run(rt) == 0);
     ebb_join_map_free(m);
     free_runtime(rt);
@@ -1100,7 +1100,7 @@ TEST(any_sequence_of_calls_agrees_with_a_model) {
     snprintf(d.names[i], sizeof d.names[i], "k%d", i);
   for (int step = 0; step < STEPS; step++) {
     model_step(&d);
-    if (step % 100 == 0) ebb_table_check(&d.m->set.members);
+    if (step % 100 == 0) ebb_table_check(&d.m->set.group.members);
     if (step % 1000 == 0)
       for (uint32_t i = 0; i < KEYS; i++) model_look(&d, i);
   }

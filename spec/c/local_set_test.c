@@ -81,7 +81,7 @@ TEST(an_empty_set_has_nothing_to_wait_for) {
   ebb_runtime *rt = new_runtime();
   ebb_local_set *s = new_set(rt);
   CHECK(ebb_local_set_await(s, EBB_NEVER) == 0);
-  CHECK(s->drivers == 0);
+  CHECK(s->gate.drivers == 0);
   ebb_local_set_free(s);
   free_runtime(rt);
 }
@@ -156,7 +156,7 @@ TEST(run_until_drives_and_gives_the_value) {
   put(s, sleep_then_say, "b");
   put(s, park, "c");
   CHECK(strcmp(ebb_local_set_run_until(s, sleep_here, "xx"), "xx") == 0);
-  CHECK(noted("a a b") && s->drivers == 0);
+  CHECK(noted("a a b") && s->gate.drivers == 0);
   ebb_local_set_free(s);
   settle(rt);
   CHECK(noted("c"));
@@ -202,14 +202,14 @@ TEST(as_long_as_one_drives_its_tasks_run) {
   start_detached(rt, drive, s);
   start_detached(rt, drive_for_long, s);
   settle(rt);
-  CHECK(s->drivers == 2);
+  CHECK(s->gate.drivers == 2);
   CHECK(ebb_sleep(rt, 2 * SECOND) == 0);
-  CHECK(s->drivers == 1);
+  CHECK(s->gate.drivers == 1);
   put(s, say_twice, "a");
   settle(rt);
   CHECK(noted("a a"));
   CHECK(ebb_run(rt) == 0);
-  CHECK(s->drivers == 0);
+  CHECK(s->gate.drivers == 0);
   ebb_local_set_free(s);
   free_runtime(rt);
 }
@@ -220,9 +220,9 @@ TEST(one_of_its_tasks_may_drive_it) {
   put(s, drive_for_long, s);
   put(s, sleep_then_say, "a");
   CHECK(ebb_local_set_run_until(s, yield_here, NULL) == NULL);
-  CHECK(s->drivers == 1);
+  CHECK(s->gate.drivers == 1);
   CHECK(ebb_run(rt) == 0);
-  CHECK(noted("a") && s->drivers == 0);
+  CHECK(noted("a") && s->gate.drivers == 0);
   ebb_local_set_free(s);
   free_runtime(rt);
 }
@@ -240,13 +240,13 @@ TEST(a_wait_for_a_set_may_end_before_it_is_drained) {
   CHECK(ebb_local_set_await(s, ebb_now(rt) + SECOND) == -ETIMEDOUT);
   ebb_task *t = start(rt, await, s);
   settle(rt);
-  CHECK(s->drivers == 1);
+  CHECK(s->gate.drivers == 1);
   ebb_task_abort(t);
   settle(rt);
-  CHECK(noted("cut") && s->drivers == 0);
+  CHECK(noted("cut") && s->gate.drivers == 0);
   CHECK(finish(t).outcome == EBB_CANCELLED);
   CHECK(ebb_local_set_await(s, EBB_NEVER) == -EDEADLK);
-  CHECK(s->drivers == 0);
+  CHECK(s->gate.drivers == 0);
   ebb_local_set_free(s);
   settle(rt);
   CHECK(noted("a"));
@@ -259,7 +259,7 @@ TEST(many_may_wait_for_one_set) {
   put(s, say_twice, "a");
   for (int i = 0; i < 3; i++) start_detached(rt, await, s);
   CHECK(ebb_run(rt) == 0);
-  CHECK(noted("a a done done done") && s->drivers == 0);
+  CHECK(noted("a a done done done") && s->gate.drivers == 0);
   ebb_local_set_free(s);
   free_runtime(rt);
 }
@@ -284,7 +284,7 @@ TEST(a_host_with_a_loop_of_its_own_cannot_wait_for_a_set) {
   ebb_local_set *s = new_set(rt);
   ebb_tick_report report;
   put(s, say, "a");
-  CHECK(ebb_local_set_await(s, EBB_NEVER) == -EPERM && s->drivers == 0);
+  CHECK(ebb_local_set_await(s, EBB_NEVER) == -EPERM && s->gate.drivers == 0);
   CHECK(ebb_tick(rt, EBB_NEVER, &report) == 0);
   CHECK(noted("") && report.ready == 0 && report.unfinished == 1);
   start_detached(rt, await, s);
@@ -457,7 +457,7 @@ static void *run_in_set(ebb_runtime *rt, void *arg) {
   uint64_t state = (uint64_t)(uintptr_t)arg;
   CHECK(s != NULL);
   for (int i = 0; i < 10; i++) {
-    CHECK(ebb_current(rt)->local == NULL || s->drivers > 0);
+    CHECK(ebb_current(rt)->local == NULL || s->gate.drivers > 0);
     int status = chance(&state, 2) ? ebb_yield_now(rt)
                                    : ebb_sleep(rt, chance(&state, 5));
     if (status < 0) break;
@@ -491,7 +491,7 @@ static void step(ebb_runtime *rt, uint64_t *state) {
     CHECK(ebb_sleep(rt, chance(state, 3)) == 0);
   } else if (what < 19) {
     CHECK(ebb_local_set_await(sets[i], EBB_NEVER) == 0);
-    CHECK(ebb_list_is_empty(&sets[i]->ready));
+    CHECK(ebb_list_is_empty(&sets[i]->gate.ready));
   } else {
     ebb_local_set_free(sets[i]);
     sets[i] = new_set(rt);

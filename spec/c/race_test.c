@@ -3,6 +3,7 @@
 #include "core/spawn/join_set.h"
 
 #include "core/loop/scheduler.h"
+#include "core/task/run_queue.h"
 #include "test.h"
 
 /* Sleeps for a second for each letter, and yields to clean up when cut. */
@@ -34,7 +35,7 @@ static int race(ebb_runtime *rt, const ebb_body bodies[], int count) {
   ebb_join_set *s;
   ebb_result result;
   CHECK(ebb_join_set_new(rt, &s) == 0);
-  ebb_join_set_race(s, rt->current);
+  ebb_join_set_race(s, rt->tasks.current);
   for (int i = 0; i < count; i++)
     CHECK(ebb_join_set_spawn(s, bodies[i], NULL) == 0);
   int n = ebb_join_set_join_next(s, EBB_NEVER, &result);
@@ -43,7 +44,7 @@ static int race(ebb_runtime *rt, const ebb_body bodies[], int count) {
     ebb_begin_cleanup(rt);
   }
   CHECK(ebb_join_set_shutdown(s) == 0);
-  rt->current->racing = false;
+  rt->tasks.current->racing = false;
   ebb_join_set_free(s);
   if (n == 1) note("won:"), note(result.value);
   return n;
@@ -126,14 +127,14 @@ TEST(a_hastened_task_is_the_next_to_run) {
   CHECK(ebb_spawn(rt, body(runner, ""), NULL) == 0);
   CHECK(ebb_spawn(rt, body(race_equals, NULL), NULL) == 0);
   CHECK(ebb_spawn(rt, body(slow_to_clean_up, "hastened"), &t) == 0);
-  ebb_task_schedule_next(t);
-  CHECK(rt->ready.next == &t->link);
-  ebb_task_schedule_next(t);
-  CHECK(rt->ready.next == &t->link && rt->ready_count == 3);
+  ebb_run_queue_schedule_next(t);
+  CHECK(rt->tasks.queue.ready.next == &t->link);
+  ebb_run_queue_schedule_next(t);
+  CHECK(rt->tasks.queue.ready.next == &t->link && rt->tasks.queue.count == 3);
   ebb_task_abort(t);
   CHECK(ebb_run(rt) == 0);
-  ebb_task_schedule_next(t); /* finished: nothing happens */
-  CHECK(rt->ready_count == 0 && noted("a cut cut won: a"));
+  ebb_run_queue_schedule_next(t); /* finished: nothing happens */
+  CHECK(rt->tasks.queue.count == 0 && noted("a cut cut won: a"));
   ebb_task_release(t);
   free_runtime(rt);
 }

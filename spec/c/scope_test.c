@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
    Functions that run another in a changed setting: task-local values, and
    tasks without a budget. */
-#include "core/task/task.h"
+#include "core/task/budget.h"
 #include "threads.h"
 
 static const char key, other_key;

@@ -78,8 +78,8 @@ static int state_gc(lua_State *L) {
   ebb_lua_require_free_loads(el);
   ebb_lua_thread_free_idle(el);
   ebb_runtime *rt = el->rt;
-  rt->deaf = false;
-  ebb_sentry_reset(rt);
+  rt->remote.deaf = false;
+  ebb_scheduler_reset_sentry(rt);
   el->rt = NULL;
   ebb_lua_state_ref_close(el);
   if (el->owns_runtime) free_runtime(el, rt);

@@ -4,12 +4,12 @@
    whose halves are folded. The seed is the process's, drawn once from the
    system, so that keys from outside cannot be chosen to collide. */
 #define _GNU_SOURCE
+#include "core/base/hash.h"
+
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
-
-#include "core/spawn/join_map.h"
 
 static const uint64_t odd1 = UINT64_C(0x9e3779b97f4a7c15);
 static const uint64_t odd2 = UINT64_C(0xd6e8feb86659fd93);

@@ -6,7 +6,7 @@
 
 static int wait_once(ebb_await *w, int answer) {
   assert(answer == EBB_AWAIT_PENDING || answer == EBB_AWAIT_YIELD);
-  if (answer == EBB_AWAIT_YIELD) return ebb_yield(w->rt);
+  if (answer == EBB_AWAIT_YIELD) return ebb_yield_now(w->rt);
   if (w->queue == NULL) return ebb_wait(w->rt, w->list, w->deadline, w->what);
   int status =
       ebb_wait_queue_wait(w->queue, w->rt, w->amount, w->deadline, w->what);

@@ -15,8 +15,9 @@
 #include <errno.h>
 #include <limits.h>
 
-#include "core/loop/scheduler.h"
+#include "core/loop/wait.h"
 #include "core/loop/wait_queue.h"
+#include "core/task/budget.h"
 
 /* One call of a primitive, from its first poll to its result. */
 typedef struct ebb_await {

@@ -6,7 +6,7 @@
 #include <poll.h>
 #include <string.h>
 
-#include "core/loop/scheduler.h"
+#include "core/loop/runtime.h"
 
 enum { EVENTS_AT_ONCE = 128, FIRST_CAPACITY = 64 };
 
@@ -62,18 +62,18 @@ static int make(ebb_fd_table *fds, int fd, ebb_fd **out) {
 /* ---- waking ---- */
 
 static void wake(ebb_fd *f, int ready) {
-  if (ready & EBB_READ) ebb_end_waits(&f->readers, EBB_READ);
-  if (ready & EBB_WRITE) ebb_end_waits(&f->writers, EBB_WRITE);
-  if (ready != 0) ebb_end_waits(&f->either, ready);
+  if (ready & EBB_READ) ebb_task_end_waits(&f->readers, EBB_READ);
+  if (ready & EBB_WRITE) ebb_task_end_waits(&f->writers, EBB_WRITE);
+  if (ready != 0) ebb_task_end_waits(&f->either, ready);
 }
 
 /* What the number stood for is gone. */
 static void retire(ebb_fd *f) {
   f->watched = f->hung_up = false;
   f->generation++;
-  ebb_end_waits(&f->readers, EBB_GONE);
-  ebb_end_waits(&f->writers, EBB_GONE);
-  ebb_end_waits(&f->either, EBB_GONE);
+  ebb_task_end_waits(&f->readers, EBB_GONE);
+  ebb_task_end_waits(&f->writers, EBB_GONE);
+  ebb_task_end_waits(&f->either, EBB_GONE);
 }
 
 static uint64_t tag_of(const ebb_fd *f) {
@@ -90,13 +90,8 @@ static void deliver(const ebb_fd_table *fds, const ebb_event *event) {
 
 int ebb_fd_look(ebb_runtime *rt, int64_t ns) {
   ebb_event events[EVENTS_AT_ONCE];
-  if (ebb_poller_is_awaited(&rt->poller)) {
-    int found = ebb_poller_look(rt, ns);
-    if (found <= 0) return found;
-    ns = 0;
-  }
-  int n = ebb_reactor_wait(&rt->reactor, ns, events, EVENTS_AT_ONCE);
-  for (int i = 0; i < n; i++) deliver(&rt->fds, &events[i]);
+  int n = ebb_reactor_wait(&rt->events.reactor, ns, events, EVENTS_AT_ONCE);
+  for (int i = 0; i < n; i++) deliver(&rt->events.fds, &events[i]);
   return n < 0 ? n : 0;
 }
 
@@ -108,12 +103,12 @@ int ebb_fd_look(ebb_runtime *rt, int64_t ns) {
 static int watch(ebb_runtime *rt, ebb_fd *f) {
   int err = -ENOENT;
   if (f->watched) {
-    err = ebb_reactor_watch(&rt->reactor, f->fd, tag_of(f), true);
+    err = ebb_reactor_watch(&rt->events.reactor, f->fd, tag_of(f), true);
     if (err < 0) retire(f);
   }
   if (err == -ENOENT) {
     f->ready = EBB_READ | EBB_WRITE;
-    err = ebb_reactor_watch(&rt->reactor, f->fd, tag_of(f), false);
+    err = ebb_reactor_watch(&rt->events.reactor, f->fd, tag_of(f), false);
     f->watched = err == 0;
   }
   return err;
@@ -121,8 +116,8 @@ static int watch(ebb_runtime *rt, ebb_fd *f) {
 
 int ebb_fd_watch(ebb_runtime *rt, int fd, ebb_fd **out) {
   if (fd < 0) return -EBADF;
-  ebb_fd *f = find(&rt->fds, fd);
-  int err = f == NULL ? make(&rt->fds, fd, &f) : 0;
+  ebb_fd *f = find(&rt->events.fds, fd);
+  int err = f == NULL ? make(&rt->events.fds, fd, &f) : 0;
   if (err == 0) err = watch(rt, f);
   if (err == 0) *out = f;
   return err;
@@ -144,51 +139,9 @@ bool ebb_fd_is_awaited(ebb_fd_table *fds) {
   return false;
 }
 
-/* ---- the public waits ---- */
-
-int ebb_wait_fd(ebb_runtime *rt, int fd, int events, int64_t deadline) {
-  ebb_fd *f;
-  if (events <= 0 || (events & ~(EBB_READ | EBB_WRITE)) != 0) return -EINVAL;
-  int ready = ebb_reactor_look(fd, events);
-  if (ready < 0) return ready;
-  if (ready > 0 || deadline <= ebb_now(rt)) {
-    int status = ebb_coop(rt);
-    if (status < 0) return status;
-    return ready > 0 ? ready : -ETIMEDOUT;
-  }
-  int err = ebb_fd_watch(rt, fd, &f);
-  if (err < 0) return err;
-  int status = ebb_wait(rt, ebb_fd_waiters(f, events), deadline, "an fd");
-  return status == EBB_GONE ? -EBADF : status;
-}
-
-static int begin_wait(ebb_runtime *rt, const struct pollfd *fds, size_t n,
-                      int64_t deadline) {
-  ebb_list *list;
-  int err = ebb_poller_add(rt, fds, n, &list);
-  return err < 0 ? err : ebb_wait(rt, list, deadline, "fds");
-}
-
-int ebb_wait_fds(ebb_runtime *rt, struct pollfd *fds, size_t n,
-                 int64_t deadline) {
-  for (;;) {
-    int ready = ebb_reactor_look_at(fds, n);
-    if (ready < 0) return ready;
-    if (ready > 0 || deadline <= ebb_now(rt)) {
-      int status = ebb_coop(rt);
-      if (status < 0) return status;
-      return ready > 0 ? ready : -ETIMEDOUT;
-    }
-    int status = begin_wait(rt, fds, n, deadline);
-    if (status == EBB_GONE) return -EBADF;
-    if (status < 0 && status != -ETIMEDOUT) return status;
-  }
-}
-
-void ebb_forget_fd(ebb_runtime *rt, int fd) {
-  ebb_fd *f = find(&rt->fds, fd);
-  ebb_poller_forget(&rt->poller, fd);
+void ebb_fd_forget(ebb_runtime *rt, int fd) {
+  ebb_fd *f = find(&rt->events.fds, fd);
   if (f == NULL) return;
-  if (f->watched) ebb_reactor_unwatch(&rt->reactor, fd);
+  if (f->watched) ebb_reactor_unwatch(&rt->events.reactor, fd);
   retire(f);
 }

@@ -63,8 +63,11 @@ static inline void ebb_fd_clear(ebb_fd *f, int events) {
 /* Does a task wait for an fd? */
 bool ebb_fd_is_awaited(ebb_fd_table *fds);
 
-/* Wakes who waits for what has happened; waits at most `ns` for that to
-   happen. 0 or a negative errno, as ebb_reactor_wait. */
+/* Ends the waits for an fd: it is about to be closed. */
+void ebb_fd_forget(struct ebb_runtime *rt, int fd);
+
+/* Wakes what waits for an event; waits at most `ns` for one. 0 or a negative
+   errno, as ebb_reactor_wait. */
 int ebb_fd_look(struct ebb_runtime *rt, int64_t ns);
 
 #endif

@@ -26,8 +26,9 @@ static void release_owner(void *h) { ebb_handle_release(h); }
 static void number(ebb_handle *h, ebb_runtime *rt) {
   static _Atomic uint64_t last;
   h->number = atomic_fetch_add(&last, 1) + 1;
-  h->taken = rt->last_id;
-  rt->last_id += (h->number - 1) % NUMBERS << ID_BITS;
+  h->taken = rt->tasks.last_id;
+  rt->tasks.last_id += (h->number - 1) % NUMBERS << ID_BITS;
+  rt->tasks.numbered = true;
 }
 
 static int init(ebb_handle *h, ebb_runtime *rt) {
@@ -44,13 +45,14 @@ static int init(ebb_handle *h, ebb_runtime *rt) {
   h->pool.owner = h;
   h->pool.retain = retain_owner;
   h->pool.release = release_owner;
-  if (rt->max_blocking_threads > 0) h->pool.limit = rt->max_blocking_threads;
+  if (rt->remote.max_blocking_threads > 0)
+    h->pool.limit = rt->remote.max_blocking_threads;
   return 0;
 }
 
 int ebb_handle_get(ebb_runtime *rt, ebb_handle **out) {
-  if (rt->handle == NULL) {
-    int err = ebb_reactor_open(&rt->reactor);
+  if (rt->remote.handle == NULL) {
+    int err = ebb_reactor_open(&rt->events.reactor);
     if (err < 0) return err;
     ebb_handle *h = calloc(1, sizeof *h);
     if (h == NULL) return -ENOMEM;
@@ -60,14 +62,14 @@ int ebb_handle_get(ebb_runtime *rt, ebb_handle **out) {
       return err;
     }
     number(h, rt);
-    rt->handle = h;
+    rt->remote.handle = h;
   }
-  *out = rt->handle;
+  *out = rt->remote.handle;
   return 0;
 }
 
 void ebb_handle_spare_ids(const ebb_handle *there, ebb_runtime *rt) {
-  if (rt->last_id < there->taken) rt->last_id = there->taken;
+  if (rt->tasks.last_id < there->taken) rt->tasks.last_id = there->taken;
 }
 
 void ebb_handle_retain(ebb_handle *h) { atomic_fetch_add(&h->refs, 1); }
@@ -92,7 +94,7 @@ void ebb_handle_retain_external(ebb_handle *h) {
 void ebb_handle_release_external(ebb_handle *h) {
   if (atomic_fetch_sub(&h->external, 1) == 1) {
     ebb_mutex_lock(&h->lock);
-    if (h->rt != NULL) ebb_reactor_kick(&h->rt->reactor);
+    if (h->rt != NULL) ebb_reactor_kick(&h->rt->events.reactor);
     ebb_mutex_unlock(&h->lock);
   }
   ebb_handle_release(h);
@@ -122,7 +124,8 @@ int ebb_handle_post(ebb_handle *h, ebb_mail *mail) {
     err = -ESHUTDOWN;
   } else if (ebb_list_is_empty(&mail->link)) {
     ebb_list_push(&h->mailbox, &mail->link);
-    if (!atomic_exchange(&h->has_mail, true)) ebb_reactor_kick(&h->rt->reactor);
+    if (!atomic_exchange(&h->has_mail, true))
+      ebb_reactor_kick(&h->rt->events.reactor);
   }
   ebb_mutex_unlock(&h->lock);
   return err;
@@ -152,7 +155,7 @@ static ebb_mail *take(ebb_handle *h) {
 void ebb_handle_deliver(ebb_runtime *rt) {
   ebb_mail *mail;
   for (int i = 0; i < DELIVERIES; i++) {
-    if ((mail = take(rt->handle)) == NULL) return;
+    if ((mail = take(rt->remote.handle)) == NULL) return;
     mail->deliver(mail, rt);
   }
 }

@@ -6,8 +6,8 @@
 #ifndef EBB_CORE_LOOP_HANDLE_H
 #define EBB_CORE_LOOP_HANDLE_H
 
+#include "core/loop/runtime.h"
 #include "core/os/thread_pool.h"
-#include "core/task/task.h"
 
 /* Embedded in what is sent. `deliver` is called by the loop, outside of
    tasks, so it must not run Lua code or wait; or with `rt` NULL when the
@@ -64,9 +64,10 @@ void ebb_handle_deliver(ebb_runtime *rt);
 /* The runtime goes: no more mail. What there is is delivered to nobody. */
 void ebb_handle_close(ebb_handle *h);
 
-static inline bool ebb_has_mail(const ebb_runtime *rt) {
-  return rt->handle != NULL &&
-         atomic_load_explicit(&rt->handle->has_mail, memory_order_relaxed);
+static inline bool ebb_handle_has_mail(const ebb_runtime *rt) {
+  return rt->remote.handle != NULL &&
+         atomic_load_explicit(&rt->remote.handle->has_mail,
+                              memory_order_relaxed);
 }
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "core/loop/scheduler.h"
+#include "core/loop/wait.h"
 
 /* A tick that is less late than this was not missed: machines have their
    delays, and each would shift the ticks of EBB_MISSED_DELAY. */
@@ -35,7 +35,7 @@ int64_t ebb_interval_take(ebb_interval *iv, int64_t now) {
 }
 
 int ebb_interval_tick(ebb_interval *iv, ebb_runtime *rt, int64_t *deadline) {
-  int status = iv->next <= ebb_now(rt) ? ebb_coop(rt) : 0;
+  int status = iv->next <= ebb_now(rt) ? ebb_consume_budget(rt) : 0;
   int64_t due = EBB_NEVER;
   while (status == 0 &&
          (due = ebb_interval_take(iv, ebb_now(rt))) == EBB_NEVER) {

@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <string.h>
 
-#include "core/loop/scheduler.h"
+#include "core/loop/runtime.h"
 
 enum {
   FIRST_CAPACITY = 16,
@@ -126,10 +126,10 @@ int ebb_poller_add(ebb_runtime *rt, const struct pollfd *fds, size_t n,
                    ebb_list **out) {
   struct pollfd one;
   *out = NULL;
-  if (!is_one(fds, n, &one)) return add(&rt->poller, fds, n, out);
+  if (!is_one(fds, n, &one)) return add(&rt->events.poller, fds, n, out);
   if (one.fd < 0) return 0;
   int events = simple_events(&one);
-  if (events == 0) return add(&rt->poller, &one, 1, out);
+  if (events == 0) return add(&rt->events.poller, &one, 1, out);
   ebb_fd *f;
   int err = ebb_fd_watch(rt, one.fd, &f);
   if (err == 0) *out = ebb_fd_waiters(f, events);
@@ -169,7 +169,7 @@ static void gather_all(ebb_poller *p) {
   for (ebb_list *at = p->waits.next; at != &p->waits; at = at->next) {
     poll_wait *w = wait_of(at);
     int err = w->gathered < 0 ? gather(p, w) : 0;
-    if (err < 0) ebb_end_waits(&w->waiters, err);
+    if (err < 0) ebb_task_end_waits(&w->waiters, err);
   }
   sweep(p);
 }
@@ -185,22 +185,34 @@ static bool has_event(const struct pollfd *fds, size_t n) {
 static void wake(ebb_poller *p) {
   for (ebb_list *at = p->waits.next; at != &p->waits; at = at->next) {
     poll_wait *w = wait_of(at);
-    if (has_event(p->fds + w->first, w->count)) ebb_end_waits(&w->waiters, 1);
+    if (has_event(p->fds + w->first, w->count))
+      ebb_task_end_waits(&w->waiters, 1);
   }
 }
 
-int ebb_poller_look(ebb_runtime *rt, int64_t ns) {
-  ebb_poller *p = &rt->poller;
+/* Sleeps for at most `ns`, until the reactor has something to tell (then 1), or
+   one of the fds has; or a negative errno. */
+static int sleep_in_poll(ebb_runtime *rt, int64_t ns) {
+  ebb_poller *p = &rt->events.poller;
   gather_long_waits(p);
   sweep(p);
-  int n = ebb_reactor_wait_with(&rt->reactor, ns, p->fds, p->len);
+  int n = ebb_reactor_wait_with(&rt->events.reactor, ns, p->fds, p->len);
   if (n == -EINVAL) {
     gather_all(p);
-    n = ebb_reactor_wait_with(&rt->reactor, 0, p->fds, p->len);
+    n = ebb_reactor_wait_with(&rt->events.reactor, 0, p->fds, p->len);
   }
   if (n <= 0) return n;
   wake(p);
   return p->fds[0].revents != 0;
+}
+
+int ebb_poller_look(ebb_runtime *rt, int64_t ns) {
+  if (ebb_poller_is_awaited(&rt->events.poller)) {
+    int found = sleep_in_poll(rt, ns);
+    if (found <= 0) return found;
+    ns = 0;
+  }
+  return ebb_fd_look(rt, ns);
 }
 
 /* ---- forgetting ---- */
@@ -215,6 +227,6 @@ static bool has_fd(const ebb_poller *p, const poll_wait *w, int fd) {
 void ebb_poller_forget(ebb_poller *p, int fd) {
   for (ebb_list *at = p->waits.next; at != &p->waits; at = at->next) {
     poll_wait *w = wait_of(at);
-    if (has_fd(p, w, fd)) ebb_end_waits(&w->waiters, EBB_GONE);
+    if (has_fd(p, w, fd)) ebb_task_end_waits(&w->waiters, EBB_GONE);
   }
 }

@@ -39,9 +39,8 @@ int ebb_poller_add(struct ebb_runtime *rt, const struct pollfd *fds, size_t n,
 /* Does a task wait here? */
 bool ebb_poller_is_awaited(ebb_poller *p);
 
-/* Sleeps for at most `ns`, until the reactor has something to tell (then 1), or
-   one of the fds has (those who wait for it are woken); or a negative errno,
-   as ebb_reactor_wait. Somebody must wait here. */
+/* Wakes what waits here, or for one fd alone, for what has happened; waits at
+   most `ns` for that to happen. 0 or a negative errno, as ebb_reactor_wait. */
 int ebb_poller_look(struct ebb_runtime *rt, int64_t ns);
 
 /* Ends the waits for an fd. */

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT
-   Making and freeing a runtime, and its clock. */
+   Making and freeing a runtime. */
+#include "core/loop/runtime.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "core/loop/handle.h"
 #include "core/loop/scheduler.h"
-#include "core/spawn/local_set.h"
+#include "core/task/budget.h"
+#include "core/task/run_queue.h"
 
 enum {
   STACK_SIZE = 1024 * 1024,
   STACK_SIZE_MIN = 64 * 1024,
   STACK_SIZE_MAX = 1024 * 1024 * 1024
 };
+
+_Static_assert(offsetof(ebb_runtime, tasks) == 0, "see ebb_tasks_of");
 
 static void *default_alloc(void *ctx, void *block, size_t old_size,
                            size_t size) {
@@ -22,7 +27,9 @@ static void *default_alloc(void *ctx, void *block, size_t old_size,
   return NULL;
 }
 
-static struct ebb_scope **root_scopes(ebb_task *t) { return &t->rt->scopes; }
+static struct ebb_scope **root_scopes(ebb_task *t) {
+  return &t->rt->root_scopes;
+}
 
 /* The root is never polled, aborted nor dropped. */
 static const ebb_task_ops root_ops = {
@@ -38,9 +45,9 @@ static void init_root(ebb_runtime *rt) {
   rt->root.timer.place = EBB_HEAP_NONE;
   ebb_list_init(&rt->root.link);
   ebb_list_init(&rt->root.joiners);
-  rt->current = &rt->root;
-  rt->budget = EBB_BUDGET;
-  ebb_sentry_reset(rt);
+  rt->tasks.current = &rt->root;
+  rt->tasks.budget = EBB_BUDGET;
+  ebb_scheduler_reset_sentry(rt);
 }
 
 int ebb_runtime_new(const ebb_options *options, ebb_runtime **out) {
@@ -57,30 +64,27 @@ int ebb_runtime_new(const ebb_options *options, ebb_runtime **out) {
                                 .real = o.real_clock,
                                 .real_ctx = o.real_clock_ctx},
                       .thread_alloc = {o.thread_alloc, o.thread_alloc_ctx},
-                      .max_blocking_threads = o.max_blocking_threads,
-                      .never_block = o.never_block};
-  ebb_list_init(&rt->ready);
-  ebb_list_init(&rt->when_empty);
+                      .remote.max_blocking_threads = o.max_blocking_threads,
+                      .tasks.never_block = o.never_block};
+  ebb_task_init_all(&rt->tasks, &rt->alloc);
   ebb_list_init(&rt->bystanders);
-  ebb_slab_init(&rt->blocks, EBB_TASK_SIZE, &rt->alloc);
-  ebb_timer_heap_init(&rt->timers, &rt->alloc);
-  ebb_table_init(&rt->tasks, &rt->alloc);
-  ebb_stack_pool_init(&rt->stacks, o.stack_size, ebb_scheduler_loop, rt,
+  ebb_stack_pool_init(&rt->stacks.pool, o.stack_size, ebb_scheduler_loop, rt,
                       &rt->alloc);
-  ebb_reactor_init(&rt->reactor);
-  ebb_fd_table_init(&rt->fds, &rt->alloc);
-  ebb_poller_init(&rt->poller, &rt->alloc);
+  ebb_reactor_init(&rt->events.reactor);
+  ebb_fd_table_init(&rt->events.fds, &rt->alloc);
+  ebb_poller_init(&rt->events.poller, &rt->alloc);
   init_root(rt);
-  rt->now = ebb_clock_now(&rt->clock);
+  rt->tasks.now = ebb_clock_now(&rt->clock);
   *out = rt;
   return 0;
 }
 
 static void abort_all(ebb_runtime *rt) {
-  uint32_t slot = ebb_table_scan(&rt->tasks, 0);
-  for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(&rt->tasks, slot + 1)) {
-    ebb_task *t = ebb_table_item(&rt->tasks, slot);
-    if (t->gated) ebb_local_set_unpark(t);
+  uint32_t slot = ebb_table_scan(&rt->tasks.by_id, 0);
+  for (; slot != EBB_TABLE_NONE;
+       slot = ebb_table_scan(&rt->tasks.by_id, slot + 1)) {
+    ebb_task *t = ebb_table_item(&rt->tasks.by_id, slot);
+    if (t->gated) ebb_run_queue_ungate(t);
     ebb_task_abort(t);
   }
 }
@@ -88,50 +92,50 @@ static void abort_all(ebb_runtime *rt) {
 /* The only jobs that are still waited for are calls in place, which nobody
    can leave alone. */
 static void await_word(ebb_runtime *rt) {
-  if (!ebb_has_mail(rt)) (void)ebb_fd_look(rt, EBB_NEVER);
+  if (!ebb_handle_has_mail(rt)) (void)ebb_poller_look(rt, EBB_NEVER);
 }
 
 /* Runs the clean-up of aborted tasks to its end. A clean-up that cannot go
    on, or would block where blocking is forbidden, has its wait fail. Stacks
    may be out: then no task can run, and the tasks are lost. */
 static int drain(ebb_runtime *rt) {
-  while (rt->unfinished > 0) {
-    int err = rt->never_block ? ebb_tick(rt, EBB_NEVER, NULL) : ebb_run(rt);
+  while (rt->tasks.unfinished > 0) {
+    int err =
+        rt->tasks.never_block ? ebb_tick(rt, EBB_NEVER, NULL) : ebb_run(rt);
     if (err == -ENOMEM) return err;
-    if (rt->never_block && rt->jobs > 0)
+    if (rt->tasks.never_block && rt->remote.jobs > 0)
       await_word(rt);
-    else if (err == -EDEADLK || rt->never_block)
-      ebb_break_waits(rt);
+    else if (err == -EDEADLK || rt->tasks.never_block)
+      ebb_scheduler_break_waits(rt);
   }
   return 0;
 }
 
 /* The pool's threads have references of their own to the handle. */
 static unsigned close_handle(ebb_runtime *rt, const ebb_shutdown *s) {
-  if (rt->handle == NULL) return 0;
-  unsigned left =
-      ebb_thread_pool_close(&rt->handle->pool, s->until, s->stuck, s->ctx);
-  ebb_handle_close(rt->handle);
-  ebb_handle_release(rt->handle);
+  if (rt->remote.handle == NULL) return 0;
+  unsigned left = ebb_thread_pool_close(&rt->remote.handle->pool, s->until,
+                                        s->stuck, s->ctx);
+  ebb_handle_close(rt->remote.handle);
+  ebb_handle_release(rt->remote.handle);
   return left;
 }
 
 int ebb_runtime_shutdown(ebb_runtime *rt, const ebb_shutdown *s) {
-  if (rt->current != &rt->root) return -EBUSY;
-  rt->closing = rt->deaf = true;
+  if (rt->tasks.current != &rt->root) return -EBUSY;
+  rt->tasks.closing = rt->remote.deaf = true;
   abort_all(rt);
   int err = drain(rt);
-  rt->closing = rt->deaf = false;
+  rt->tasks.closing = rt->remote.deaf = false;
   if (err < 0) return err;
-  assert(rt->tasks.len == 0 && "a handle, set, map or waker is not freed");
+  assert(rt->tasks.by_id.len == 0 &&
+         "a handle, set, map or waker is not freed");
   unsigned left = close_handle(rt, s);
-  ebb_slab_destroy(&rt->blocks);
-  ebb_timer_heap_destroy(&rt->timers);
-  ebb_table_destroy(&rt->tasks);
-  ebb_stack_pool_destroy(&rt->stacks, rt->stack);
-  ebb_reactor_destroy(&rt->reactor);
-  ebb_fd_table_destroy(&rt->fds);
-  ebb_poller_destroy(&rt->poller);
+  ebb_task_destroy_all(&rt->tasks);
+  ebb_stack_pool_destroy(&rt->stacks.pool, rt->stacks.running);
+  ebb_reactor_destroy(&rt->events.reactor);
+  ebb_fd_table_destroy(&rt->events.fds);
+  ebb_poller_destroy(&rt->events.poller);
   ebb_alloc alloc = rt->alloc;
   ebb_alloc_free(&alloc, rt, sizeof *rt);
   return (int)left;
@@ -145,19 +149,4 @@ int ebb_runtime_shutdown_timeout(ebb_runtime *rt, int64_t timeout) {
 
 int ebb_runtime_free(ebb_runtime *rt) {
   return ebb_runtime_shutdown_timeout(rt, EBB_NEVER);
-}
-
-int64_t ebb_now(const ebb_runtime *rt) { return ebb_clock_now(&rt->clock); }
-
-int ebb_clock_pause(ebb_runtime *rt) { return ebb_clock_stop(&rt->clock); }
-
-int ebb_clock_resume(ebb_runtime *rt) { return ebb_clock_go(&rt->clock); }
-
-int ebb_clock_advance(ebb_runtime *rt, int64_t ns) {
-  if (!rt->clock.paused || ns < 0) return -EINVAL;
-  int64_t then = ebb_time_add(rt->clock.paused_at, ns);
-  if (then > EBB_CLOCK_MAX) return -EOVERFLOW;
-  ebb_clock_jump(&rt->clock, then);
-  rt->countdown = 0;
-  return 0;
 }

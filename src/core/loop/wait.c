@@ -1,19 +1,100 @@
 /* SPDX-License-Identifier: MIT
-   The public waits of ebb.h, for C tasks and for the root. */
-#include <errno.h>
+   How tasks wait, and the public waits of ebb.h, for C tasks and the root. */
+#include "core/loop/wait.h"
 
+#include <assert.h>
+
+#include "core/loop/handle.h"
 #include "core/loop/scheduler.h"
+#include "core/task/budget.h"
+#include "core/task/run_queue.h"
+
+/* ---- the waits of tasks ---- */
+
+int ebb_wait_begin(ebb_runtime *rt, ebb_list *list, int64_t deadline,
+                   const char *what) {
+  ebb_task *t = rt->tasks.current;
+  assert(t->state == EBB_RUNNING);
+  if (ebb_task_is_cut(t)) {
+    ebb_wait_yield(rt, what);
+    return 0;
+  }
+  if (deadline != EBB_NEVER) {
+    int err = ebb_timer_heap_push(&rt->tasks.timers, &t->timer, deadline);
+    if (err < 0) return err;
+  }
+  if (list != NULL) ebb_list_push(list, &t->link);
+  t->what = what;
+  t->state = EBB_WAITING;
+  return 0;
+}
+
+void ebb_wait_yield(ebb_runtime *rt, const char *what) {
+  ebb_task *t = rt->tasks.current;
+  assert(t->state == EBB_RUNNING);
+  t->what = what;
+  t->status = ebb_task_is_cut(t) ? -ECANCELED : 0;
+  ebb_run_queue_push(t);
+}
+
+/* ---- waiting in the middle of a call ---- */
+
+static int check_may_wait(const ebb_runtime *rt) {
+  return rt->tasks.never_block && ebb_task_is_root(rt->tasks.current) ? -EPERM
+                                                                      : 0;
+}
+
+/* How the wait of the running task has ended. */
+static int end_of_wait(ebb_task *t) {
+  if (t->status == -ECANCELED) ebb_task_tell_cut(t);
+  return t->status;
+}
+
+int ebb_wait(ebb_runtime *rt, ebb_list *list, int64_t deadline,
+             const char *what) {
+  int err = check_may_wait(rt);
+  if (err < 0) return err;
+  ebb_stack *s = ebb_stack_take(&rt->stacks.pool);
+  if (s == NULL) return -ENOMEM;
+  ebb_task *t = rt->tasks.current;
+  err = ebb_wait_begin(rt, list, deadline, what);
+  if (err < 0) {
+    ebb_stack_put(&rt->stacks.pool, s);
+    return err;
+  }
+  ebb_scheduler_suspend(rt, s);
+  return end_of_wait(t);
+}
+
+int ebb_yield_now(ebb_runtime *rt) {
+  int err = check_may_wait(rt);
+  if (err < 0) return err;
+  ebb_stack *s = ebb_stack_take(&rt->stacks.pool);
+  if (s == NULL) return -ENOMEM;
+  ebb_task *t = rt->tasks.current;
+  ebb_wait_yield(rt, EBB_NEXT_TURN);
+  ebb_scheduler_suspend(rt, s);
+  return end_of_wait(t);
+}
+
+void ebb_wait_briefly(ebb_runtime *rt) {
+  enum { A_MOMENT = 1000000 };
+  (void)ebb_poller_look(rt, A_MOMENT);
+  if (ebb_handle_has_mail(rt)) ebb_handle_deliver(rt);
+}
+
+/* ---- the public waits ---- */
+
+int64_t ebb_now(const ebb_runtime *rt) { return ebb_clock_now(&rt->clock); }
 
 ebb_task *ebb_current(const ebb_runtime *rt) {
   /* In a signal handler, it may be the loop that runs. */
-  ebb_task *t = rt->current;
+  ebb_task *t = rt->tasks.current;
   return t == NULL || ebb_task_is_root(t) ? NULL : t;
 }
 
-int ebb_yield_now(ebb_runtime *rt) { return ebb_yield(rt); }
-
 int ebb_sleep_until(ebb_runtime *rt, int64_t deadline) {
-  if (deadline <= ebb_now(rt)) return ebb_yield(rt);
+  if (deadline <= ebb_now(rt)) return ebb_yield_now(rt);
   int status = ebb_wait(rt, NULL, deadline, "sleep");
   return status == -ETIMEDOUT ? 0 : status;
 }
@@ -24,10 +105,10 @@ int ebb_sleep(ebb_runtime *rt, int64_t ns) {
 }
 
 int ebb_park(ebb_runtime *rt, int64_t deadline) {
-  ebb_task *t = rt->current;
+  ebb_task *t = rt->tasks.current;
   if (t->token) {
     t->token = false;
-    return ebb_coop(rt);
+    return ebb_consume_budget(rt);
   }
   t->in_park = true;
   int status = ebb_wait(rt, NULL, deadline, "unpark");
@@ -44,16 +125,81 @@ void ebb_unpark(ebb_task *t) {
 
 int ebb_task_join(ebb_task *t, int64_t deadline, ebb_result *result) {
   ebb_runtime *rt = t->rt;
-  if (t == rt->current) return -EDEADLK;
-  int status = t->state == EBB_FINISHED ? ebb_coop(rt) : 0;
+  if (t == rt->tasks.current) return -EDEADLK;
+  int status = t->state == EBB_FINISHED ? ebb_consume_budget(rt) : 0;
   while (status == 0 && t->state != EBB_FINISHED)
     status = ebb_wait(rt, &t->joiners, deadline, "join");
   if (status == 0) ebb_task_result(t, result);
   return status;
 }
 
-int ebb_consume_budget(ebb_runtime *rt) { return ebb_coop(rt); }
+void ebb_begin_cleanup(ebb_runtime *rt) {
+  rt->tasks.current->uncancellable = true;
+}
 
-bool ebb_has_budget_remaining(const ebb_runtime *rt) { return rt->budget > 0; }
+/* ---- the budget ---- */
 
-void ebb_begin_cleanup(ebb_runtime *rt) { rt->current->uncancellable = true; }
+int ebb_consume_budget(ebb_runtime *rt) {
+  if (ebb_wait_is_cut(rt)) return -ECANCELED;
+  int err = 0;
+  while (err == 0 && !ebb_budget_take(rt)) err = ebb_yield_now(rt);
+  return err;
+}
+
+bool ebb_has_budget_remaining(const ebb_runtime *rt) {
+  return rt->tasks.budget > 0;
+}
+
+void *ebb_unconstrained(ebb_runtime *rt,
+                        void *(*run)(ebb_runtime *rt, void *arg), void *arg) {
+  int budget = ebb_budget_suspend(rt->tasks.current);
+  void *value = run(rt, arg);
+  ebb_budget_resume(rt->tasks.current, budget);
+  return value;
+}
+
+/* ---- file descriptors ---- */
+
+int ebb_wait_fd(ebb_runtime *rt, int fd, int events, int64_t deadline) {
+  ebb_fd *f;
+  if (events <= 0 || (events & ~(EBB_READ | EBB_WRITE)) != 0) return -EINVAL;
+  int ready = ebb_reactor_look(fd, events);
+  if (ready < 0) return ready;
+  if (ready > 0 || deadline <= ebb_now(rt)) {
+    int status = ebb_consume_budget(rt);
+    if (status < 0) return status;
+    return ready > 0 ? ready : -ETIMEDOUT;
+  }
+  int err = ebb_fd_watch(rt, fd, &f);
+  if (err < 0) return err;
+  int status = ebb_wait(rt, ebb_fd_waiters(f, events), deadline, "an fd");
+  return status == EBB_GONE ? -EBADF : status;
+}
+
+static int begin_wait(ebb_runtime *rt, const struct pollfd *fds, size_t n,
+                      int64_t deadline) {
+  ebb_list *list;
+  int err = ebb_poller_add(rt, fds, n, &list);
+  return err < 0 ? err : ebb_wait(rt, list, deadline, "fds");
+}
+
+int ebb_wait_fds(ebb_runtime *rt, struct pollfd *fds, size_t n,
+                 int64_t deadline) {
+  for (;;) {
+    int ready = ebb_reactor_look_at(fds, n);
+    if (ready < 0) return ready;
+    if (ready > 0 || deadline <= ebb_now(rt)) {
+      int status = ebb_consume_budget(rt);
+      if (status < 0) return status;
+      return ready > 0 ? ready : -ETIMEDOUT;
+    }
+    int status = begin_wait(rt, fds, n, deadline);
+    if (status == EBB_GONE) return -EBADF;
+    if (status < 0 && status != -ETIMEDOUT) return status;
+  }
+}
+
+void ebb_forget_fd(ebb_runtime *rt, int fd) {
+  ebb_poller_forget(&rt->events.poller, fd);
+  ebb_fd_forget(rt, fd);
+}

@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-#include "core/loop/scheduler.h"
+#include "core/loop/wait.h"
 
 void ebb_wait_queue_wake_some(ebb_wait_queue *queue, uint32_t amount) {
   ebb_list *next, *node = queue->waiting.next;
@@ -22,7 +22,7 @@ static void enter(ebb_wait_queue *queue, ebb_task *t, uint32_t amount) {
 
 int ebb_wait_queue_wait_begin(ebb_wait_queue *queue, ebb_runtime *rt,
                               uint32_t amount, const char *what) {
-  ebb_task *t = rt->current;
+  ebb_task *t = rt->tasks.current;
   enter(queue, t, amount);
   int err = ebb_wait_begin(rt, &queue->waiting, EBB_NEVER, what);
   /* A task that has been aborted does not get to wait. */
@@ -32,7 +32,7 @@ int ebb_wait_queue_wait_begin(ebb_wait_queue *queue, ebb_runtime *rt,
 
 int ebb_wait_queue_wait(ebb_wait_queue *queue, ebb_runtime *rt, uint32_t amount,
                         int64_t deadline, const char *what) {
-  ebb_task *t = rt->current;
+  ebb_task *t = rt->tasks.current;
   enter(queue, t, amount);
   int status = ebb_wait(rt, &queue->waiting, deadline, what);
   if (status < 0) ebb_task_leave_queue(t);

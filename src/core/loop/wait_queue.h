@@ -17,14 +17,7 @@
 #ifndef EBB_CORE_LOOP_WAIT_QUEUE_H
 #define EBB_CORE_LOOP_WAIT_QUEUE_H
 
-#include "core/task/task.h"
-
-typedef struct ebb_wait_queue ebb_wait_queue;
-
-struct ebb_wait_queue {
-  ebb_list waiting; /* in the order of coming */
-  void (*on_leave)(ebb_wait_queue *queue, uint32_t amount, bool granted);
-};
+#include "core/loop/runtime.h"
 
 static inline void ebb_wait_queue_init(ebb_wait_queue *queue,
                                        void (*on_leave)(ebb_wait_queue *queue,
@@ -64,7 +57,7 @@ int ebb_wait_queue_wait(ebb_wait_queue *queue, ebb_runtime *rt, uint32_t amount,
 /* The running task's wait is over. Has it been granted what it waited for?
    If so, the task has it for good. False also if there was no wait. */
 static inline bool ebb_wait_queue_take(ebb_runtime *rt) {
-  ebb_task *t = rt->current;
+  ebb_task *t = rt->tasks.current;
   bool granted = t->granted;
   t->queue = NULL;
   t->granted = false;

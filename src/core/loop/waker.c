@@ -21,22 +21,22 @@ int ebb_waker_new(ebb_runtime *rt, ebb_waker **out) {
   ebb_waker *w = ebb_alloc_new(&rt->alloc, sizeof *w);
   if (w == NULL) return -ENOMEM;
   ebb_mail_init(&w->mail, deliver);
-  w->task = rt->current;
+  w->task = rt->tasks.current;
   ebb_task_retain(w->task);
-  rt->wakers++;
+  rt->remote.wakers++;
   *out = w;
   return 0;
 }
 
 /* The runtime is there: the waker would have been freed before it. */
 void ebb_waker_wake(ebb_waker *w) {
-  (void)ebb_handle_post(w->task->rt->handle, &w->mail);
+  (void)ebb_handle_post(w->task->rt->remote.handle, &w->mail);
 }
 
 void ebb_waker_free(ebb_waker *w) {
   ebb_runtime *rt = w->task->rt;
-  if (ebb_handle_recall(rt->handle, &w->mail)) ebb_unpark(w->task);
-  rt->wakers--;
+  if (ebb_handle_recall(rt->remote.handle, &w->mail)) ebb_unpark(w->task);
+  rt->remote.wakers--;
   ebb_task_release(w->task);
   ebb_alloc_free(&rt->alloc, w, sizeof *w);
 }

@@ -19,7 +19,7 @@ static ptrdiff_t size_result(ssize_t n) { return n < 0 ? -errno : n; }
 
 /* ---- addresses ---- */
 
-int ebb_address_of_path(ebb_address *a, const char *path, size_t len) {
+int ebb_socket_path_address(ebb_address *a, const char *path, size_t len) {
   *a = (ebb_address){0};
   if (len == 0) return -EINVAL;
   if (len >= sizeof a->as.path.sun_path) return -ENAMETOOLONG;
@@ -44,8 +44,8 @@ static size_t path_text(const ebb_address *a, char text[EBB_ADDRESS_TEXT]) {
   return len;
 }
 
-size_t ebb_address_text(const ebb_address *a, char text[EBB_ADDRESS_TEXT],
-                        int *port) {
+size_t ebb_socket_address_text(const ebb_address *a,
+                               char text[EBB_ADDRESS_TEXT], int *port) {
   const struct sockaddr_in *v4 = (const void *)&a->as.storage;
   const struct sockaddr_in6 *v6 = (const void *)&a->as.storage;
   int family = a->as.any.sa_family;

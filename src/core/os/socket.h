@@ -25,12 +25,12 @@ enum { EBB_ADDRESS_TEXT = 128 };
 
 /* The address of a Unix socket; a path that begins with "@" is a name that
    is in no file system (Linux). -EINVAL: empty. -ENAMETOOLONG. */
-int ebb_address_of_path(ebb_address *a, const char *path, size_t len);
+int ebb_socket_path_address(ebb_address *a, const char *path, size_t len);
 
 /* The host, numeric, or the path, as text; returns its length. *port is -1
    for a path. */
-size_t ebb_address_text(const ebb_address *a, char text[EBB_ADDRESS_TEXT],
-                        int *port);
+size_t ebb_socket_address_text(const ebb_address *a,
+                               char text[EBB_ADDRESS_TEXT], int *port);
 
 static inline bool ebb_address_is_path(const ebb_address *a) {
   return a->as.any.sa_family == AF_UNIX;

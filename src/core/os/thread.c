@@ -4,53 +4,19 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* Enough for Lua's 200 C levels, whatever the system's default is. */
 enum { STACK_SIZE = 2 * 1024 * 1024 };
 
-/* With a lock of its default kind, used as it should be, nothing fails. */
-static void check(int err) {
+/* Used as it should be, none of these fails. */
+static void must(int err) {
   assert(err == 0);
   (void)err;
 }
-
-int ebb_mutex_init(ebb_mutex *m) { return -pthread_mutex_init(m, NULL); }
-
-void ebb_mutex_destroy(ebb_mutex *m) { check(pthread_mutex_destroy(m)); }
-
-void ebb_mutex_lock(ebb_mutex *m) { check(pthread_mutex_lock(m)); }
-
-void ebb_mutex_unlock(ebb_mutex *m) { check(pthread_mutex_unlock(m)); }
-
-int ebb_cond_init(ebb_cond *c) {
-  pthread_condattr_t attributes;
-  int err = pthread_condattr_init(&attributes);
-  if (err != 0) return -err;
-  err = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  if (err == 0) err = pthread_cond_init(c, &attributes);
-  pthread_condattr_destroy(&attributes);
-  return -err;
-}
-
-void ebb_cond_destroy(ebb_cond *c) { check(pthread_cond_destroy(c)); }
-
-void ebb_cond_signal(ebb_cond *c) { check(pthread_cond_signal(c)); }
-
-void ebb_cond_broadcast(ebb_cond *c) { check(pthread_cond_broadcast(c)); }
-
-bool ebb_cond_wait(ebb_cond *c, ebb_mutex *m, int64_t deadline) {
-  if (deadline == INT64_MAX) {
-    check(pthread_cond_wait(c, m));
-    return true;
-  }
-  struct timespec ts = {deadline / 1000000000, (long)(deadline % 1000000000)};
-  return pthread_cond_timedwait(c, m, &ts) != ETIMEDOUT;
-}
-
-/* ---- starting threads ---- */
 
 typedef struct start {
   void (*run)(void *arg);
@@ -66,12 +32,12 @@ void ebb_thread_child_mask(sigset_t *mask) {
   if (is_ours)
     *mask = child_mask;
   else
-    check(pthread_sigmask(SIG_SETMASK, NULL, mask));
+    must(pthread_sigmask(SIG_SETMASK, NULL, mask));
 }
 
 /* Runs in every child by fork, of whatever thread. */
 static void in_child(void) {
-  if (is_ours) check(pthread_sigmask(SIG_SETMASK, &child_mask, NULL));
+  if (is_ours) must(pthread_sigmask(SIG_SETMASK, &child_mask, NULL));
 }
 
 /* Once for the process. That two threads do it at once does no harm. */
@@ -97,9 +63,9 @@ static int create(const pthread_attr_t *attributes, start *s) {
   pthread_t thread;
   ebb_thread_child_mask(&s->child_mask);
   sigfillset(&all);
-  check(pthread_sigmask(SIG_SETMASK, &all, &before));
+  must(pthread_sigmask(SIG_SETMASK, &all, &before));
   int err = pthread_create(&thread, attributes, begin, s);
-  check(pthread_sigmask(SIG_SETMASK, &before, NULL));
+  must(pthread_sigmask(SIG_SETMASK, &before, NULL));
   return -err;
 }
 

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "core/os/thread.h"
+
 #define A_MOMENT INT64_C(200000000) /* ns */
 
 int ebb_thread_pool_init(ebb_thread_pool *b) {

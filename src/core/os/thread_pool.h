@@ -9,7 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/list.h"
-#include "core/os/thread.h"
+#include "core/os/cond.h"
 
 enum { EBB_BLOCKING_LIMIT = 512 };
 #define EBB_THREAD_POOL_KEEP_ALIVE INT64_C(10000000000)

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/loop/scheduler.h"
+#include "core/loop/wait.h"
 #include "core/spawn/c_task.h"
 #include "core/spawn/job.h"
 
@@ -27,7 +27,7 @@ static void run_on_pool(ebb_job *job, ebb_worker *worker) {
 static void *run_there(ebb_runtime *rt, void *arg) {
   c_job *c = arg;
   c->value = c->body.run(rt, c->body.arg);
-  bool was_cut = ebb_c_task_was_cut(rt->current);
+  bool was_cut = ebb_c_task_was_cut(rt->tasks.current);
   c->job.outcome = was_cut ? EBB_CANCELLED : EBB_COMPLETED;
   ebb_job_done(&c->job);
   return NULL;
@@ -153,7 +153,7 @@ static int start_call(ebb_runtime *rt, call *c, ebb_task **out) {
    if it has not begun; if it has, nothing ends this wait. Returns what came
    between. */
 static int wait_for(ebb_runtime *rt, ebb_task *t) {
-  ebb_task *self = rt->current;
+  ebb_task *self = rt->tasks.current;
   bool uncancellable = self->uncancellable;
   int err = 0;
   self->lending = true;
@@ -163,7 +163,7 @@ static int wait_for(ebb_runtime *rt, ebb_task *t) {
     err = status;
     ebb_task_abort(t);
     if (status == -ECANCELED) self->uncancellable = true;
-    if (status == -ENOMEM) ebb_poll_briefly(rt);
+    if (status == -ENOMEM) ebb_wait_briefly(rt);
   }
   self->uncancellable = uncancellable;
   self->lending = false;
@@ -172,7 +172,8 @@ static int wait_for(ebb_runtime *rt, ebb_task *t) {
 
 static int check_may_block(ebb_runtime *rt) {
   if (ebb_wait_is_cut(rt)) return -ECANCELED;
-  return rt->never_block && ebb_task_is_root(rt->current) ? -EPERM : 0;
+  return rt->tasks.never_block && ebb_task_is_root(rt->tasks.current) ? -EPERM
+                                                                      : 0;
 }
 
 int ebb_block_in_place(ebb_runtime *rt, void (*fn)(void *arg), void *arg) {

@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "core/loop/wait.h"
+
 /* ---- life ---- */
 
 ebb_job *ebb_job_retain(ebb_job *job) {
@@ -21,7 +23,7 @@ void ebb_job_release(ebb_job *job) {
 /* ---- there ---- */
 
 void ebb_job_done(ebb_job *job) {
-  if (job->away != NULL) job->away->rt->remote_tasks--;
+  if (job->away != NULL) job->away->rt->remote.tasks--;
   job->away = NULL;
   if (ebb_handle_post(job->home, &job->back) < 0) ebb_job_release(job);
 }
@@ -39,7 +41,7 @@ static void deliver_there(ebb_mail *mail, ebb_runtime *rt) {
     cancel(job);
     return;
   }
-  rt->remote_tasks++;
+  rt->remote.tasks++;
   ebb_task_start(job->away);
 }
 
@@ -68,7 +70,7 @@ static void end(ebb_job *job) {
   ebb_task *t = job->task;
   job->is_over = true;
   job->task = NULL;
-  if (!job->background) t->rt->jobs--;
+  if (!job->background) t->rt->remote.jobs--;
   ebb_task_wake(t, 0);
 }
 
@@ -120,13 +122,13 @@ void ebb_job_start(ebb_job *job, ebb_task *t) {
   assert(t->state == EBB_NEW);
   job->task = t;
   job->id = t->id;
-  rt->unfinished++;
-  if (!job->background) rt->jobs++;
+  rt->tasks.unfinished++;
+  if (!job->background) rt->remote.jobs++;
   t->what = job->blocking ? "a thread of the pool" : "another runtime";
   t->state = EBB_WAITING;
   t->uncancellable = true;
   ebb_job_retain(job);
-  if (rt->closing || send(job) < 0) take_back(job);
+  if (rt->tasks.closing || send(job) < 0) take_back(job);
 }
 
 static void stop(ebb_job *job) {
@@ -144,7 +146,7 @@ void ebb_job_abort(ebb_job *job) {
     take_back(job);
   else if (!job->stopping)
     stop(job);
-  if (job->task != NULL && job->task->rt->closing && !job->in_place)
+  if (job->task != NULL && job->task->rt->tasks.closing && !job->in_place)
     ebb_task_wake(job->task, 0);
 }
 
@@ -160,7 +162,7 @@ ebb_poll ebb_job_poll(ebb_job *job, ebb_task *t) {
 
 void ebb_job_let_go(ebb_job *job) {
   cancel_withdrawn(job);
-  if (job->task != NULL && !job->background) job->task->rt->jobs--;
+  if (job->task != NULL && !job->background) job->task->rt->remote.jobs--;
   job->task = NULL;
   if (job->is_over && job->ops->over != NULL) job->ops->over(job);
 }

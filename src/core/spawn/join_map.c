@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/loop/scheduler.h"
-#include "core/spawn/c_task.h"
+#include "core/loop/wait.h"
+#include "core/spawn/spawn.h"
 
 /* ---- default keys: integers, and bytes that are copied ---- */
 
@@ -49,13 +49,15 @@ static void drop_key(ebb_join_map *m, ebb_key key) {
 int ebb_join_map_find(ebb_join_map *m, uint32_t hash, ebb_key key, void *ctx,
                       uint32_t *slot) {
 again:
-  for (*slot = ebb_table_first(&m->set.members, hash); *slot != EBB_TABLE_NONE;
-       *slot = ebb_table_next(&m->set.members, *slot)) {
-    uint32_t version = m->set.members.version;
-    int same = m->ops.equal(ctx, ebb_table_key(&m->set.members, *slot), key);
+  for (*slot = ebb_table_first(&m->set.group.members, hash);
+       *slot != EBB_TABLE_NONE;
+       *slot = ebb_table_next(&m->set.group.members, *slot)) {
+    uint32_t version = m->set.group.members.version;
+    int same =
+        m->ops.equal(ctx, ebb_table_key(&m->set.group.members, *slot), key);
     if (same < 0) return same;
     /* `equal` may have changed the map: then the walk is worth nothing. */
-    if (version != m->set.members.version) goto again;
+    if (version != m->set.group.members.version) goto again;
     if (same > 0) return 0;
   }
   return 0;
@@ -131,8 +133,9 @@ static int find_place(ebb_join_map *m, uint32_t hash, ebb_key key,
   for (;;) {
     int err = ebb_join_map_find(m, hash, key, m->ops.ctx, slot);
     if (err < 0 || !ebb_join_set_is_full(&m->set)) return err;
-    ebb_task *old =
-        *slot == EBB_TABLE_NONE ? NULL : ebb_table_item(&m->set.members, *slot);
+    ebb_task *old = *slot == EBB_TABLE_NONE
+                        ? NULL
+                        : ebb_table_item(&m->set.group.members, *slot);
     if (old != NULL && old->state != EBB_FINISHED) return 0;
     err = ebb_wait(m->set.rt, &m->set.waiters, EBB_NEVER, "a free place");
     if (err < 0) return err;
@@ -149,13 +152,13 @@ int ebb_join_map_spawn_on(ebb_join_map *m, ebb_key key,
   if (err < 0) return err;
   err = copy_key(m, &key);
   if (err < 0) return err;
-  err = ebb_c_task_new(m->set.rt, target, body, &t);
+  err = ebb_spawn_create(m->set.rt, target, body, &t);
   if (err < 0) {
     ebb_join_map_key_free(m, key);
     return err;
   }
   if (old != EBB_TABLE_NONE)
-    replace(m, ebb_table_item(&m->set.members, old), key, t);
+    replace(m, ebb_table_item(&m->set.group.members, old), key, t);
   else
     ebb_join_map_put(m, hash, key, t);
   if (id != NULL) *id = t->id;
@@ -204,7 +207,7 @@ int ebb_join_map_abort(ebb_join_map *m, ebb_key key) {
   int err = find(m, key, &slot);
   if (err < 0) return err;
   if (slot == EBB_TABLE_NONE) return 0;
-  ebb_task_abort(ebb_table_item(&m->set.members, slot));
+  ebb_task_abort(ebb_table_item(&m->set.group.members, slot));
   return 1;
 }
 
@@ -246,20 +249,22 @@ bool ebb_join_map_contains_task(const ebb_join_map *m, ebb_id id) {
   return ebb_join_set_contains_task(&m->set, id);
 }
 
-size_t ebb_join_map_len(const ebb_join_map *m) { return m->set.members.len; }
+size_t ebb_join_map_len(const ebb_join_map *m) {
+  return m->set.group.members.len;
+}
 
 size_t ebb_join_map_capacity(const ebb_join_map *m) {
-  return m->set.members.capacity;
+  return m->set.group.members.capacity;
 }
 
 int ebb_join_map_reserve(ebb_join_map *m, size_t n) {
-  return ebb_table_reserve(&m->set.members, n);
+  return ebb_table_reserve(&m->set.group.members, n);
 }
 
 static void moved(void *item, uint32_t slot) {
-  ((ebb_task *)item)->set_slot = slot;
+  ((ebb_task *)item)->group_slot = slot;
 }
 
 int ebb_join_map_shrink_to(ebb_join_map *m, size_t n) {
-  return ebb_table_shrink(&m->set.members, n, moved);
+  return ebb_table_shrink(&m->set.group.members, n, moved);
 }

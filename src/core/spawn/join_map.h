@@ -4,9 +4,10 @@
 #ifndef EBB_CORE_SPAWN_JOIN_MAP_H
 #define EBB_CORE_SPAWN_JOIN_MAP_H
 
+#include "core/base/hash.h"
 #include "core/spawn/join_set.h"
 
-/* The key of a task, and its hash, are those of its entry in set.members. */
+/* The key of a task, and its hash, are those of its entry in set.group.members. */
 struct ebb_join_map {
   ebb_join_set set;
   ebb_key_ops ops;
@@ -37,18 +38,7 @@ ebb_key ebb_join_map_replace(ebb_join_map *m, ebb_task *old, ebb_key key,
 
 static inline ebb_key ebb_join_map_key(const ebb_join_map *m,
                                        const ebb_task *t) {
-  return ebb_table_key(&m->set.members, t->set_slot);
+  return ebb_table_key(&m->set.group.members, t->group_slot);
 }
-
-/* Folds a 64-bit hash, best bits above, to what the tables take. */
-static inline uint32_t ebb_hash_fold(uint64_t hash) {
-  return (uint32_t)(hash >> 32 ^ hash);
-}
-
-/* Hashes, with the process's random seed: of bytes, of any 64 bits, and of
-   integers, which may well come in sequence. */
-uint64_t ebb_hash_bytes(const void *data, size_t size);
-uint64_t ebb_hash_bits(uint64_t bits);
-uint64_t ebb_hash_int(uint64_t value);
 
 #endif

@@ -4,12 +4,27 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "core/loop/scheduler.h"
-#include "core/spawn/c_task.h"
+#include "core/spawn/spawn.h"
+#include "core/task/prefetch.h"
+#include "core/task/run_queue.h"
+
+/* Each that is hastened goes before those that were: the owner is last. */
+static void settle_race(ebb_join_set *s) {
+  ebb_run_queue_schedule_next(s->owner);
+  if (!s->decided) ebb_join_set_cancel_rest(s);
+}
+
+static void on_finish(ebb_group *group, ebb_task *t) {
+  ebb_join_set *s = ebb_container_of(group, ebb_join_set, group);
+  s->unfinished--;
+  ebb_list_push(&s->finished, &t->link);
+  ebb_wake_all(&s->waiters);
+  if (s->owner != NULL) settle_race(s);
+}
 
 void ebb_join_set_init(ebb_join_set *s, ebb_runtime *rt) {
-  *s = (ebb_join_set){.rt = rt};
-  ebb_table_init(&s->members, &rt->alloc);
+  *s = (ebb_join_set){.rt = rt, .group.on_finish = on_finish};
+  ebb_table_init(&s->group.members, &rt->alloc);
   ebb_list_init(&s->finished);
   ebb_list_init(&s->waiters);
 }
@@ -18,46 +33,46 @@ void ebb_join_set_destroy(ebb_join_set *s) {
   assert(ebb_list_is_empty(&s->waiters));
   ebb_join_set_abort_all(s);
   ebb_join_set_detach_all(s);
-  ebb_table_destroy(&s->members);
+  ebb_table_destroy(&s->group.members);
 }
 
 static void enter(ebb_join_set *s, ebb_task *t, uint32_t slot) {
-  t->set = s;
-  t->set_slot = slot;
+  t->group = &s->group;
+  t->group_slot = slot;
   s->unfinished++;
   ebb_task_retain(t);
 }
 
 static void leave(ebb_join_set *s, ebb_task *t) {
   if (t->state == EBB_FINISHED) {
-    if (s->members.len > EBB_CROWD) ebb_task_prefetch(t, &s->finished);
+    if (s->group.members.len > EBB_CROWD) ebb_prefetch_tasks(t, &s->finished);
     ebb_list_remove(&t->link);
   } else {
     s->unfinished--;
     ebb_wake_all(&s->waiters);
   }
-  t->set = NULL;
+  t->group = NULL;
   ebb_wake_all(&t->joiners);
 }
 
 void ebb_join_set_put(ebb_join_set *s, uint32_t hash, ebb_key key,
                       ebb_task *t) {
-  assert(t->set == NULL && t->state == EBB_NEW);
-  enter(s, t, ebb_table_insert(&s->members, hash, key, t));
+  assert(t->group == NULL && t->state == EBB_NEW);
+  enter(s, t, ebb_table_insert(&s->group.members, hash, key, t));
 }
 
 void ebb_join_set_remove(ebb_join_set *s, ebb_task *t) {
-  assert(t->set == s);
-  ebb_table_remove(&s->members, t->set_slot);
+  assert(t->group == &s->group);
+  ebb_table_remove(&s->group.members, t->group_slot);
   leave(s, t);
-  if (s->members.len == 0) ebb_wake_all(&s->waiters);
+  if (s->group.members.len == 0) ebb_wake_all(&s->waiters);
 }
 
 void ebb_join_set_replace(ebb_join_set *s, ebb_task *old, ebb_key key,
                           ebb_task *t) {
-  assert(old->set == s && t->set == NULL && t->state == EBB_NEW);
-  ebb_table_replace(&s->members, old->set_slot, key, t);
-  enter(s, t, old->set_slot);
+  assert(old->group == &s->group && t->group == NULL && t->state == EBB_NEW);
+  ebb_table_replace(&s->group.members, old->group_slot, key, t);
+  enter(s, t, old->group_slot);
   leave(s, old);
 }
 
@@ -66,35 +81,24 @@ static uint64_t order_of(const void *item) {
 }
 
 ebb_task *ebb_join_set_walk(const ebb_join_set *s, ebb_table_cursor *c) {
-  uint32_t slot = ebb_table_walk(&s->members, c, order_of);
-  return slot == EBB_TABLE_NONE ? NULL : ebb_table_item(&s->members, slot);
-}
-
-/* Each that is hastened goes before those that were: the owner is last. */
-static void settle_race(ebb_join_set *s) {
-  ebb_task_schedule_next(s->owner);
-  if (!s->decided) ebb_join_set_cancel_rest(s);
+  uint32_t slot = ebb_table_walk(&s->group.members, c, order_of);
+  return slot == EBB_TABLE_NONE ? NULL
+                                : ebb_table_item(&s->group.members, slot);
 }
 
 void ebb_join_set_cancel_rest(ebb_join_set *s) {
   s->decided = true;
-  uint32_t slot = ebb_table_scan(&s->members, 0);
-  for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(&s->members, slot + 1)) {
-    ebb_task *t = ebb_table_item(&s->members, slot);
+  uint32_t slot = ebb_table_scan(&s->group.members, 0);
+  for (; slot != EBB_TABLE_NONE;
+       slot = ebb_table_scan(&s->group.members, slot + 1)) {
+    ebb_task *t = ebb_table_item(&s->group.members, slot);
     ebb_task_abort(t);
-    ebb_task_schedule_next(t);
+    ebb_run_queue_schedule_next(t);
   }
 }
 
-void ebb_join_set_finished(ebb_join_set *s, ebb_task *t) {
-  s->unfinished--;
-  ebb_list_push(&s->finished, &t->link);
-  ebb_wake_all(&s->waiters);
-  if (s->owner != NULL) settle_race(s);
-}
-
 int ebb_join_set_poll_next(ebb_join_set *s, ebb_await *w) {
-  if (s->members.len == 0) return 0;
+  if (s->group.members.len == 0) return 0;
   if (ebb_join_set_peek(s) == NULL) return ebb_await_in_list(w, &s->waiters);
   return ebb_await_proceed(w) ? 1 : EBB_AWAIT_YIELD;
 }
@@ -133,8 +137,8 @@ void ebb_join_set_free(ebb_join_set *s) {
 int ebb_join_set_spawn_on(ebb_join_set *s, const ebb_target *target,
                           ebb_body body, ebb_id *id) {
   ebb_task *t;
-  int err = ebb_table_reserve(&s->members, 1);
-  if (err == 0) err = ebb_c_task_new(s->rt, target, body, &t);
+  int err = ebb_table_reserve(&s->group.members, 1);
+  if (err == 0) err = ebb_spawn_create(s->rt, target, body, &t);
   if (err < 0) return err;
   ebb_join_set_put(s, (uint32_t)t->id, EBB_KEY_INT(t->id), t);
   if (id != NULL) *id = t->id;
@@ -162,15 +166,17 @@ int ebb_join_set_join_next(ebb_join_set *s, int64_t deadline,
 }
 
 void ebb_join_set_abort_all(ebb_join_set *s) {
-  uint32_t slot = ebb_table_scan(&s->members, 0);
-  for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(&s->members, slot + 1))
-    ebb_task_abort(ebb_table_item(&s->members, slot));
+  uint32_t slot = ebb_table_scan(&s->group.members, 0);
+  for (; slot != EBB_TABLE_NONE;
+       slot = ebb_table_scan(&s->group.members, slot + 1))
+    ebb_task_abort(ebb_table_item(&s->group.members, slot));
 }
 
 void ebb_join_set_detach_all(ebb_join_set *s) {
-  uint32_t slot = ebb_table_scan(&s->members, 0);
-  for (; slot != EBB_TABLE_NONE; slot = ebb_table_scan(&s->members, slot + 1)) {
-    ebb_task *t = ebb_table_item(&s->members, slot);
+  uint32_t slot = ebb_table_scan(&s->group.members, 0);
+  for (; slot != EBB_TABLE_NONE;
+       slot = ebb_table_scan(&s->group.members, slot + 1)) {
+    ebb_task *t = ebb_table_item(&s->group.members, slot);
     ebb_join_set_remove(s, t);
     ebb_task_release(t);
   }
@@ -184,9 +190,9 @@ int ebb_join_set_shutdown(ebb_join_set *s) {
   return n;
 }
 
-size_t ebb_join_set_len(const ebb_join_set *s) { return s->members.len; }
+size_t ebb_join_set_len(const ebb_join_set *s) { return s->group.members.len; }
 
 bool ebb_join_set_contains_task(const ebb_join_set *s, ebb_id id) {
   ebb_task *t = ebb_task_find(s->rt, id);
-  return t != NULL && t->set == s;
+  return t != NULL && t->group == &s->group;
 }

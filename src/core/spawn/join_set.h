@@ -7,12 +7,12 @@
 
 #include "core/loop/await.h"
 
-/* Invariants: a task is in `members` iff its `set` is this set, at its
-   set_slot, and the set has one reference to it. Its link is in `finished`
+/* Invariants: a task is in group.members iff its `group` is this set's, at its
+   group_slot, and the set has one reference to it. Its link is in `finished`
    iff it has finished. */
 struct ebb_join_set {
+  ebb_group group;
   ebb_runtime *rt;
-  ebb_table members;
   ebb_list finished; /* in the order of finishing */
   ebb_list waiters;  /* woken, all, when a task finishes, an unfinished one
                         leaves, or the last leaves */
@@ -22,6 +22,12 @@ struct ebb_join_set {
   ebb_task *owner; /* not NULL: it is a race, see ebb_join_set_race */
   bool decided;    /* in a race: its tasks have been aborted */
 };
+
+/* The set that the task is in, or NULL. */
+static inline ebb_join_set *ebb_join_set_of(const ebb_task *t) {
+  if (t->group == NULL) return NULL;
+  return ebb_container_of(t->group, ebb_join_set, group);
+}
 
 void ebb_join_set_init(ebb_join_set *s, ebb_runtime *rt);
 
@@ -56,20 +62,23 @@ static inline void ebb_join_set_race(ebb_join_set *s, ebb_task *owner) {
   owner->racing = true;
 }
 
+/* The owner of the race that the task is in, or NULL. */
+static inline ebb_task *ebb_join_set_race_owner(const ebb_task *t) {
+  const ebb_join_set *s = ebb_join_set_of(t);
+  return s != NULL ? s->owner : NULL;
+}
+
 /* Ends a race that nobody has won yet: as when somebody has. */
 void ebb_join_set_cancel_rest(ebb_join_set *s);
 
 /* A walk over the members during which anything may be done with the set. Each
    task that stays is met once; one that comes meanwhile is met or not. */
 static inline ebb_table_cursor ebb_join_set_begin_walk(const ebb_join_set *s) {
-  return (ebb_table_cursor){.last = s->rt->last_id};
+  return (ebb_table_cursor){.last = s->rt->tasks.last_id};
 }
 
 /* The next task, or NULL. */
 ebb_task *ebb_join_set_walk(const ebb_join_set *s, ebb_table_cursor *c);
-
-/* Told by ebb_task_finish. */
-void ebb_join_set_finished(ebb_join_set *s, ebb_task *t);
 
 /* The task that finished first, still in the set, or NULL. */
 static inline ebb_task *ebb_join_set_peek(const ebb_join_set *s) {

@@ -4,14 +4,8 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "core/loop/scheduler.h"
-
-void ebb_local_set_init(ebb_local_set *s, ebb_runtime *rt) {
-  *s = (ebb_local_set){.rt = rt};
-  ebb_list_init(&s->members);
-  ebb_list_init(&s->ready);
-  ebb_list_init(&s->when_empty);
-}
+#include "core/loop/wait.h"
+#include "core/task/run_queue.h"
 
 /* ---- members ---- */
 
@@ -25,7 +19,7 @@ void ebb_local_set_put(ebb_local_set *s, ebb_task *t) {
   ebb_member *m = s->spare;
   assert(t->state == EBB_NEW && t->local == NULL && m != NULL);
   s->spare = NULL;
-  m->set = s;
+  m->gate = &s->gate;
   m->task = t;
   t->local = m;
   ebb_list_push(&s->members, &m->link);
@@ -35,23 +29,30 @@ static void free_member(ebb_local_set *s, ebb_member *m) {
   ebb_alloc_free(&s->rt->alloc, m, sizeof *m);
 }
 
-void ebb_local_set_unpark(ebb_task *t) {
-  ebb_list_remove(&t->link);
-  t->gated = false;
-  ebb_task_make_ready(t);
-}
-
 void ebb_local_set_remove(ebb_task *t) {
   ebb_member *m = t->local;
-  ebb_local_set *s = m->set;
+  ebb_local_set *s = ebb_local_set_of(t);
   ebb_list_remove(&m->link);
   t->local = NULL;
   if (s->spare == NULL)
     s->spare = m;
   else
     free_member(s, m);
-  if (t->gated) ebb_local_set_unpark(t);
+  if (t->gated) ebb_run_queue_ungate(t);
   if (ebb_list_is_empty(&s->members)) ebb_wake_all(&s->when_empty);
+}
+
+static void on_finish(ebb_gate *gate, ebb_task *t) {
+  assert(t->local->gate == gate);
+  (void)gate;
+  ebb_local_set_remove(t);
+}
+
+void ebb_local_set_init(ebb_local_set *s, ebb_runtime *rt) {
+  *s = (ebb_local_set){.rt = rt, .gate.on_finish = on_finish};
+  ebb_list_init(&s->members);
+  ebb_list_init(&s->gate.ready);
+  ebb_list_init(&s->when_empty);
 }
 
 void ebb_local_set_destroy(ebb_local_set *s, void (*with)(ebb_task *t)) {
@@ -67,14 +68,14 @@ void ebb_local_set_destroy(ebb_local_set *s, void (*with)(ebb_task *t)) {
 /* ---- driving ---- */
 
 void ebb_local_set_begin(ebb_local_set *s) {
-  if (s->drivers++ > 0) return;
-  while (!ebb_list_is_empty(&s->ready))
-    ebb_local_set_unpark(ebb_container_of(s->ready.next, ebb_task, link));
+  if (s->gate.drivers++ > 0) return;
+  while (!ebb_list_is_empty(&s->gate.ready))
+    ebb_run_queue_ungate(ebb_container_of(s->gate.ready.next, ebb_task, link));
 }
 
 void ebb_local_set_end(ebb_local_set *s) {
-  assert(s->drivers > 0);
-  s->drivers--;
+  assert(s->gate.drivers > 0);
+  s->gate.drivers--;
 }
 
 /* ---- the public set ---- */
@@ -88,14 +89,14 @@ int ebb_local_set_new(ebb_runtime *rt, ebb_local_set **out) {
 }
 
 void ebb_local_set_free(ebb_local_set *s) {
-  assert(s->drivers == 0);
+  assert(s->gate.drivers == 0);
   ebb_local_set_destroy(s, ebb_task_abort);
   ebb_alloc_free(&s->rt->alloc, s, sizeof *s);
 }
 
 ebb_local_set *ebb_local_set_current(const ebb_runtime *rt) {
-  const ebb_task *t = rt->current;
-  return t == NULL || t->local == NULL ? NULL : t->local->set;
+  const ebb_task *t = rt->tasks.current;
+  return t != NULL ? ebb_local_set_of(t) : NULL;
 }
 
 void *ebb_local_set_run_until(ebb_local_set *s,

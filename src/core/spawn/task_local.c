@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
-   Functions that run another in a changed setting: with a task-local value,
-   or without a budget. The setting is restored when the function returns,
-   and since an aborted C task returns too, it always is. */
+   Task-local values. A scope ends when the function that runs in it returns,
+   and since an aborted C task returns too, it always does. */
 #include <errno.h>
 
-#include "core/loop/scheduler.h"
+#include "core/loop/runtime.h"
 
 /* In the frame of the call that made it. */
 struct ebb_scope {
@@ -14,7 +13,7 @@ struct ebb_scope {
 };
 
 static struct ebb_scope **scopes_of(ebb_runtime *rt) {
-  ebb_task *t = rt->current;
+  ebb_task *t = rt->tasks.current;
   return t->ops->scopes != NULL ? t->ops->scopes(t) : NULL;
 }
 
@@ -39,12 +38,4 @@ int ebb_task_local_get(ebb_runtime *rt, const void *key, void **value) {
   if (s == NULL) return -ENOENT;
   *value = s->value;
   return 0;
-}
-
-void *ebb_unconstrained(ebb_runtime *rt,
-                        void *(*run)(ebb_runtime *rt, void *arg), void *arg) {
-  int budget = ebb_budget_suspend(rt->current);
-  void *value = run(rt, arg);
-  ebb_budget_resume(rt->current, budget);
-  return value;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
-   One task, and the runtime as far as a task's life needs it. The states
-   and who moves a task between them are here; which task runs when is the
-   scheduler's affair.
+   One task, and what the tasks of a runtime share. The states, and what moves
+   a task between them, are here; which task runs when is the scheduler's
+   affair.
 
        ready ---> running ---> finished
          ^         |   |
@@ -16,21 +16,10 @@
 #ifndef EBB_CORE_TASK_TASK_H
 #define EBB_CORE_TASK_TASK_H
 
-#include <errno.h>
-#include <limits.h>
-#include <stdatomic.h>
-
-#include "core/base/clock.h"
 #include "core/base/list.h"
 #include "core/base/slab.h"
 #include "core/base/table.h"
 #include "core/base/timer_heap.h"
-#include "core/loop/fd.h"
-#include "core/loop/poller.h"
-#include "core/os/reactor.h"
-#include "core/os/stack.h"
-
-enum { EBB_BUDGET = 128 };
 
 /* What a task waits for that has yielded. */
 #define EBB_NEXT_TURN "its next turn"
@@ -93,11 +82,39 @@ typedef enum ebb_state {
   EBB_READY,   /* `link` is in the run queue, or that of a LocalSet which
                   nobody drives (the root's is in none while the native
                   stack runs) */
-  EBB_RUNNING, /* it is rt->current; `link` is in no list */
+  EBB_RUNNING, /* it is rt->tasks.current; `link` is in no list */
   EBB_WAITING, /* `link` may be in the list waited in, `timer` in the heap */
-  EBB_FINISHED /* `link` is in its set's list of finished tasks, if it has
-                  a set; `outcome` is right */
+  EBB_FINISHED /* `link` is in its group's list of finished tasks, if it has
+                  a group; `outcome` is right */
 } ebb_state;
+
+/* A collection of tasks, as far as a task has to know it. The task has a
+   reference of it and its key in `members`. */
+typedef struct ebb_group {
+  ebb_table members;
+  void (*on_finish)(struct ebb_group *group, ebb_task *t);
+} ebb_group;
+
+/* A LocalSet, as far as a task has to know it: tasks behind a gate are in the
+   run queue only while somebody holds it open. */
+typedef struct ebb_gate {
+  ebb_list ready;   /* tasks that could run, if it were open */
+  uint32_t drivers; /* calls that hold it open */
+  void (*on_finish)(struct ebb_gate *gate, ebb_task *t);
+} ebb_gate;
+
+/* A task's place behind a gate. Few tasks have one: it is not in the task. */
+typedef struct ebb_member {
+  ebb_list link; /* for the gate's owner */
+  ebb_gate *gate;
+  ebb_task *task;
+} ebb_member;
+
+/* A queue for what is given to one task; see core/loop/wait_queue.h. */
+typedef struct ebb_wait_queue {
+  ebb_list waiting; /* in the order of coming */
+  void (*on_leave)(struct ebb_wait_queue *queue, uint32_t amount, bool granted);
+} ebb_wait_queue;
 
 /* What every turn and every wake touches comes last, next to the fields of
    the kind of task. */
@@ -105,24 +122,24 @@ struct ebb_task {
   ebb_id id;          /* 0: the root */
   const char *what;   /* what the last wait was for: static text */
   ebb_list joiners;   /* tasks that wait for this one, or in map:join(key) */
-  int64_t spawned_at; /* rt->now at that time */
-  int64_t busy;       /* real ns run so far; counted once rt->measured is set */
-  uint32_t id_slot;   /* place in rt->tasks */
-  uint32_t refs;      /* scheduler until finished, set, handles (R7) */
-  uint32_t set_slot;  /* place in the set; meaningful while set != NULL */
+  int64_t spawned_at; /* rt->tasks.now at that time */
+  int64_t busy;     /* real ns run so far; counted once rt->measure.on is set */
+  uint32_t id_slot; /* place in rt->tasks.by_id */
+  uint32_t refs;    /* scheduler until finished, group, handles (R7) */
+  uint32_t group_slot; /* place in the group; meaningful while group != NULL */
   uint32_t polls;
 
   ebb_list link;
   ebb_runtime *rt;
   const ebb_task_ops *ops;
-  ebb_stack *stack; /* the stack it is suspended on, or NULL (R8) */
-  ebb_join_set *set;
-  struct ebb_member *local; /* its place in a LocalSet; not NULL only until
-                               finished */
-  struct ebb_wait_queue
-      *queue;      /* waits there, or has a grant of it; see wait_queue.h */
-  int status;      /* how the last wait ended: 0 or negative errno */
-  ebb_timer timer; /* in rt->timers while a deadline is waited for */
+  struct ebb_stack *stack; /* the stack it is suspended on, or NULL (R8) */
+  ebb_group *group;
+  ebb_member *local;     /* its place in a LocalSet; not NULL only until
+                            finished */
+  ebb_wait_queue *queue; /* waits there, or has a grant of it; see
+                            wait_queue.h */
+  int status;            /* how the last wait ended: 0 or negative errno */
+  ebb_timer timer; /* in rt->tasks.timers while a deadline is waited for */
   uint8_t state;   /* ebb_state */
   uint8_t outcome; /* ebb_outcome; meaningful when finished */
   bool aborted : 1;
@@ -140,58 +157,39 @@ struct ebb_task {
 /* No kind of task is larger: they all come from one pool. */
 enum { EBB_TASK_SIZE = sizeof(ebb_task) + 40 };
 
-struct ebb_runtime {
-  ebb_alloc alloc;
-  ebb_alloc thread_alloc; /* see ebb_options; its function may be NULL */
-  ebb_slab blocks;        /* for tasks */
-  ebb_clock clock;
-  ebb_list ready; /* the run queue */
-  ebb_timer_heap timers;
-  ebb_table tasks; /* every task there is, by id; not the root */
-  ebb_stack_pool stacks;
-  ebb_reactor reactor;
-  ebb_fd_table fds;
-  ebb_poller poller;
-  ebb_handle *handle; /* NULL until it is asked for */
+typedef struct ebb_run_queue {
+  ebb_list ready; /* the first is the next to run */
+  uint32_t count;
+} ebb_run_queue;
 
-  /* The root stands for the native stack: whoever calls in from outside of
-     tasks. It is current whenever no task is and the loop does not run. */
-  ebb_task root;
-  ebb_context native; /* meaningful while a pool stack runs */
-  ebb_task *current;  /* NULL only inside the loop itself */
-  ebb_stack *stack;   /* the pool stack that runs; NULL: the native one */
-
+/* What the tasks of a runtime share. It is the beginning of the runtime, of
+   which this room knows no more. */
+typedef struct ebb_tasks {
+  ebb_run_queue queue;
+  ebb_timer_heap timers; /* of waits with a deadline */
+  ebb_task *current;     /* the one that runs, or the root; NULL only inside
+                            the loop itself */
+  int budget;            /* left in the current turn */
+  bool never_block;      /* the root must not wait */
+  bool closing;          /* ebb_runtime_free: new tasks are aborted at once */
+  bool numbered;         /* ids are counted from this runtime's own number on;
+                            see handle.c */
+  ebb_slab blocks;       /* for tasks */
+  ebb_table by_id;       /* every task there is; not the root */
   ebb_id last_id;
   int64_t now; /* when the loop last looked at the clock */
-  uint32_t ready_count;
   uint32_t unfinished;
-  uint32_t wakers; /* that exist */
-  uint32_t jobs;   /* that tasks here wait for; see job.h */
-  uint32_t
-      remote_tasks; /* tasks here that do a job for another runtime, which may
-                      abort them */
-  unsigned max_blocking_threads; /* 0: the default */
-  int budget;                    /* left in the current turn */
-  int countdown; /* turns until timers and reactor are looked at */
-  bool never_block;
-  bool closing;       /* ebb_runtime_free: new tasks are aborted at once */
-  bool deaf;          /* nothing new comes from other runtimes */
-  bool measured;      /* turns are timed, for `busy` */
-  ebb_id turn_id;     /* while measured: whose turn began */
-  int64_t turn_begun; /* and when */
-  bool ticking;       /* ebb_tick runs: the loop leaves instead of sleeping */
-  int64_t tick_end;   /* on the real clock, as turn_begun */
-  uint32_t tick_polls;
   ebb_list when_empty; /* waits for unfinished to become 0 */
-  ebb_task *sentry; /* its wait ends with -EDEADLK when no other can; the root,
-                       or a task that ends the process */
-  int64_t sentry_until; /* the same at that time of the system's clock */
-  ebb_list bystanders;  /* look again whenever a suspended stack has gone on */
-  atomic_bool interrupted;  /* by ebb_interrupt, not yet seen by the loop */
-  struct ebb_scope *scopes; /* the root's; see task_local.c */
-};
+} ebb_tasks;
+
+static inline ebb_tasks *ebb_tasks_of(const ebb_runtime *rt) {
+  return (ebb_tasks *)(uintptr_t)rt;
+}
 
 /* ---- life ---- */
+
+void ebb_task_init_all(ebb_tasks *all, const ebb_alloc *alloc);
+void ebb_task_destroy_all(ebb_tasks *all);
 
 /* Makes a new task of a kind, with one reference, the scheduler's; it has
    an id but does not run. NULL: no memory. */
@@ -203,9 +201,6 @@ void ebb_task_set_id(ebb_task *t, ebb_id id);
 
 /* Starts a new task as its kind has it: most are made ready. Cannot fail. */
 void ebb_task_start(ebb_task *t);
-
-/* Puts a task that is in no list into the queue that is for it. */
-void ebb_task_make_ready(ebb_task *t);
 
 /* The running task has come to its end, its `outcome` set. */
 void ebb_task_finish(ebb_task *t);
@@ -229,22 +224,7 @@ static inline void *ebb_task_owner(const ebb_task *t) {
 
 static inline bool ebb_task_is_root(const ebb_task *t) { return t->id == 0; }
 
-/* Prefetches for the tasks that come after `t` in a list: what the next will
-   touch, itself being here by now, and the one after it. Where a crowd of
-   tasks is gone through in an order that is not that of memory, this is half
-   the time; below that number the cache holds them anyway. */
-void ebb_task_prefetch(const ebb_task *t, const ebb_list *list);
-enum { EBB_CROWD = 4096 };
-
-/* ---- waiting ---- */
-
-/* The running task now waits in `list` (or NULL) until `deadline`. If it
-   has been aborted the wait is over at once. 0 or -ENOMEM. */
-int ebb_wait_begin(ebb_runtime *rt, ebb_list *list, int64_t deadline,
-                   const char *what);
-
-/* The running task goes to the back of the run queue. */
-void ebb_wait_yield(ebb_runtime *rt, const char *what);
+/* ---- the end of waits ---- */
 
 /* Ends the wait of a waiting task with a status; else does nothing. */
 void ebb_task_wake(ebb_task *t, int status);
@@ -253,33 +233,10 @@ void ebb_task_wake(ebb_task *t, int status);
    what it was granted goes back. Does nothing for another. */
 void ebb_task_leave_queue(ebb_task *t);
 
-/* A ready task is the next to run; does nothing to any other. */
-void ebb_task_schedule_next(ebb_task *t);
-
 /* Ends the wait of every task in the list, with a status; or with 0. */
-void ebb_end_waits(ebb_list *list, int status);
+void ebb_task_end_waits(ebb_list *list, int status);
 
-static inline void ebb_wake_all(ebb_list *list) { ebb_end_waits(list, 0); }
-
-/* What a turn of the task begins with. */
-static inline int ebb_full_budget(const ebb_task *t) {
-  return t->unconstrained ? INT_MAX : EBB_BUDGET;
-}
-
-/* The running task has no budget from here on; returns what to give to
-   ebb_budget_resume, which any task may call. They may be nested. */
-int ebb_budget_suspend(ebb_task *t);
-void ebb_budget_resume(ebb_task *t, int budget);
-
-/* Takes 1 of the budget; false when there is none left: yield first. */
-static inline bool ebb_budget_take(ebb_runtime *rt) {
-  if (rt->budget > 0) {
-    rt->budget--;
-    return true;
-  }
-  /* Whoever must not wait has no next turn to wait for. */
-  return rt->never_block && ebb_task_is_root(rt->current);
-}
+static inline void ebb_wake_all(ebb_list *list) { ebb_task_end_waits(list, 0); }
 
 /* Has the task been aborted, and is not in its clean-up? Then its waits end
    at once. */
@@ -289,15 +246,6 @@ static inline bool ebb_task_is_cut(const ebb_task *t) {
 
 static inline void ebb_task_tell_cut(ebb_task *t) {
   if (t->ops->cut != NULL) t->ops->cut(t);
-}
-
-/* Is the wait that the running task is about to begin over before? That is
-   how the task learns of its abort, as any wait that ends. */
-static inline bool ebb_wait_is_cut(ebb_runtime *rt) {
-  if (!ebb_task_is_cut(rt->current)) return false;
-  rt->current->status = -ECANCELED;
-  ebb_task_tell_cut(rt->current);
-  return true;
 }
 
 #endif

@@ -127,9 +127,9 @@ static int shutdown_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_lua_map *map = ebb_lua_collection_check(L, el);
   ebb_join_set *set = &map->engine.set;
   ebb_task *t;
-  if (lua_tointeger(L, 2) != (lua_Integer)el->rt->last_id) {
+  if (lua_tointeger(L, 2) != (lua_Integer)el->rt->tasks.last_id) {
     ebb_join_map_abort_all(&map->engine);
-    lua_pushinteger(L, (lua_Integer)el->rt->last_id);
+    lua_pushinteger(L, (lua_Integer)el->rt->tasks.last_id);
     lua_replace(L, 2);
   }
   while ((t = ebb_join_set_peek(set)) != NULL) {

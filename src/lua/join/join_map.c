@@ -187,7 +187,7 @@ static int join_on(lua_State *L, ebb_lua *el) {
   for (;;) {
     ebb_lua_map *map = ebb_lua_map_key_check_map(L, el);
     ebb_task *t = ebb_task_find(el->rt, id);
-    if (t == NULL || t->set != &map->engine.set) {
+    if (t == NULL || ebb_join_set_of(t) != &map->engine.set) {
       lua_pushnil(L);
       return 1;
     }
@@ -221,7 +221,7 @@ static int map_join(lua_State *L) {
     lua_pushnil(L);
     return 1;
   }
-  if (at.task == el->rt->current)
+  if (at.task == el->rt->tasks.current)
     return luaL_error(L, "a task cannot join itself");
   lua_pushinteger(L, (lua_Integer)at.task->id);
   lua_replace(L, 2);

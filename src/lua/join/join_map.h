@@ -23,7 +23,8 @@ typedef struct ebb_lua_map {
 } ebb_lua_map;
 
 static inline ebb_lua_map *ebb_lua_map_of(const ebb_task *t) {
-  return t->set == NULL || t->set->owner != NULL ? NULL : (ebb_lua_map *)t->set;
+  ebb_join_set *set = ebb_join_set_of(t);
+  return set == NULL || set->owner != NULL ? NULL : (ebb_lua_map *)set;
 }
 
 static inline ebb_lua_task *lua_task(ebb_task *t) { return (ebb_lua_task *)t; }

@@ -128,7 +128,7 @@ static int set_join_all(lua_State *L) {
 
 static int set_tostring(lua_State *L) {
   ebb_lua_map *set = check_set(L, ebb_lua_state_checked(L));
-  ebb_table *members = &set->engine.set.members;
+  ebb_table *members = &set->engine.set.group.members;
   const char *separator = "";
   luaL_Buffer b;
   luaL_buffinit(L, &b);

@@ -98,6 +98,6 @@ ebb_lua_place ebb_lua_map_key_find(lua_State *L, ebb_lua_map *map, int arg) {
   check_again(L, map);
   if (err < 0) ebb_lua_error_raise(L, err);
   if (slot != EBB_TABLE_NONE)
-    at.task = ebb_table_item(&map->engine.set.members, slot);
+    at.task = ebb_table_item(&map->engine.set.group.members, slot);
   return at;
 }

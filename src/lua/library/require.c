@@ -79,8 +79,8 @@ static const load_record *waited_for(ebb_lua *el, const ebb_task *t) {
 
 /* The running task, or one that waits for it in a scope? */
 static bool is_ours(const ebb_lua *el, const ebb_task *t) {
-  for (const ebb_task *own = el->rt->current; own != NULL;
-       own = own->set != NULL ? own->set->owner : NULL)
+  for (const ebb_task *own = el->rt->tasks.current; own != NULL;
+       own = ebb_join_set_race_owner(own))
     if (own == t) return true;
   return false;
 }
@@ -126,7 +126,8 @@ static void begin_load(lua_State *L, ebb_lua *el) {
   lua_setiuservalue(L, 2, 1);
   load_record *r = ebb_alloc_new(&el->rt->alloc, sizeof *r + length);
   if (r == NULL) ebb_lua_error_raise(L, -ENOMEM);
-  *r = (load_record){.task = el->rt->current, .coroutine = L, .length = length};
+  *r = (load_record){
+      .task = el->rt->tasks.current, .coroutine = L, .length = length};
   memcpy(r->name, name, length);
   ebb_list_init(&r->waiters);
   ebb_list_push(&el->loads, &r->link);

@@ -5,6 +5,8 @@
 #ifndef EBB_LUA_NET_NET_H
 #define EBB_LUA_NET_NET_H
 
+#include <errno.h>
+
 #include "core/base/buffer.h"
 #include "core/os/resolve.h"
 #include "lua/state/state.h"

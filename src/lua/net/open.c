@@ -80,7 +80,7 @@ int ebb_lua_net_fail_end(lua_State *L) {
 int ebb_lua_net_push_address(lua_State *L, const ebb_address *a) {
   char text[EBB_ADDRESS_TEXT];
   int port;
-  size_t len = ebb_address_text(a, text, &port);
+  size_t len = ebb_socket_address_text(a, text, &port);
   lua_pushlstring(L, text, len);
   if (port < 0) return 1;
   lua_pushinteger(L, port);
@@ -100,7 +100,7 @@ ebb_resolve_query *ebb_lua_net_push_path(lua_State *L, int arg) {
   const char *path = ebb_lua_net_check_text(L, arg, &len);
   luaL_argcheck(L, len > 0, arg, "path is empty");
   ebb_resolve_query *q = lua_newuserdatauv(L, sizeof *q, 0);
-  int err = ebb_address_of_path(&q->addresses[0], path, len);
+  int err = ebb_socket_path_address(&q->addresses[0], path, len);
   q->count = err == 0 ? 1 : err;
   return q;
 }

@@ -82,8 +82,8 @@ static bool tidy_up(lua_State *L, ebb_lua *el) {
 static void drive(ebb_lua *el, ebb_task *t) {
   while (!ebb_task_is_finished(t)) {
     int err = ebb_task_join(t, EBB_NEVER, NULL);
-    if (err == -EDEADLK) ebb_break_waits(el->rt);
-    if (err == -ENOMEM) ebb_poll_briefly(el->rt);
+    if (err == -EDEADLK) ebb_scheduler_break_waits(el->rt);
+    if (err == -ENOMEM) ebb_wait_briefly(el->rt);
   }
 }
 

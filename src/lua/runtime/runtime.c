@@ -52,12 +52,12 @@ static void run(ebb_job *job, ebb_worker *worker) {
   runtime_job *r = (runtime_job *)job;
   ebb_runtime *rt = r->el->rt;
   (void)worker;
-  rt->wakers++;
+  rt->remote.wakers++;
   while (!r->stopped) {
     int err = ebb_wait(rt, NULL, EBB_NEVER, "its shutdown");
-    if (err == -ENOMEM) ebb_poll_briefly(rt);
+    if (err == -ENOMEM) ebb_wait_briefly(rt);
   }
-  rt->wakers--;
+  rt->remote.wakers--;
   r->el->shutdown_timeout = r->timeout;
   if (r->asked) {
     r->el->stuck = note_stuck;
@@ -151,7 +151,7 @@ static runtime_job *new_job(lua_State *L, ebb_lua *el, ebb_lua *there) {
 static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
                   unsigned threads) {
   ebb_lua *there = new_state(L, el, r);
-  there->rt->max_blocking_threads = threads;
+  there->rt->remote.max_blocking_threads = threads;
   ebb_lua_job_push_target(L, el);
   runtime_job *job = new_job(L, el, there);
   ebb_lua_job_set_name(L, &job->base, name);
@@ -212,7 +212,7 @@ static void ask_to_stop(runtime *r, int64_t timeout) {
   job->timeout = timeout;
   job->asked = true;
   base->background = false;
-  r->lt->task.rt->jobs++;
+  r->lt->task.rt->remote.jobs++;
   ebb_task_abort(&r->lt->task);
 }
 
@@ -295,9 +295,9 @@ static int set_max_blocking_threads(lua_State *L) {
   lua_Integer n = luaL_checkinteger(L, 1);
   luaL_argcheck(L, n >= 1 && n <= INT_MAX, 1,
                 "number of threads must be positive");
-  el->rt->max_blocking_threads = (unsigned)n;
-  if (el->rt->handle != NULL)
-    ebb_thread_pool_set_limit(&el->rt->handle->pool, (unsigned)n);
+  el->rt->remote.max_blocking_threads = (unsigned)n;
+  if (el->rt->remote.handle != NULL)
+    ebb_thread_pool_set_limit(&el->rt->remote.handle->pool, (unsigned)n);
   return 0;
 }
 

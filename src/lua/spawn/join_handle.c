@@ -112,7 +112,8 @@ static int join_on(lua_State *L, ebb_lua *el, lua_KFunction k) {
 
 static void check_not_self(lua_State *L, ebb_lua *el) {
   ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
-  if (&lt->task == el->rt->current) luaL_error(L, "a task cannot join itself");
+  if (&lt->task == el->rt->tasks.current)
+    luaL_error(L, "a task cannot join itself");
   ebb_lua_args_check_surplus(L, 1);
   lua_settop(L, 1);
 }

@@ -24,7 +24,7 @@ static ebb_lua_scope *new_scope(lua_State *L, ebb_lua *el) {
   if (s == NULL) ebb_lua_error_raise(L, -ENOMEM);
   *s = (ebb_lua_scope){.el = el};
   ebb_join_set_init(&s->set, el->rt);
-  ebb_join_set_race(&s->set, el->rt->current);
+  ebb_join_set_race(&s->set, el->rt->tasks.current);
   ebb_task_retain(s->set.owner);
   ebb_list_push(&el->scopes, &s->link);
   return s;
@@ -37,7 +37,7 @@ void ebb_lua_scope_new(lua_State *L, ebb_lua *el, size_t size) {
   lua_replace(L, 1);
   ebb_lua_scope *s = *slot(L) = new_scope(L, el);
   lua_toclose(L, 1);
-  if (ebb_table_reserve(&s->set.members, size) < 0)
+  if (ebb_table_reserve(&s->set.group.members, size) < 0)
     ebb_lua_error_raise(L, -ENOMEM);
 }
 
@@ -51,12 +51,12 @@ ebb_lua_scope *ebb_lua_scope_here(lua_State *L) {
 void ebb_lua_scope_spawn(lua_State *L, ebb_lua *el, int body, uint32_t key) {
   ebb_lua_task_prepare(L, el, body);
   ebb_lua_scope *s = ebb_lua_scope_here(L);
-  const ebb_member *in = s->set.owner->local;
-  if (in != NULL && ebb_local_set_reserve(in->set) < 0)
+  ebb_local_set *in = ebb_local_set_of(s->set.owner);
+  if (in != NULL && ebb_local_set_reserve(in) < 0)
     ebb_lua_error_raise(L, -ENOMEM);
   ebb_lua_task *lt = ebb_lua_task_new(L, el, body);
   lt->task.unconstrained = s->set.owner->unconstrained;
-  if (in != NULL) ebb_local_set_put(in->set, &lt->task);
+  if (in != NULL) ebb_local_set_put(in, &lt->task);
   ebb_join_set_put(&s->set, key, EBB_KEY_INT(key), &lt->task);
   ebb_lua_task_start(lt);
 }
@@ -97,7 +97,7 @@ static void close_scope(lua_State *L) {
    go of one may run Lua code. */
 static void abandon(lua_State *L) {
   ebb_lua_scope *s = *slot(L);
-  ebb_table *members = &s->set.members;
+  ebb_table *members = &s->set.group.members;
   ebb_join_set_abort_all(&s->set);
   uint32_t at = ebb_table_scan(members, 0);
   for (; at != EBB_TABLE_NONE; at = ebb_table_scan(members, at + 1))
@@ -115,7 +115,7 @@ static int close_on(lua_State *L, ebb_lua *el, int status) {
     ebb_task *t = ebb_join_set_peek(&s->set);
     if (t != NULL)
       ebb_lua_scope_let_go(s, t);
-    else if (s->set.members.len == 0)
+    else if (s->set.group.members.len == 0)
       close_scope(L);
     else
       status = ebb_lua_wait_try(L, el, &s->set.waiters, EBB_NEVER, "a clean-up",

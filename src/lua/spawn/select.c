@@ -52,7 +52,7 @@ static void swap_branches(lua_State *L, uint32_t a, uint32_t b) {
    always is must not keep the others from ever winning. */
 static void spawn_branches(lua_State *L, ebb_lua *el, uint32_t n) {
   for (uint32_t i = n; i > 0; i--) {
-    uint64_t random = ebb_hash_bits(el->rt->last_id);
+    uint64_t random = ebb_hash_bits(el->rt->tasks.last_id);
     swap_branches(L, i, 1 + (uint32_t)(random % i));
     lua_pushvalue(L, key_index(i) + 1);
     ebb_lua_scope_spawn(L, el, lua_gettop(L), i);
@@ -63,7 +63,7 @@ static void spawn_branches(lua_State *L, ebb_lua *el, uint32_t n) {
    it must not be lost. */
 static void take_winner(lua_State *L, ebb_lua *el, ebb_lua_scope *s,
                         ebb_task *t) {
-  ebb_key number = ebb_table_key(&s->set.members, t->set_slot);
+  ebb_key number = ebb_table_key(&s->set.group.members, t->group_slot);
   lua_pushvalue(L, key_index((uint32_t)number.bits));
   s->count = 1 + ebb_lua_join_error_push_result(L, el, (ebb_lua_task *)t);
   if (t->outcome == EBB_PANICKED) {
@@ -85,7 +85,7 @@ static int select_on(lua_State *L, ebb_lua *el) {
       take_winner(L, el, s, t);
     else if (t != NULL)
       ebb_lua_scope_let_go(s, t);
-    else if (s->set.members.len == 0)
+    else if (s->set.group.members.len == 0)
       return s->count;
     else
       ebb_lua_wait(L, el, &s->set.waiters, EBB_NEVER, "select", select_k);

@@ -63,7 +63,7 @@ static int run_unconstrained(lua_State *L) {
   unconstrained *u =
       ebb_lua_class_new(L, el, CLASS_UNCONSTRAINED, sizeof *u, UV_LOCAL_COUNT);
   if (ebb_lua_task_vars_is_own(L, el))
-    suspend_budget(u, el->rt->current);
+    suspend_budget(u, el->rt->tasks.current);
   else
     open_in_generator(L, el);
   lua_insert(L, 1);

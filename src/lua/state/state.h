@@ -5,6 +5,7 @@
 #define EBB_LUA_STATE_STATE_H
 
 #include "core/loop/scheduler.h"
+#include "core/loop/wait.h"
 #include "lua/state/class.h"
 #include "lua/state/compat.h"
 

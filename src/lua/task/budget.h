@@ -3,6 +3,7 @@
 #ifndef EBB_LUA_TASK_BUDGET_H
 #define EBB_LUA_TASK_BUDGET_H
 
+#include "core/task/budget.h"
 #include "lua/state/state.h"
 
 /* Is a call of unconstrained in a generator in force? */

@@ -14,7 +14,7 @@ static void end_here(lua_State *L, lua_Debug *ar) {
   ebb_lua *el = ebb_lua_state_find(L);
   (void)ar;
   lua_sethook(L, NULL, 0, 0);
-  if (el->rt == NULL || el->rt->current == NULL) return;
+  if (el->rt == NULL || el->rt->tasks.current == NULL) return;
   ebb_lua_task *lt = ebb_lua_current(el);
   if (lt != NULL && lt->cut) ebb_lua_unwind_here(lt, L);
 }

@@ -81,8 +81,8 @@ static bool is_hidden(const ebb_task *t) {
    its slot, at its turn. */
 static int tasks(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 0);
-  ebb_table *all = &el->rt->tasks;
-  el->rt->measured = true;
+  ebb_table *all = &el->rt->tasks.by_id;
+  el->rt->measure.on = true;
   lua_newtable(L);
   uint32_t slot = ebb_table_scan(all, 0);
   for (int n = 0; slot != EBB_TABLE_NONE;
@@ -175,7 +175,7 @@ static bool is_stuck(const ebb_task *t) {
 
 void ebb_lua_inspect_raise_deadlock(lua_State *L, ebb_lua *el) {
   ebb_runtime *rt = el->rt;
-  ebb_table *all = &rt->tasks;
+  ebb_table *all = &rt->tasks.by_id;
   luaL_Buffer b;
   int listed = 0;
   luaL_where(L, 1);

@@ -62,7 +62,7 @@ void ebb_lua_join_error_push(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
 /* Making the object may run a finalizer, which may take the task away. When
    anything has changed the caller looks again. */
 bool ebb_lua_join_error_push_last(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
-  const ebb_table *members = &lt->task.set->members;
+  const ebb_table *members = &lt->task.group->members;
   uint32_t version = members->version;
   if (push_made_error(L, el, lt)) return true;
   ebb_lua_class_new(L, el, CLASS_JOIN_ERROR, sizeof(ebb_lua_join_error),
@@ -282,7 +282,7 @@ static bool call_with(ebb_lua_task *lt, lua_CFunction f) {
 static bool is_unhandled(const ebb_lua_task *lt) {
   const ebb_task *t = &lt->task;
   return t->state == EBB_FINISHED && t->outcome == EBB_PANICKED && !lt->seen &&
-         lt->handles == 0 && t->set == NULL;
+         lt->handles == 0 && t->group == NULL;
 }
 
 void ebb_lua_join_error_check_unhandled(ebb_lua_task *lt) {

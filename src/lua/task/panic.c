@@ -53,7 +53,7 @@ static void add_to_list(luaL_Buffer *b, const char **separator) {
 
 /* Pushes "awaited by task 7 (name, key, file:12)", about the running task. */
 static void push_line(lua_State *L, ebb_lua *el, lua_State *at, int level) {
-  ebb_task *t = el->rt->current;
+  ebb_task *t = el->rt->tasks.current;
   bool is_main = ebb_task_is_root(t);
   const char *separator = " (";
   luaL_Buffer b;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <lualib.h>
 
+#include "core/loop/scheduler.h"
 #include "core/spawn/join_set.h"
 #include "core/spawn/local_set.h"
 #include "lua/task/inspect.h"
@@ -13,7 +14,7 @@
 
 /* The next task of the state, from *slot on, which moves there; or NULL. */
 static ebb_task *next_task(ebb_lua *el, uint32_t *slot) {
-  ebb_table *tasks = &el->rt->tasks;
+  ebb_table *tasks = &el->rt->tasks.by_id;
   for (;; (*slot)++) {
     *slot = ebb_table_scan(tasks, *slot);
     if (*slot == EBB_TABLE_NONE) return NULL;
@@ -62,7 +63,7 @@ static int drain_by_ticks(ebb_lua *el) {
 
 static int drain_once(ebb_lua *el) {
   ebb_runtime *rt = el->rt;
-  if (rt->never_block && ebb_task_is_root(rt->current))
+  if (rt->tasks.never_block && ebb_task_is_root(rt->tasks.current))
     return drain_by_ticks(el);
   return ebb_wait(rt, &el->when_empty, EBB_NEVER, "the end of all tasks");
 }
@@ -70,10 +71,10 @@ static int drain_once(ebb_lua *el) {
 static void begin(ebb_lua *el) {
   el->closing = true;
   el->no_wait = NULL;
-  el->rt->deaf = el->owns_runtime;
+  el->rt->remote.deaf = el->owns_runtime;
   if (el->end_by == 0)
     el->end_by = ebb_time_add(ebb_clock_system(), el->shutdown_timeout);
-  ebb_sentry_set(el->rt, el->end_by);
+  ebb_scheduler_set_sentry(el->rt, el->end_by);
 }
 
 /* Once it is over what only has to have its turn has some more, so that a time
@@ -107,14 +108,14 @@ static void kill_task(ebb_task *t) {
   if (t->lending || t->state == EBB_FINISHED) return;
   if (ebb_lua_is_task(t)) ((ebb_lua_task *)t)->unclean = true;
   ebb_task_abort(t);
-  ebb_task_kill(t);
+  ebb_scheduler_kill_task(t);
 }
 
 void ebb_lua_shutdown_kill_tasks(ebb_lua *el) {
-  ebb_sentry_reset(el->rt);
+  ebb_scheduler_reset_sentry(el->rt);
   for_each_task(el, kill_task);
   while (is_any_left(el)) {
-    if (drain_once(el) < 0) ebb_poll_briefly(el->rt);
+    if (drain_once(el) < 0) ebb_wait_briefly(el->rt);
     for_each_task(el, kill_task);
   }
 }
@@ -125,7 +126,7 @@ void ebb_lua_shutdown_kill_tasks(ebb_lua *el) {
    coroutine runs Lua code all the same, in finalizers and in the __tostring
    of errors; its values will not be seen. True when a thread was closed. */
 static bool leave_task(ebb_lua *el) {
-  ebb_task *t = el->rt->current;
+  ebb_task *t = el->rt->tasks.current;
   if (ebb_task_owner(t) != el) return false;
   ebb_lua_task *lt = ebb_lua_current(el);
   if (lt == NULL) {
@@ -133,7 +134,7 @@ static bool leave_task(ebb_lua *el) {
   } else {
     if (t->state == EBB_RUNNING) ebb_lua_unwind(lt, NULL);
   }
-  ebb_root_move_here(el->rt);
+  ebb_scheduler_move_root(el->rt);
   return lt != NULL;
 }
 
@@ -181,7 +182,7 @@ static int end_tasks(ebb_lua *el) {
 
 /* True when it was called in the task of a coroutine, which is closed now. */
 bool ebb_lua_shutdown(ebb_lua *el) {
-  if (el->rt == NULL || el->rt->current == NULL) return false;
+  if (el->rt == NULL || el->rt->tasks.current == NULL) return false;
   begin(el);
   bool left = leave_task(el);
   (void)end_tasks(el);
@@ -191,9 +192,9 @@ bool ebb_lua_shutdown(ebb_lua *el) {
 bool ebb_lua_shutdown_end_tasks(ebb_lua *el) {
   begin(el);
   int err = end_tasks(el);
-  el->closing = el->refusing = el->rt->deaf = false;
+  el->closing = el->refusing = el->rt->remote.deaf = false;
   el->rounds = 0;
-  ebb_sentry_reset(el->rt);
+  ebb_scheduler_reset_sentry(el->rt);
   return err == 0;
 }
 
@@ -206,7 +207,7 @@ static void drop_stray(ebb_task *t) {
   ebb_task_retain(t);
   kill_task(t);
   t->refs = 1;
-  if (t->set != NULL) ebb_join_set_remove(t->set, t);
+  if (t->group != NULL) ebb_join_set_remove(ebb_join_set_of(t), t);
   lt->handles = 0;
   ebb_lua_join_error_check_unhandled(lt);
   ebb_task_release(t);

@@ -57,7 +57,7 @@ static inline bool ebb_lua_is_coroutine(const ebb_task *t) {
 /* The running task, if it is a Lua task of any state and runs here; else
    NULL. */
 static inline ebb_lua_task *ebb_lua_current(const ebb_lua *el) {
-  ebb_task *t = el->rt->current;
+  ebb_task *t = el->rt->tasks.current;
   return ebb_lua_is_coroutine(t) ? (ebb_lua_task *)t : NULL;
 }
 

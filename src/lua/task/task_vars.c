@@ -170,21 +170,21 @@ static lua_State *coroutine_of(const ebb_lua *el, const ebb_task *t) {
 
 static bool search_task(search *s, const ebb_task *t) {
   lua_State *own = coroutine_of(s->el, t);
-  bool runs = t == s->el->rt->current;
+  bool runs = t == s->el->rt->tasks.current;
   s->innermost = runs ? s->L : NULL;
   if (runs && search_coroutine(s, s->L)) return true;
   return own != NULL && search_from(s, own, 0);
 }
 
 bool ebb_lua_task_vars_is_own(const lua_State *L, const ebb_lua *el) {
-  return coroutine_of(el, el->rt->current) == L;
+  return coroutine_of(el, el->rt->tasks.current) == L;
 }
 
 void ebb_lua_task_vars_each_guard(lua_State *L, ebb_lua *el, const void *key,
                                   ebb_lua_scope_guard_fn *visit) {
   lua_pushlightuserdata(L, (void *)(uintptr_t)key);
   search s = {.L = L, .el = el, .key = lua_gettop(L), .visit = visit};
-  search_task(&s, el->rt->current);
+  search_task(&s, el->rt->tasks.current);
   lua_pop(L, 1);
 }
 
@@ -205,16 +205,11 @@ static bool push_value(lua_State *L, ebb_lua *el) {
   return true;
 }
 
-/* The task that waits for this one in a scope, or NULL. */
-static const ebb_task *owner_of(const ebb_task *t) {
-  return t->set != NULL ? t->set->owner : NULL;
-}
-
 bool ebb_lua_task_vars_push(lua_State *L, ebb_lua *el) {
   luaL_checkstack(L, 8, NULL);
   search s = {.L = L, .el = el, .key = lua_gettop(L), .visit = push_value};
-  const ebb_task *t = el->rt->current;
-  while (t != NULL && !search_task(&s, t)) t = owner_of(t);
+  const ebb_task *t = el->rt->tasks.current;
+  while (t != NULL && !search_task(&s, t)) t = ebb_join_set_race_owner(t);
   if (t == NULL) lua_pushnil(L);
   lua_replace(L, s.key);
   return t != NULL;

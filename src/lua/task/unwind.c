@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lua/task/unwind.h"
 
+#include "core/loop/scheduler.h"
 #include "lua/task/detail.h"
 #include "lua/task/panic.h"
 #include "lua/task/thread.h"
@@ -164,5 +165,5 @@ void ebb_lua_unwind(ebb_lua_task *lt, lua_State *L) {
 
 void ebb_lua_unwind_here(ebb_lua_task *lt, lua_State *L) {
   ebb_lua_unwind(lt, L);
-  ebb_task_exit(lt->task.rt);
+  ebb_scheduler_end_task(lt->task.rt);
 }

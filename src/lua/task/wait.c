@@ -55,7 +55,7 @@ static int renew_sentinel(lua_State *L) {
 /* The main chunk has waited. If there is no memory, what it was granted goes
    back before the error is raised. */
 static void root_has_waited(lua_State *L, ebb_lua *el) {
-  ebb_task *root = el->rt->current;
+  ebb_task *root = el->rt->tasks.current;
   if (root->queue == NULL) {
     ebb_lua_wait_renew_sentinel(L, el);
     return;
@@ -82,8 +82,9 @@ static bool is_deadlock(lua_State *L, ebb_lua *el) {
 /* Deals with the ends of a wait that no caller wants to see, except those
    that ebb_lua_wait_raise raises. */
 static int settle(lua_State *L, ebb_lua *el, int status) {
-  if (status < 0) ebb_task_leave_queue(el->rt->current);
-  if (ebb_task_is_root(el->rt->current) && !el->closing) root_has_waited(L, el);
+  if (status < 0) ebb_task_leave_queue(el->rt->tasks.current);
+  if (ebb_task_is_root(el->rt->tasks.current) && !el->closing)
+    root_has_waited(L, el);
   if (status > 0) return status;
   switch (status) {
     case 0:
@@ -173,7 +174,7 @@ int ebb_lua_wait_yield(lua_State *L, ebb_lua *el, lua_KFunction k) {
     return lua_yieldk(L, 0, (lua_KContext)el, k);
   }
   ebb_lua_task *lt = before(L, el);
-  return succeed(L, el, after(L, el, lt, ebb_yield(el->rt)));
+  return succeed(L, el, after(L, el, lt, ebb_yield_now(el->rt)));
 }
 
 /* Not to have a thread to do it is the caller's affair, like what `fn` does;
@@ -221,7 +222,7 @@ static int suspend(lua_State *L, ebb_lua *el, const ebb_await *w, int answer) {
   ebb_lua_task *lt = before(L, el);
   int status;
   if (answer == EBB_AWAIT_YIELD)
-    status = ebb_yield(w->rt);
+    status = ebb_yield_now(w->rt);
   else if (w->queue != NULL)
     status =
         ebb_wait_queue_wait(w->queue, w->rt, w->amount, w->deadline, w->what);

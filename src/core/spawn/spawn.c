@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/spawn/spawn.h"
+
+#include <errno.h>
+
+#include "core/spawn/c_job.h"
+#include "core/spawn/c_task.h"
+#include "core/spawn/local_set.h"
+
+/* Is the task to run on another thread? */
+static bool leaves(const ebb_runtime *rt, const ebb_target *target) {
+  return target->blocking ||
+         (target->handle != NULL && target->handle != rt->remote.handle);
+}
+
+int ebb_spawn_create(ebb_runtime *rt, const ebb_target *target, ebb_body body,
+                     ebb_task **out) {
+  if (target != NULL && leaves(rt, target))
+    return target->local_set != NULL ? -EINVAL
+                                     : ebb_c_job_new(rt, target, body, out);
+  ebb_local_set *set = target != NULL ? target->local_set : NULL;
+  if (set != NULL && ebb_local_set_reserve(set) < 0) return -ENOMEM;
+  *out = ebb_c_task_create(rt, body);
+  if (*out == NULL) return -ENOMEM;
+  if (set != NULL) ebb_local_set_put(set, *out);
+  return 0;
+}
+
+int ebb_spawn_on(ebb_runtime *rt, const ebb_target *target, ebb_body body,
+                 ebb_task **out) {
+  ebb_task *t;
+  int err = ebb_spawn_create(rt, target, body, &t);
+  if (err < 0) return err;
+  if (out != NULL) {
+    ebb_task_retain(t);
+    *out = t;
+  }
+  ebb_task_start(t);
+  return 0;
+}
+
+int ebb_spawn(ebb_runtime *rt, ebb_body body, ebb_task **out) {
+  return ebb_spawn_on(rt, NULL, body, out);
+}
