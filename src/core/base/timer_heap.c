@@ -19,7 +19,8 @@ static bool before(const ebb_timer_heap_slot *a, const ebb_timer_heap_slot *b) {
   return a->order < b->order;
 }
 
-static void put(ebb_timer_heap *h, uint32_t place, ebb_timer_heap_slot slot) {
+static void put_slot(ebb_timer_heap *h, uint32_t place,
+                     ebb_timer_heap_slot slot) {
   h->slots[place] = slot;
   slot.timer->place = place;
 }
@@ -29,10 +30,10 @@ static void sift_up(ebb_timer_heap *h, uint32_t place,
   while (place > 0) {
     uint32_t parent = (place - 1) / 4;
     if (!before(&slot, &h->slots[parent])) break;
-    put(h, place, h->slots[parent]);
+    put_slot(h, place, h->slots[parent]);
     place = parent;
   }
-  put(h, place, slot);
+  put_slot(h, place, slot);
 }
 
 static uint32_t least_child(const ebb_timer_heap *h, uint32_t place) {
@@ -48,10 +49,10 @@ static void sift_down(ebb_timer_heap *h, uint32_t place,
   while (4 * place + 1 < h->len) {
     uint32_t child = least_child(h, place);
     if (!before(&h->slots[child], &slot)) break;
-    put(h, place, h->slots[child]);
+    put_slot(h, place, h->slots[child]);
     place = child;
   }
-  put(h, place, slot);
+  put_slot(h, place, slot);
 }
 
 static int grow(ebb_timer_heap *h) {

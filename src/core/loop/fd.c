@@ -28,11 +28,11 @@ void ebb_fd_table_destroy(ebb_fd_table *fds) {
 
 /* ---- records ---- */
 
-static ebb_fd *find(const ebb_fd_table *fds, int fd) {
+static ebb_fd *find_record(const ebb_fd_table *fds, int fd) {
   return fd >= 0 && fd < fds->capacity ? fds->slots[fd] : NULL;
 }
 
-static int grow(ebb_fd_table *fds, int fd) {
+static int grow_table(ebb_fd_table *fds, int fd) {
   int capacity = fds->capacity > 0 ? fds->capacity : FIRST_CAPACITY;
   while (capacity <= fd) capacity *= 2; /* an open fd is below 2^30 */
   if (capacity == fds->capacity) return 0;
@@ -46,8 +46,8 @@ static int grow(ebb_fd_table *fds, int fd) {
   return 0;
 }
 
-static int make(ebb_fd_table *fds, int fd, ebb_fd **out) {
-  int err = grow(fds, fd);
+static int make_record(ebb_fd_table *fds, int fd, ebb_fd **out) {
+  int err = grow_table(fds, fd);
   if (err < 0) return err;
   ebb_fd *f = ebb_slab_take(&fds->records);
   if (f == NULL) return -ENOMEM;
@@ -61,7 +61,7 @@ static int make(ebb_fd_table *fds, int fd, ebb_fd **out) {
 
 /* ---- waking ---- */
 
-static void wake(ebb_fd *f, int ready) {
+static void wake_waiters(ebb_fd *f, int ready) {
   if (ready & EBB_READ) ebb_task_end_waits(&f->readers, EBB_READ);
   if (ready & EBB_WRITE) ebb_task_end_waits(&f->writers, EBB_WRITE);
   if (ready != 0) ebb_task_end_waits(&f->either, ready);
@@ -80,18 +80,18 @@ static uint64_t tag_of(const ebb_fd *f) {
   return (uint64_t)f->generation << 32 | (uint32_t)f->fd;
 }
 
-static void deliver(const ebb_fd_table *fds, const ebb_event *event) {
-  ebb_fd *f = find(fds, (int)(event->tag & UINT32_MAX));
+static void deliver_event(const ebb_fd_table *fds, const ebb_event *event) {
+  ebb_fd *f = find_record(fds, (int)(event->tag & UINT32_MAX));
   if (f == NULL || tag_of(f) != event->tag) return;
   f->ready |= (uint8_t)event->ready;
   f->hung_up = f->hung_up || event->hung_up;
-  wake(f, event->ready);
+  wake_waiters(f, event->ready);
 }
 
 int ebb_fd_look(ebb_runtime *rt, int64_t ns) {
   ebb_event events[EVENTS_AT_ONCE];
   int n = ebb_reactor_wait(&rt->events.reactor, ns, events, EVENTS_AT_ONCE);
-  for (int i = 0; i < n; i++) deliver(&rt->events.fds, &events[i]);
+  for (int i = 0; i < n; i++) deliver_event(&rt->events.fds, &events[i]);
   return n < 0 ? n : 0;
 }
 
@@ -100,7 +100,7 @@ int ebb_fd_look(ebb_runtime *rt, int64_t ns) {
 /* An fd that was closed is watched no longer, unless the file it stood for
    is open under another number: then its events still come, with the tag of
    an earlier generation. */
-static int watch(ebb_runtime *rt, ebb_fd *f) {
+static int watch_record(ebb_runtime *rt, ebb_fd *f) {
   int err = -ENOENT;
   if (f->watched) {
     err = ebb_reactor_watch(&rt->events.reactor, f->fd, tag_of(f), true);
@@ -116,9 +116,9 @@ static int watch(ebb_runtime *rt, ebb_fd *f) {
 
 int ebb_fd_watch(ebb_runtime *rt, int fd, ebb_fd **out) {
   if (fd < 0) return -EBADF;
-  ebb_fd *f = find(&rt->events.fds, fd);
-  int err = f == NULL ? make(&rt->events.fds, fd, &f) : 0;
-  if (err == 0) err = watch(rt, f);
+  ebb_fd *f = find_record(&rt->events.fds, fd);
+  int err = f == NULL ? make_record(&rt->events.fds, fd, &f) : 0;
+  if (err == 0) err = watch_record(rt, f);
   if (err == 0) *out = f;
   return err;
 }
@@ -140,7 +140,7 @@ bool ebb_fd_is_awaited(ebb_fd_table *fds) {
 }
 
 void ebb_fd_forget(ebb_runtime *rt, int fd) {
-  ebb_fd *f = find(&rt->events.fds, fd);
+  ebb_fd *f = find_record(&rt->events.fds, fd);
   if (f == NULL) return;
   if (f->watched) ebb_reactor_unwatch(&rt->events.reactor, fd);
   retire(f);

@@ -23,7 +23,7 @@ static void release_owner(void *h) { ebb_handle_release(h); }
 
 /* The first runtime of a process that is numbered goes on counting ids as it
    did before. The others may have tasks with such ids. */
-static void number(ebb_handle *h, ebb_runtime *rt) {
+static void number_runtime(ebb_handle *h, ebb_runtime *rt) {
   static _Atomic uint64_t last;
   h->number = atomic_fetch_add(&last, 1) + 1;
   h->taken = rt->tasks.last_id;
@@ -31,7 +31,7 @@ static void number(ebb_handle *h, ebb_runtime *rt) {
   rt->tasks.numbered = true;
 }
 
-static int init(ebb_handle *h, ebb_runtime *rt) {
+static int init_handle(ebb_handle *h, ebb_runtime *rt) {
   ebb_list_init(&h->mailbox);
   h->rt = rt;
   atomic_init(&h->refs, 1);
@@ -56,12 +56,12 @@ int ebb_handle_get(ebb_runtime *rt, ebb_handle **out) {
     if (err < 0) return err;
     ebb_handle *h = calloc(1, sizeof *h);
     if (h == NULL) return -ENOMEM;
-    err = init(h, rt);
+    err = init_handle(h, rt);
     if (err < 0) {
       free(h);
       return err;
     }
-    number(h, rt);
+    number_runtime(h, rt);
     rt->remote.handle = h;
   }
   *out = rt->remote.handle;
@@ -139,7 +139,7 @@ bool ebb_handle_recall(ebb_handle *h, ebb_mail *mail) {
   return posted;
 }
 
-static ebb_mail *take(ebb_handle *h) {
+static ebb_mail *take_mail(ebb_handle *h) {
   ebb_mail *mail = NULL;
   ebb_mutex_lock(&h->lock);
   if (!ebb_list_is_empty(&h->mailbox)) {
@@ -155,7 +155,7 @@ static ebb_mail *take(ebb_handle *h) {
 void ebb_handle_deliver(ebb_runtime *rt) {
   ebb_mail *mail;
   for (int i = 0; i < DELIVERIES; i++) {
-    if ((mail = take(rt->remote.handle)) == NULL) return;
+    if ((mail = take_mail(rt->remote.handle)) == NULL) return;
     mail->deliver(mail, rt);
   }
 }
@@ -165,5 +165,5 @@ void ebb_handle_close(ebb_handle *h) {
   ebb_mutex_lock(&h->lock);
   h->rt = NULL;
   ebb_mutex_unlock(&h->lock);
-  while ((mail = take(h)) != NULL) mail->deliver(mail, NULL);
+  while ((mail = take_mail(h)) != NULL) mail->deliver(mail, NULL);
 }

@@ -32,7 +32,7 @@ void ebb_poller_init(ebb_poller *p, const ebb_alloc *alloc) {
   ebb_slab_init(&p->records, sizeof(poll_wait), alloc);
 }
 
-static void drop(ebb_poller *p, poll_wait *w) {
+static void drop_wait(ebb_poller *p, poll_wait *w) {
   ebb_list_remove(&w->link);
   if (w->gathered >= 0) ebb_reactor_scatter(w->gathered);
   ebb_slab_give(&p->records, w);
@@ -41,7 +41,7 @@ static void drop(ebb_poller *p, poll_wait *w) {
 static size_t fds_size(size_t count) { return count * sizeof(struct pollfd); }
 
 void ebb_poller_destroy(ebb_poller *p) {
-  while (!ebb_list_is_empty(&p->waits)) drop(p, wait_of(p->waits.next));
+  while (!ebb_list_is_empty(&p->waits)) drop_wait(p, wait_of(p->waits.next));
   ebb_alloc_free(p->alloc, p->fds, fds_size(p->capacity));
   ebb_slab_destroy(&p->records);
 }
@@ -56,7 +56,7 @@ static void sweep(ebb_poller *p) {
     poll_wait *w = wait_of(at);
     next = at->next;
     if (ebb_list_is_empty(&w->waiters)) {
-      drop(p, w);
+      drop_wait(p, w);
       continue;
     }
     if (w->first != p->len)
@@ -78,8 +78,8 @@ static int make_room(ebb_poller *p, size_t n) {
   return 0;
 }
 
-static void append(ebb_poller *p, poll_wait *w, const struct pollfd *fds,
-                   size_t n) {
+static void append_wait(ebb_poller *p, poll_wait *w, const struct pollfd *fds,
+                        size_t n) {
   *w = (poll_wait){.first = p->len, .gathered = -1};
   for (size_t i = 0; i < n; i++)
     if (fds[i].fd >= 0) p->fds[p->len++] = fds[i];
@@ -88,14 +88,14 @@ static void append(ebb_poller *p, poll_wait *w, const struct pollfd *fds,
   ebb_list_push(&p->waits, &w->link);
 }
 
-static int add(ebb_poller *p, const struct pollfd *fds, size_t n,
-               ebb_list **out) {
+static int add_wait(ebb_poller *p, const struct pollfd *fds, size_t n,
+                    ebb_list **out) {
   sweep(p);
   int err = make_room(p, n);
   if (err < 0) return err;
   poll_wait *w = ebb_slab_take(&p->records);
   if (w == NULL) return -ENOMEM;
-  append(p, w, fds, n);
+  append_wait(p, w, fds, n);
   *out = &w->waiters;
   return 0;
 }
@@ -126,10 +126,10 @@ int ebb_poller_add(ebb_runtime *rt, const struct pollfd *fds, size_t n,
                    ebb_list **out) {
   struct pollfd one;
   *out = NULL;
-  if (!is_one(fds, n, &one)) return add(&rt->events.poller, fds, n, out);
+  if (!is_one(fds, n, &one)) return add_wait(&rt->events.poller, fds, n, out);
   if (one.fd < 0) return 0;
   int events = simple_events(&one);
-  if (events == 0) return add(&rt->events.poller, &one, 1, out);
+  if (events == 0) return add_wait(&rt->events.poller, &one, 1, out);
   ebb_fd *f;
   int err = ebb_fd_watch(rt, one.fd, &f);
   if (err == 0) *out = ebb_fd_waiters(f, events);
@@ -144,7 +144,7 @@ bool ebb_poller_is_awaited(ebb_poller *p) {
 
 /* ---- gathering ---- */
 
-static int gather(ebb_poller *p, poll_wait *w) {
+static int gather_wait(ebb_poller *p, poll_wait *w) {
   int gathered = ebb_reactor_gather(p->fds + w->first, w->count);
   if (gathered < 0) return gathered;
   p->fds[w->first] = (struct pollfd){gathered, POLLIN, 0};
@@ -159,7 +159,7 @@ static void gather_long_waits(ebb_poller *p) {
     poll_wait *w = wait_of(at);
     if (w->count == 1 || w->looks++ < LOOKS) continue;
     w->looks = 0;
-    (void)gather(p, w);
+    (void)gather_wait(p, w);
   }
 }
 
@@ -168,7 +168,7 @@ static void gather_long_waits(ebb_poller *p) {
 static void gather_all(ebb_poller *p) {
   for (ebb_list *at = p->waits.next; at != &p->waits; at = at->next) {
     poll_wait *w = wait_of(at);
-    int err = w->gathered < 0 ? gather(p, w) : 0;
+    int err = w->gathered < 0 ? gather_wait(p, w) : 0;
     if (err < 0) ebb_task_end_waits(&w->waiters, err);
   }
   sweep(p);
@@ -182,7 +182,7 @@ static bool has_event(const struct pollfd *fds, size_t n) {
   return false;
 }
 
-static void wake(ebb_poller *p) {
+static void wake_ready(ebb_poller *p) {
   for (ebb_list *at = p->waits.next; at != &p->waits; at = at->next) {
     poll_wait *w = wait_of(at);
     if (has_event(p->fds + w->first, w->count))
@@ -202,7 +202,7 @@ static int sleep_in_poll(ebb_runtime *rt, int64_t ns) {
     n = ebb_reactor_wait_with(&rt->events.reactor, 0, p->fds, p->len);
   }
   if (n <= 0) return n;
-  wake(p);
+  wake_ready(p);
   return p->fds[0].revents != 0;
 }
 

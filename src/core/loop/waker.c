@@ -9,7 +9,7 @@ struct ebb_waker {
   ebb_task *task;
 };
 
-static void deliver(ebb_mail *mail, ebb_runtime *rt) {
+static void deliver_wake(ebb_mail *mail, ebb_runtime *rt) {
   if (rt != NULL) ebb_unpark(ebb_container_of(mail, ebb_waker, mail)->task);
 }
 
@@ -20,7 +20,7 @@ int ebb_waker_new(ebb_runtime *rt, ebb_waker **out) {
   if (err < 0) return err;
   ebb_waker *w = ebb_alloc_new(&rt->alloc, sizeof *w);
   if (w == NULL) return -ENOMEM;
-  ebb_mail_init(&w->mail, deliver);
+  ebb_mail_init(&w->mail, deliver_wake);
   w->task = rt->tasks.current;
   ebb_task_retain(w->task);
   rt->remote.wakers++;

@@ -7,7 +7,7 @@
 #include <time.h>
 
 /* Used with a lock that is held, none of these fails. */
-static void must(int err) {
+static void cond_check(int err) {
   assert(err == 0);
   (void)err;
 }
@@ -22,15 +22,15 @@ int ebb_cond_init(ebb_cond *c) {
   return -err;
 }
 
-void ebb_cond_destroy(ebb_cond *c) { must(pthread_cond_destroy(c)); }
+void ebb_cond_destroy(ebb_cond *c) { cond_check(pthread_cond_destroy(c)); }
 
-void ebb_cond_signal(ebb_cond *c) { must(pthread_cond_signal(c)); }
+void ebb_cond_signal(ebb_cond *c) { cond_check(pthread_cond_signal(c)); }
 
-void ebb_cond_broadcast(ebb_cond *c) { must(pthread_cond_broadcast(c)); }
+void ebb_cond_broadcast(ebb_cond *c) { cond_check(pthread_cond_broadcast(c)); }
 
 bool ebb_cond_wait(ebb_cond *c, ebb_mutex *m, int64_t deadline) {
   if (deadline == INT64_MAX) {
-    must(pthread_cond_wait(c, m));
+    cond_check(pthread_cond_wait(c, m));
     return true;
   }
   struct timespec ts = {deadline / 1000000000, (long)(deadline % 1000000000)};

@@ -13,7 +13,7 @@
 enum { STACK_SIZE = 2 * 1024 * 1024 };
 
 /* Used as it should be, none of these fails. */
-static void must(int err) {
+static void thread_check(int err) {
   assert(err == 0);
   (void)err;
 }
@@ -32,12 +32,12 @@ void ebb_thread_child_mask(sigset_t *mask) {
   if (is_ours)
     *mask = child_mask;
   else
-    must(pthread_sigmask(SIG_SETMASK, NULL, mask));
+    thread_check(pthread_sigmask(SIG_SETMASK, NULL, mask));
 }
 
 /* Runs in every child by fork, of whatever thread. */
 static void in_child(void) {
-  if (is_ours) must(pthread_sigmask(SIG_SETMASK, &child_mask, NULL));
+  if (is_ours) thread_check(pthread_sigmask(SIG_SETMASK, &child_mask, NULL));
 }
 
 /* Once for the process. That two threads do it at once does no harm. */
@@ -58,14 +58,14 @@ static void *begin(void *arg) {
   return NULL;
 }
 
-static int create(const pthread_attr_t *attributes, start *s) {
+static int create_thread(const pthread_attr_t *attributes, start *s) {
   sigset_t all, before;
   pthread_t thread;
   ebb_thread_child_mask(&s->child_mask);
   sigfillset(&all);
-  must(pthread_sigmask(SIG_SETMASK, &all, &before));
+  thread_check(pthread_sigmask(SIG_SETMASK, &all, &before));
   int err = pthread_create(&thread, attributes, begin, s);
-  must(pthread_sigmask(SIG_SETMASK, &before, NULL));
+  thread_check(pthread_sigmask(SIG_SETMASK, &before, NULL));
   return -err;
 }
 
@@ -79,7 +79,7 @@ int ebb_thread_start(void (*run)(void *arg), void *arg) {
   if (err == 0) {
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attributes, STACK_SIZE);
-    err = create(&attributes, s);
+    err = create_thread(&attributes, s);
     pthread_attr_destroy(&attributes);
   }
   if (err < 0) free(s);

@@ -36,7 +36,7 @@ void ebb_thread_pool_destroy(ebb_thread_pool *b) {
 
 /* ---- a thread ---- */
 
-static ebb_work *first(const ebb_list *list) {
+static ebb_work *first_of(const ebb_list *list) {
   return ebb_container_of(list->next, ebb_work, link);
 }
 
@@ -47,7 +47,7 @@ static void unqueue(ebb_thread_pool *b, ebb_work *w) {
 }
 
 /* The lock is held. NULL: nothing came for long, or the pool is closed. */
-static ebb_work *take(ebb_thread_pool *b) {
+static ebb_work *take_work(ebb_thread_pool *b) {
   int64_t deadline = ebb_clock_system() + b->keep_alive;
   bool in_time = true;
   b->idle++;
@@ -55,13 +55,13 @@ static ebb_work *take(ebb_thread_pool *b) {
     in_time = ebb_cond_wait(&b->wanted, &b->lock, deadline);
   b->idle--;
   if (b->queued == 0) return NULL;
-  ebb_work *w = first(&b->queue);
+  ebb_work *w = first_of(&b->queue);
   unqueue(b, w);
   return w;
 }
 
 /* The lock is held before and after. */
-static void work(ebb_thread_pool *b, ebb_work *w, ebb_worker *worker) {
+static void do_work(ebb_thread_pool *b, ebb_work *w, ebb_worker *worker) {
   ebb_list_push(&b->running, &w->link);
   ebb_mutex_unlock(&b->lock);
   w->run(w, worker);
@@ -74,7 +74,7 @@ static void work(ebb_thread_pool *b, ebb_work *w, ebb_worker *worker) {
 
 /* The lock is held. From here on the thread takes no work, and must not be
    counted among those that do, or work would wait for it in vain. */
-static void leave(ebb_thread_pool *b, ebb_worker *worker, bool dedicated) {
+static void leave_pool(ebb_thread_pool *b, ebb_worker *worker, bool dedicated) {
   if (!dedicated) b->dedicated++;
   ebb_mutex_unlock(&b->lock);
   if (worker->local != NULL) worker->drop_local(worker->local);
@@ -91,8 +91,8 @@ static void pool_thread(void *arg) {
   ebb_worker worker = {0};
   ebb_work *w;
   ebb_mutex_lock(&b->lock);
-  while ((w = take(b)) != NULL) work(b, w, &worker);
-  leave(b, &worker, false);
+  while ((w = take_work(b)) != NULL) do_work(b, w, &worker);
+  leave_pool(b, &worker, false);
 }
 
 static void lone_thread(void *arg) {
@@ -100,12 +100,12 @@ static void lone_thread(void *arg) {
   ebb_thread_pool *b = w->pool;
   ebb_worker worker = {0};
   ebb_mutex_lock(&b->lock);
-  work(b, w, &worker);
-  leave(b, &worker, true);
+  do_work(b, w, &worker);
+  leave_pool(b, &worker, true);
 }
 
 /* The lock is held; the new thread will wait for it. */
-static int start(ebb_thread_pool *b, ebb_work *dedicated) {
+static int start_thread(ebb_thread_pool *b, ebb_work *dedicated) {
   b->threads++;
   b->dedicated += dedicated != NULL;
   b->retain(b->owner);
@@ -126,7 +126,7 @@ static int enqueue(ebb_thread_pool *b, ebb_work *w) {
   if (b->idle > b->queued) {
     ebb_cond_signal(&b->wanted);
   } else if (b->threads - b->dedicated < b->limit) {
-    int err = start(b, NULL);
+    int err = start_thread(b, NULL);
     if (err < 0 && b->threads == b->dedicated) return err;
   }
   ebb_list_push(&b->queue, &w->link);
@@ -139,7 +139,7 @@ void ebb_thread_pool_set_limit(ebb_thread_pool *b, unsigned limit) {
   ebb_mutex_lock(&b->lock);
   b->limit = limit;
   for (unsigned n = b->idle; n < b->queued; n++)
-    if (b->threads - b->dedicated >= limit || start(b, NULL) < 0) break;
+    if (b->threads - b->dedicated >= limit || start_thread(b, NULL) < 0) break;
   ebb_mutex_unlock(&b->lock);
 }
 
@@ -149,7 +149,7 @@ int ebb_thread_pool_submit(ebb_thread_pool *b, ebb_work *w) {
   w->queued = false;
   ebb_mutex_lock(&b->lock);
   int err = -ESHUTDOWN;
-  if (!b->closed) err = w->dedicated ? start(b, w) : enqueue(b, w);
+  if (!b->closed) err = w->dedicated ? start_thread(b, w) : enqueue(b, w);
   ebb_mutex_unlock(&b->lock);
   return err;
 }
@@ -165,7 +165,7 @@ bool ebb_thread_pool_withdraw(ebb_thread_pool *b, ebb_work *w) {
 /* The lock is held, but not while work is told that it is cancelled. */
 static void cancel_queued(ebb_thread_pool *b) {
   while (b->queued > 0) {
-    ebb_work *w = first(&b->queue);
+    ebb_work *w = first_of(&b->queue);
     unqueue(b, w);
     ebb_mutex_unlock(&b->lock);
     w->cancel(w);

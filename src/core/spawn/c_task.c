@@ -15,7 +15,7 @@ bool ebb_c_task_was_cut(const ebb_task *t) {
   return t->aborted && (t->uncancellable || t->status == -ECANCELED);
 }
 
-static ebb_poll poll(ebb_task *t) {
+static ebb_poll c_task_poll(ebb_task *t) {
   c_task *c = (c_task *)t;
   void *arg = c->body.arg;
   c->body.arg = NULL;
@@ -29,23 +29,25 @@ static ebb_poll poll(ebb_task *t) {
   return EBB_POLL_DONE;
 }
 
-static void *value(ebb_task *t) { return ((c_task *)t)->body.arg; }
+static void *c_task_value(ebb_task *t) { return ((c_task *)t)->body.arg; }
 
-static const char *name(const ebb_task *t) {
+static const char *c_task_name(const ebb_task *t) {
   return ((const c_task *)t)->body.name;
 }
 
-static struct ebb_scope **scopes(ebb_task *t) { return &((c_task *)t)->scopes; }
+static struct ebb_scope **c_task_scopes(ebb_task *t) {
+  return &((c_task *)t)->scopes;
+}
 
-static void drop(ebb_task *t) { (void)t; }
+static void c_task_drop(ebb_task *t) { (void)t; }
 
 static const ebb_task_ops c_task_ops = {
     .size = sizeof(c_task),
-    .poll = poll,
-    .value = value,
-    .name = name,
-    .scopes = scopes,
-    .drop = drop,
+    .poll = c_task_poll,
+    .value = c_task_value,
+    .name = c_task_name,
+    .scopes = c_task_scopes,
+    .drop = c_task_drop,
 };
 
 ebb_task *ebb_c_task_create(ebb_runtime *rt, ebb_body body) {

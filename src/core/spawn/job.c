@@ -28,7 +28,7 @@ void ebb_job_done(ebb_job *job) {
   if (ebb_handle_post(job->home, &job->back) < 0) ebb_job_release(job);
 }
 
-static void cancel(ebb_job *job) {
+static void cancel_job(ebb_job *job) {
   job->outcome = EBB_CANCELLED;
   if (job->ops->cancel != NULL) job->ops->cancel(job);
   ebb_job_done(job);
@@ -38,7 +38,7 @@ static void deliver_there(ebb_mail *mail, ebb_runtime *rt) {
   ebb_job *job = ebb_container_of(mail, ebb_job, there);
   if (rt != NULL) job->away = job->ops->arrive(job, rt);
   if (job->away == NULL) {
-    cancel(job);
+    cancel_job(job);
     return;
   }
   rt->remote.tasks++;
@@ -62,11 +62,11 @@ static void run_work(ebb_work *w, ebb_worker *worker) {
 
 static void work_done(ebb_work *w) { ebb_job_done(of_work(w)); }
 
-static void cancel_work(ebb_work *w) { cancel(of_work(w)); }
+static void cancel_work(ebb_work *w) { cancel_job(of_work(w)); }
 
 /* ---- here ---- */
 
-static void end(ebb_job *job) {
+static void end_job(ebb_job *job) {
   ebb_task *t = job->task;
   job->is_over = true;
   job->task = NULL;
@@ -76,7 +76,7 @@ static void end(ebb_job *job) {
 
 static void deliver_back(ebb_mail *mail, ebb_runtime *rt) {
   ebb_job *job = ebb_container_of(mail, ebb_job, back);
-  if (rt != NULL && job->task != NULL) end(job);
+  if (rt != NULL && job->task != NULL) end_job(job);
   ebb_job_release(job);
 }
 
@@ -102,7 +102,7 @@ void ebb_job_init(ebb_job *job, const ebb_job_ops *ops, ebb_handle *home,
    may run any code, it waits for the task's turn: an abort runs none. */
 static void take_back(ebb_job *job) {
   job->withdrawn = true;
-  end(job);
+  end_job(job);
   ebb_job_release(job);
 }
 
@@ -112,7 +112,7 @@ static void cancel_withdrawn(ebb_job *job) {
   if (job->ops->cancel != NULL) job->ops->cancel(job);
 }
 
-static int send(ebb_job *job) {
+static int send_job(ebb_job *job) {
   return job->blocking ? ebb_thread_pool_submit(&job->target->pool, &job->work)
                        : ebb_handle_post(job->target, &job->there);
 }
@@ -128,10 +128,10 @@ void ebb_job_start(ebb_job *job, ebb_task *t) {
   t->state = EBB_WAITING;
   t->uncancellable = true;
   ebb_job_retain(job);
-  if (rt->tasks.closing || send(job) < 0) take_back(job);
+  if (rt->tasks.closing || send_job(job) < 0) take_back(job);
 }
 
-static void stop(ebb_job *job) {
+static void stop_job(ebb_job *job) {
   job->stopping = true;
   if (job->blocking) {
     if (job->ops->stop != NULL) job->ops->stop(job);
@@ -145,7 +145,7 @@ void ebb_job_abort(ebb_job *job) {
   if (job->blocking && ebb_thread_pool_withdraw(&job->target->pool, &job->work))
     take_back(job);
   else if (!job->stopping)
-    stop(job);
+    stop_job(job);
   if (job->task != NULL && job->task->rt->tasks.closing && !job->in_place)
     ebb_task_wake(job->task, 0);
 }

@@ -116,11 +116,12 @@ static uint32_t hash_of(const ebb_join_map *m, ebb_key key) {
   return ebb_hash_fold(m->copies ? hash : ebb_hash_bits(hash));
 }
 
-static int find(ebb_join_map *m, ebb_key key, uint32_t *slot) {
+static int find_key(ebb_join_map *m, ebb_key key, uint32_t *slot) {
   return ebb_join_map_find(m, hash_of(m, key), key, m->ops.ctx, slot);
 }
 
-static void replace(ebb_join_map *m, ebb_task *old, ebb_key key, ebb_task *t) {
+static void replace_task(ebb_join_map *m, ebb_task *old, ebb_key key,
+                         ebb_task *t) {
   ebb_task_abort(old);
   drop_key(m, ebb_join_map_replace(m, old, key, t));
   ebb_task_release(old);
@@ -158,7 +159,7 @@ int ebb_join_map_spawn_on(ebb_join_map *m, ebb_key key,
     return err;
   }
   if (old != EBB_TABLE_NONE)
-    replace(m, ebb_table_item(&m->set.group.members, old), key, t);
+    replace_task(m, ebb_table_item(&m->set.group.members, old), key, t);
   else
     ebb_join_map_put(m, hash, key, t);
   if (id != NULL) *id = t->id;
@@ -198,13 +199,13 @@ int ebb_join_map_join_next(ebb_join_map *m, int64_t deadline, ebb_key *key,
 
 int ebb_join_map_contains_key(ebb_join_map *m, ebb_key key) {
   uint32_t slot;
-  int err = find(m, key, &slot);
+  int err = find_key(m, key, &slot);
   return err < 0 ? err : slot != EBB_TABLE_NONE;
 }
 
 int ebb_join_map_abort(ebb_join_map *m, ebb_key key) {
   uint32_t slot;
-  int err = find(m, key, &slot);
+  int err = find_key(m, key, &slot);
   if (err < 0) return err;
   if (slot == EBB_TABLE_NONE) return 0;
   ebb_task_abort(ebb_table_item(&m->set.group.members, slot));

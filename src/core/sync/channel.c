@@ -47,7 +47,7 @@ static int make_room(ebb_channel *c) {
   return 0;
 }
 
-static int put(ebb_channel *c, void *value) {
+static int put_value(ebb_channel *c, void *value) {
   if (c->ring.closed) return -EPIPE;
   int err = make_room(c);
   if (err < 0) return err;
@@ -69,7 +69,7 @@ static int put_granted(ebb_channel *c, void *value) {
 
 int ebb_channel_try_send(ebb_channel *c, void *value) {
   if (!c->ring.closed && !ebb_ring_has_place(&c->ring)) return -EAGAIN;
-  return put(c, value);
+  return put_value(c, value);
 }
 
 /* A call of send or recv. */
@@ -83,23 +83,23 @@ static int send_poll(void *op, ebb_await *w) {
   const call *o = op;
   w->deadline = o->deadline;
   int answer = ebb_ring_poll_place(&o->c->ring, o->c->ring.closed, 1, w);
-  if (answer == EBB_RING_NOW) return put(o->c, o->value);
+  if (answer == EBB_RING_NOW) return put_value(o->c, o->value);
   return answer == EBB_RING_GRANTED ? put_granted(o->c, o->value) : answer;
 }
 
 int ebb_channel_send(ebb_channel *c, void *value, int64_t deadline) {
   call o = {c, value, deadline};
-  if (c->ring.limit == EBB_RING_UNLIMITED) return put(c, value);
+  if (c->ring.limit == EBB_RING_UNLIMITED) return put_value(c, value);
   return ebb_await_run(c->rt, "send", send_poll, &o);
 }
 
-static int take(ebb_channel *c, void **value, bool granted) {
+static int take_value(ebb_channel *c, void **value, bool granted) {
   *value = c->places[ebb_ring_take(&c->ring, granted)];
   return 1;
 }
 
 int ebb_channel_try_recv(ebb_channel *c, void **value) {
-  if (ebb_ring_has_value(&c->ring)) return take(c, value, false);
+  if (ebb_ring_has_value(&c->ring)) return take_value(c, value, false);
   return c->ring.closed ? 0 : -EAGAIN;
 }
 
@@ -108,7 +108,8 @@ static int recv_poll(void *op, ebb_await *w) {
   w->deadline = o->deadline;
   int answer = ebb_ring_poll_value(&o->c->ring, o->c->ring.closed, 1, w);
   if (answer == EBB_RING_NOW) return ebb_channel_try_recv(o->c, &o->value);
-  return answer == EBB_RING_GRANTED ? take(o->c, &o->value, true) : answer;
+  return answer == EBB_RING_GRANTED ? take_value(o->c, &o->value, true)
+                                    : answer;
 }
 
 int ebb_channel_recv(ebb_channel *c, int64_t deadline, void **value) {
