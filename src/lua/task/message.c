@@ -41,7 +41,8 @@ static bool push_message(lua_State *L, ebb_lua *el, int arg) {
 /* Pushes the trace of the error at 1, which was raised by the caller of this
    function, as text; false: it was raised right there. */
 static bool push_own_trace(lua_State *L, ebb_lua *el) {
-  if (el == NULL || el->rt == NULL || el->rt->tasks.current == NULL) return false;
+  if (el == NULL || el->rt == NULL || el->rt->tasks.current == NULL)
+    return false;
   lua_pushvalue(L, 1);
   if (!ebb_lua_panic_push_origin(L, el, L, 1)) {
     lua_pop(L, 1);
