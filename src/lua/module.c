@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
    The module table of `require "ebb"`. */
-#include "lua/module.h"
+#include "lua/state/parts.h"
 
 #include <errno.h>
 #include <lualib.h>

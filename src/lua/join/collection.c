@@ -6,7 +6,6 @@
    collection. So each method gets what it needs first, then looks at it and
    changes it without running Lua code in between. */
 #include "lua/join/join_map.h"
-#include "lua/join/map_key.h"
 #include "lua/spawn/builder.h"
 #include "lua/state/args.h"
 #include "lua/state/error.h"
@@ -37,7 +36,6 @@ ebb_lua_map *ebb_lua_collection_new(lua_State *L, ebb_lua *el,
   ebb_join_map_init(&map->engine, el->rt, &ops);
   map->el = el;
   map->hasher = false;
-  map->keyless = class == CLASS_JOIN_SET;
   ebb_list_push(&el->maps, &map->link);
   return *object = map;
 }
@@ -71,7 +69,10 @@ int ebb_lua_collection_join_task(lua_State *L, ebb_lua *el, ebb_lua_map *map,
   int count = completed ? lt->count : 1;
   luaL_checkstack(L, count + 8, "too many results");
   if (!completed && !ebb_lua_join_error_push_last(L, el, lt)) return 0;
-  if (with_key) ebb_lua_map_key_push(L, el, t);
+  if (with_key && lt->keyed)
+    ebb_lua_key_push_task(L, el, t);
+  else if (with_key) /* in a JoinSet */
+    lua_pushinteger(L, (lua_Integer)t->id);
   lua_pushboolean(L, completed);
   if (completed)
     lua_xmove(lt->L, L, count);

@@ -8,11 +8,10 @@
    changes it without running Lua code in between. */
 #include "lua/join/join_map.h"
 
-#include "lua/join/map_key.h"
-#include "lua/module.h"
 #include "lua/spawn/spawn.h"
 #include "lua/state/args.h"
 #include "lua/state/error.h"
+#include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/budget.h"
 #include "lua/task/join_error.h"
@@ -105,6 +104,7 @@ static int spawn_in(lua_State *L, ebb_lua_map *map, ebb_lua_place at) {
   if (map->hasher) at.key = ebb_lua_key_by_place(place);
   ebb_lua_task *lt = ebb_lua_spawn_task(L, map->el, 3, 4);
   ebb_task *old = at.task;
+  lt->keyed = true;
   if (old == NULL) {
     ebb_join_map_put(&map->engine, at.hash, at.key, &lt->task);
   } else {
@@ -255,7 +255,7 @@ static int map_abort_matching(lua_State *L) {
     if (t == NULL) return 0;
     ebb_id id = t->id;
     lua_pushvalue(L, 2);
-    ebb_lua_map_key_push(L, el, t);
+    ebb_lua_key_push_task(L, el, t);
     lua_call(L, 1, 1);
     map = ebb_lua_map_key_check_map(L, el);
     if (lua_toboolean(L, -1) && ebb_join_map_contains_task(&map->engine, id))

@@ -18,8 +18,7 @@ typedef struct ebb_lua_map {
   ebb_join_map engine; /* a JoinSet's keys are ids */
   ebb_list link;       /* in el->maps */
   ebb_lua *el;
-  bool hasher;  /* keys are hashed and compared by the user's functions */
-  bool keyless; /* it is a JoinSet */
+  bool hasher; /* keys are hashed and compared by the user's functions */
 } ebb_lua_map;
 
 static inline ebb_lua_map *ebb_lua_map_of(const ebb_task *t) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
    ebb.JoinSet (Tokio: task::JoinSet). collection.c has most of it. */
 #include "lua/join/join_map.h"
-#include "lua/module.h"
 #include "lua/spawn/join_handle.h"
 #include "lua/spawn/spawn.h"
 #include "lua/state/args.h"
 #include "lua/state/error.h"
+#include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/budget.h"
 #include "lua/task/key.h"

@@ -2,8 +2,6 @@
    The keys of ebb.JoinMap: which Lua value a task is under, and finding the
    task of a value, by the rules of Lua's tables (key.c) or by a hasher that
    the user has written. */
-#include "lua/join/map_key.h"
-
 #include <errno.h>
 
 #include "lua/join/join_map.h"
@@ -17,30 +15,6 @@ ebb_lua_map *ebb_lua_map_key_check_map(lua_State *L, ebb_lua *el) {
   ebb_lua_map *map = ebb_lua_collection_at(L);
   if (map == NULL) luaL_error(L, "the JoinMap has been finalized");
   return map;
-}
-
-void ebb_lua_map_key_push(lua_State *L, ebb_lua *el, ebb_task *t) {
-  const ebb_lua_task *lt = (const ebb_lua_task *)t;
-  luaL_checkstack(L, 4, NULL);
-  if (!ebb_lua_is_task(t) || lt->el != el || ebb_lua_map_of(t) == NULL) {
-    lua_pushnil(L);
-    return;
-  }
-  if (ebb_lua_key_push(L, ebb_join_map_key(&ebb_lua_map_of(t)->engine, t)))
-    return;
-  lua_rawgeti(el->store, STORE_KEYS, lt->place);
-  lua_xmove(el->store, L, 1);
-}
-
-void ebb_lua_map_key_push_text(lua_State *L, ebb_lua *el, ebb_task *t) {
-  ebb_lua_map_key_push(L, el, t);
-  if (lua_isnil(L, -1)) return;
-  bool quoted = lua_type(L, -1) == LUA_TSTRING;
-  lua_pushstring(L, quoted ? "\"" : "");
-  luaL_tolstring(L, -2, NULL);
-  lua_pushstring(L, quoted ? "\"" : "");
-  lua_concat(L, 3);
-  lua_replace(L, -2);
 }
 
 /* What a comparison in Lua needs to know. */

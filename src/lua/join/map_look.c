@@ -2,10 +2,10 @@
    What of ebb.JoinMap only looks at the map, or sees to its room: no method
    here waits, spawns or takes a task out. */
 #include "lua/join/join_map.h"
-#include "lua/join/map_key.h"
 #include "lua/state/args.h"
 #include "lua/state/error.h"
 #include "lua/state/slot.h"
+#include "lua/task/key.h"
 
 static int map_contains_key(lua_State *L) {
   ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
@@ -44,7 +44,7 @@ static int keys_next(lua_State *L) {
     return 1;
   }
   lua_Integer id = (lua_Integer)t->id;
-  ebb_lua_map_key_push(L, el, t);
+  ebb_lua_key_push_task(L, el, t);
   lua_pushinteger(L, id);
   return 2;
 }
@@ -103,7 +103,7 @@ static int map_tostring(lua_State *L) {
   ebb_task *t = ebb_join_set_walk(&map->engine.set, &c);
   for (bool first = true; t != NULL; first = false) {
     lua_Integer id = (lua_Integer)t->id;
-    ebb_lua_map_key_push_text(L, el, t);
+    ebb_lua_key_push_task_text(L, el, t);
     (void)ebb_lua_map_key_check_map(L, el);
     lua_pushstring(L, first ? "" : ", ");
     lua_insert(L, -2);

@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <poll.h>
 
-#include "lua/module.h"
 #include "lua/net/pollable.h"
 #include "lua/state/args.h"
 #include "lua/state/error.h"
+#include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/budget.h"
 #include "lua/task/wait.h"

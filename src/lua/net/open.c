@@ -4,9 +4,9 @@
 #include <limits.h>
 #include <string.h>
 
-#include "lua/module.h"
 #include "lua/net/net.h"
 #include "lua/state/args.h"
+#include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/wait.h"
 

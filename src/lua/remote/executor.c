@@ -7,7 +7,7 @@
 
 #include "lua/remote/job.h"
 #include "lua/remote/pack.h"
-#include "lua/spawn/spawn.h"
+#include "lua/remote/paths.h"
 #include "lua/task/detail.h"
 #include "lua/task/join_error.h"
 #include "lua/task/panic.h"
@@ -143,7 +143,7 @@ static int begin(lua_State *L) {
   if (c->job->job.blocking) {
     lua_pushvalue(L, 2);
     lua_pushvalue(L, 3);
-    ebb_lua_worker_set_paths(L);
+    ebb_lua_paths_set(L);
     lua_remove(L, 2);
     lua_remove(L, 2);
   }

@@ -8,8 +8,8 @@
 
 #include "lua/remote/grant.h"
 #include "lua/remote/pack.h"
+#include "lua/remote/paths.h"
 #include "lua/remote/state_ref.h"
-#include "lua/spawn/spawn.h"
 #include "lua/state/error.h"
 #include "lua/task/detail.h"
 #include "lua/task/task.h"
@@ -129,17 +129,17 @@ void ebb_lua_job_carry(lua_State *L, int arg, ebb_lua_job *j) {
 }
 
 void ebb_lua_job_push(lua_State *L, ebb_lua *el, ebb_lua_state_ref *ref,
-                      bool blocking, int body) {
+                      bool blocking, const char *name, int body) {
   ebb_lua_job_push_target(L, el);
   target *c = lua_touserdata(L, -1);
   lua_insert(L, body);
   if (blocking) {
     luaL_checkstack(L, 4, NULL);
-    ebb_lua_worker_push_paths(L);
+    ebb_lua_paths_push(L);
     lua_rotate(L, body + 1, 2);
   }
   c->job = new_job(L, el, ref, blocking);
-  ebb_lua_job_set_name(L, c->job, ebb_lua_name_of(L));
+  ebb_lua_job_set_name(L, c->job, name);
   ebb_lua_pack_values(L, &c->job->call, body + 1, "argument",
                       blocking ? -2 : 0);
   lua_settop(L, body);

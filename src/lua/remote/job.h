@@ -32,7 +32,7 @@ extern const ebb_task_ops ebb_lua_job_proxy_ops;
 /* Pushes a target with a job that does the function at `body` with the
    arguments above it, which are popped. Raises errors. */
 void ebb_lua_job_push(lua_State *L, ebb_lua *el, ebb_lua_state_ref *ref,
-                      bool blocking, int body);
+                      bool blocking, const char *name, int body);
 
 /* Takes the job out of the target at `arg`; NULL when it is no such one. */
 ebb_lua_job *ebb_lua_job_carried(lua_State *L, ebb_lua *el, int arg);
@@ -64,12 +64,5 @@ ebb_task *ebb_lua_executor_new(ebb_lua *el, ebb_lua_job *j);
 
 /* Does the job on the thread of a pool. */
 void ebb_lua_worker_run(ebb_job *job, ebb_worker *worker);
-
-/* Pushes package.path and package.cpath; nils where there is no `package`.
-   Raises errors. */
-void ebb_lua_worker_push_paths(lua_State *L);
-
-/* Pops both, and sets them. */
-void ebb_lua_worker_set_paths(lua_State *L);
 
 #endif

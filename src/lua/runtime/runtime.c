@@ -6,13 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lua/module.h"
 #include "lua/remote/grant.h"
 #include "lua/remote/job.h"
+#include "lua/remote/paths.h"
 #include "lua/remote/state_ref.h"
 #include "lua/spawn/spawn.h"
 #include "lua/state/args.h"
 #include "lua/state/error.h"
+#include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/shutdown.h"
 #include "lua/task/task.h"
@@ -105,7 +106,7 @@ static int configure(lua_State *L) {
   const settings *s = lua_touserdata(L, 1);
   lua_pushstring(L, s->path);
   lua_pushstring(L, s->cpath);
-  ebb_lua_worker_set_paths(L);
+  ebb_lua_paths_set(L);
   lua_pushlightuserdata(L, ebb_lua_state_find(L));
   return 1;
 }
@@ -113,7 +114,7 @@ static int configure(lua_State *L) {
 /* Makes the other state; returns its ebb_lua. */
 static ebb_lua *new_state(lua_State *L, ebb_lua *el, runtime *r) {
   ebb_lua_grant grant = ebb_lua_grant_get(L, el);
-  ebb_lua_worker_push_paths(L);
+  ebb_lua_paths_push(L);
   settings s = {lua_tostring(L, -2), lua_tostring(L, -1)};
   r->L = ebb_lua_grant_state(&grant);
   if (r->L == NULL) ebb_lua_error_raise(L, -ENOMEM);
@@ -161,7 +162,7 @@ static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
   r->lt = lt;
   job->L = r->L;
   r->L = NULL;
-  lt->seen = true;
+  lt->seen = lt->hidden = true;
   ebb_lua_task_start(lt);
   if (job->base.job.is_over)
     luaL_error(L, "cannot start a thread for a runtime");
@@ -211,7 +212,7 @@ static void ask_to_stop(runtime *r, int64_t timeout) {
   if (base->is_over || base->stopping) return;
   job->timeout = timeout;
   job->asked = true;
-  base->background = false;
+  base->background = r->lt->hidden = false;
   r->lt->task.rt->remote.jobs++;
   ebb_task_abort(&r->lt->task);
 }

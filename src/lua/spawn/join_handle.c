@@ -3,11 +3,11 @@
    and the functions of the module that make tasks and run them. */
 #include "lua/spawn/join_handle.h"
 
-#include "lua/module.h"
 #include "lua/net/net.h"
 #include "lua/spawn/scope.h"
 #include "lua/spawn/spawn.h"
 #include "lua/state/args.h"
+#include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/budget.h"
 #include "lua/task/join_error.h"

@@ -4,11 +4,11 @@
 
 #include <errno.h>
 
-#include "lua/module.h"
 #include "lua/spawn/guarded_call.h"
 #include "lua/spawn/spawn.h"
 #include "lua/state/args.h"
 #include "lua/state/error.h"
+#include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/current_set.h"
 #include "lua/task/task_vars.h"

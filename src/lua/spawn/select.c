@@ -2,8 +2,8 @@
    ebb.select (Tokio: select!). Its branches are tasks of a scope, each under
    its number; the branches' keys stay on the stack of the caller. */
 #include "core/spawn/join_map.h"
-#include "lua/module.h"
 #include "lua/spawn/scope.h"
+#include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/join_error.h"
 #include "lua/task/panic.h"

@@ -55,7 +55,7 @@ static void target_elsewhere(lua_State *L, ebb_lua *el, ebb_lua_where where,
   } else {
     luaL_argcheck(L, lua_isfunction(L, body), on ? body - 1 : body,
                   "only a function can be sent to another thread");
-    ebb_lua_job_push(L, el, ref, blocking, body);
+    ebb_lua_job_push(L, el, ref, blocking, ebb_lua_name_of(L), body);
   }
   if (on) lua_remove(L, body - 1);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
    ebb.task_local (Tokio: task_local!, task::LocalKey). */
-#include "lua/module.h"
 #include "lua/net/net.h"
 #include "lua/spawn/guarded_call.h"
+#include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/task_vars.h"
 

@@ -2,7 +2,7 @@
    ebb.unconstrained (Tokio: task::unconstrained). */
 #include "lua/spawn/guarded_call.h"
 
-#include "lua/module.h"
+#include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/budget.h"
 #include "lua/task/task_vars.h"

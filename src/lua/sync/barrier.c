@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
    ebb.sync.Barrier (Tokio: sync::Barrier). Other than there, a task that is
    aborted while it waits does not count any more. */
-#include "lua/module.h"
-#include "lua/net/net.h"
 #include "lua/state/args.h"
+#include "lua/state/parts.h"
 #include "lua/sync/sync.h"
 #include "lua/task/wait.h"
 

@@ -11,8 +11,8 @@
 #include <limits.h>
 
 #include "core/sync/ring.h"
-#include "lua/module.h"
 #include "lua/state/error.h"
+#include "lua/state/parts.h"
 #include "lua/sync/sync.h"
 #include "lua/task/wait.h"
 

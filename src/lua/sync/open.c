@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
    ebb.sync (Tokio: sync). */
-#include "lua/module.h"
+#include "lua/state/parts.h"
 #include "lua/sync/sync.h"
 
 void ebb_lua_sync_open(lua_State *L, ebb_lua *el) {

@@ -5,7 +5,6 @@
    closed or collected. */
 #include <errno.h>
 
-#include "lua/net/net.h"
 #include "lua/state/args.h"
 #include "lua/sync/sync.h"
 #include "lua/task/wait.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
    ebb.sync.Semaphore (Tokio: sync::Semaphore). */
-#include "lua/module.h"
-#include "lua/net/net.h"
+#include "lua/state/parts.h"
 #include "lua/sync/sync.h"
 
 static ebb_semaphore *check(lua_State *L, ebb_lua *el, int most) {

@@ -6,10 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lua/join/join_map.h"
-#include "lua/join/map_key.h"
-#include "lua/module.h"
-#include "lua/remote/job.h"
+#include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/detail.h"
 #include "lua/task/key.h"
@@ -17,15 +14,6 @@
 #include "lua/task/task.h"
 
 enum { DEADLOCK_LIST_MAX = 20 };
-
-/* In a JoinSet the key is the id once more. */
-void ebb_lua_inspect_push_key(lua_State *L, ebb_lua *el, ebb_task *t) {
-  const ebb_lua_map *map = ebb_lua_map_of(t);
-  if (ebb_lua_is_task(t) && map != NULL && map->keyless)
-    lua_pushnil(L);
-  else
-    ebb_lua_map_key_push(L, el, t);
-}
 
 static const char *state_name(const ebb_task *t) {
   static const char *const names[] = {
@@ -61,7 +49,7 @@ static void push_task(lua_State *L, ebb_lua *el, ebb_task *t) {
   set_number(L, "spawned_at", (lua_Number)t->spawned_at / 1e9);
   set_integer(L, "polls", t->polls);
   set_number(L, "busy", (lua_Number)t->busy / 1e9);
-  ebb_lua_inspect_push_key(L, el, t);
+  ebb_lua_key_push_task(L, el, t);
   lua_setfield(L, -2, "key");
   ebb_lua_detail_push_name(L, el, t);
   lua_setfield(L, -2, "name");
@@ -73,8 +61,7 @@ static bool is_hidden(const ebb_task *t) {
   if ((t->ops->traits & EBB_LUA_IS_INNER) != 0) return true;
   if (!ebb_lua_is_task(t)) return false;
   const ebb_lua_task *lt = (const ebb_lua_task *)t;
-  return (t->state == EBB_FINISHED && lt->seen) ||
-         (lt->job != NULL && lt->job->job.background);
+  return lt->hidden || (t->state == EBB_FINISHED && lt->seen);
 }
 
 /* Pushing may run finalizers, which may free tasks: each is looked up by
@@ -155,7 +142,7 @@ static void describe_wait(lua_State *L, ebb_lua *el, ebb_task *t,
   const char *what = t->gated ? "its LocalSet to be driven" : t->what;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   ebb_lua_detail_push_name(L, el, t);
-  ebb_lua_inspect_push_key(L, el, t);
+  ebb_lua_key_push_task(L, el, t);
   int name = lua_gettop(L) - 1, key = name + 1;
   bool quoted = lua_type(L, key) == LUA_TSTRING;
   ebb_lua_key_to_text(L);

@@ -5,9 +5,6 @@
 
 #include "lua/task/task.h"
 
-/* Pushes the key that a person knows a task by, or nil. */
-void ebb_lua_inspect_push_key(lua_State *L, ebb_lua *el, ebb_task *t);
-
 /* Raises "deadlock: ..." with a list of the waiting tasks. */
 _Noreturn void ebb_lua_inspect_raise_deadlock(lua_State *L, ebb_lua *el);
 

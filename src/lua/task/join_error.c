@@ -5,9 +5,8 @@
 #include <errno.h>
 
 #include "core/spawn/join_set.h"
-#include "lua/module.h"
-#include "lua/net/net.h"
 #include "lua/state/error.h"
+#include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/detail.h"
 #include "lua/task/message.h"

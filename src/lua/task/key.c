@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+#include "lua/state/slot.h"
+#include "lua/task/task.h"
+
 enum { FLOAT, BOOLEAN, LIGHT, OBJECT, PLACE, MARKS };
 
 static const char marks[MARKS];
@@ -105,4 +108,28 @@ void ebb_lua_key_to_text(lua_State *L) {
   else
     lua_pushfstring(L, "%s: %p", lua_typename(L, type), lua_topointer(L, -1));
   lua_remove(L, -2);
+}
+
+void ebb_lua_key_push_task(lua_State *L, ebb_lua *el, const ebb_task *t) {
+  const ebb_lua_task *lt = (const ebb_lua_task *)t;
+  luaL_checkstack(L, 4, NULL);
+  if (!ebb_lua_is_task(t) || lt->el != el || !lt->keyed || t->group == NULL) {
+    lua_pushnil(L);
+    return;
+  }
+  if (ebb_lua_key_push(L, ebb_table_key(&t->group->members, t->group_slot)))
+    return;
+  lua_rawgeti(el->store, STORE_KEYS, lt->place);
+  lua_xmove(el->store, L, 1);
+}
+
+void ebb_lua_key_push_task_text(lua_State *L, ebb_lua *el, const ebb_task *t) {
+  ebb_lua_key_push_task(L, el, t);
+  if (lua_isnil(L, -1)) return;
+  bool quoted = lua_type(L, -1) == LUA_TSTRING;
+  lua_pushstring(L, quoted ? "\"" : "");
+  luaL_tolstring(L, -2, NULL);
+  lua_pushstring(L, quoted ? "\"" : "");
+  lua_concat(L, 3);
+  lua_replace(L, -2);
 }

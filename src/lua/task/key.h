@@ -28,4 +28,9 @@ ebb_key ebb_lua_key_by_place(int place);
    shown, since it could do anything. Raises errors. */
 void ebb_lua_key_to_text(lua_State *L);
 
+/* Pushes the key of a task in a JoinMap, nil if it has none; and as text for
+   people, the string in quotes. */
+void ebb_lua_key_push_task(lua_State *L, ebb_lua *el, const ebb_task *t);
+void ebb_lua_key_push_task_text(lua_State *L, ebb_lua *el, const ebb_task *t);
+
 #endif

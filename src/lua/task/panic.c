@@ -15,7 +15,6 @@
 
 #include "lua/state/slot.h"
 #include "lua/task/detail.h"
-#include "lua/task/inspect.h"
 #include "lua/task/join_error.h"
 #include "lua/task/key.h"
 #include "lua/task/task.h"
@@ -67,7 +66,7 @@ static void push_line(lua_State *L, ebb_lua *el, lua_State *at, int level) {
   if (!is_main) {
     ebb_lua_detail_push_name(L, el, t);
     add_to_list(&b, &separator);
-    ebb_lua_inspect_push_key(L, el, t);
+    ebb_lua_key_push_task(L, el, t);
     ebb_lua_key_to_text(L);
     add_to_list(&b, &separator);
   }

@@ -6,7 +6,6 @@
 #include <errno.h>
 
 #include "core/spawn/c_task.h"
-#include "lua/remote/job.h"
 #include "lua/state/compat.h"
 #include "lua/state/error.h"
 #include "lua/state/slot.h"
@@ -78,7 +77,7 @@ ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua *el,
   lt->exposed = lt->unclean = lt->started = false;
   lt->detailed = lt->named = lt->localized = false;
   lt->waits = lt->cut = lt->cancelling = lt->foretold = false;
-  lt->seen = lt->has_error = lt->handed = false;
+  lt->keyed = lt->hidden = lt->seen = lt->has_error = lt->handed = false;
   lt->job = NULL;
   lt->count = 0;
   lt->handles = 0;

@@ -27,9 +27,11 @@ typedef struct ebb_lua_task {
   bool cancelling : 1; /* its clean-up runs, after an abort */
   bool foretold : 1;   /* its detail is its JoinError already */
   bool detailed : 1;   /* STORE_DETAILS has an entry */
+  bool keyed : 1;      /* it was put in a JoinMap, under a key */
   bool named : 1;      /* STORE_NAMES has one */
   bool localized : 1;  /* STORE_TASK_VARS had one for L */
   bool handed : 1;     /* STORE_LINKS has one */
+  bool hidden : 1;     /* people are not shown it */
   bool seen : 1;       /* somebody has joined it */
   bool has_error : 1;  /* the JoinError is on top of L */
 } ebb_lua_task;

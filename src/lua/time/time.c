@@ -2,9 +2,9 @@
    ebb.time (Tokio: time). Seconds in Lua, deadlines in ns below. */
 #include <errno.h>
 
-#include "lua/module.h"
 #include "lua/spawn/scope.h"
 #include "lua/state/args.h"
+#include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/task.h"
 #include "lua/task/wait.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
    The functions that fill the module table, each at the top of the stack. */
-#ifndef EBB_LUA_MODULE_H
-#define EBB_LUA_MODULE_H
+#ifndef EBB_LUA_STATE_PARTS_H
+#define EBB_LUA_STATE_PARTS_H
 
 #include "lua/state/state.h"
 
