@@ -6,7 +6,6 @@
    collection. So each method gets what it needs first, then looks at it and
    changes it without running Lua code in between. */
 #include "lua/join/join_map.h"
-#include "lua/spawn/builder.h"
 #include "lua/state/args.h"
 #include "lua/state/error.h"
 #include "lua/state/slot.h"
@@ -240,7 +239,6 @@ static int contains_task(lua_State *L) {
 void ebb_lua_collection_define(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                const luaL_Reg *methods) {
   static const luaL_Reg shared[] = {{"abort_all", abort_all},
-                                    {"build_task", ebb_lua_builder_build_task},
                                     {"contains_task", contains_task},
                                     {"detach_all", detach_all},
                                     {"is_empty", is_empty},

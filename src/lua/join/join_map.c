@@ -8,6 +8,7 @@
    changes it without running Lua code in between. */
 #include "lua/join/join_map.h"
 
+#include "lua/spawn/builder.h"
 #include "lua/spawn/spawn.h"
 #include "lua/state/args.h"
 #include "lua/state/error.h"
@@ -151,7 +152,7 @@ static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
 
 /* stack: map, key, body, [where,] arguments... -> id, or nil when the key is
    there and its task is to stay */
-int ebb_lua_join_map_spawn(lua_State *L) {
+static int map_spawn(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   (void)ebb_lua_map_key_check_map(L, el);
   lua_Integer where = lua_tointeger(L, lua_upvalueindex(2));
@@ -273,9 +274,17 @@ static int map_detach(lua_State *L) {
   return 1;
 }
 
+static int map_build_task(lua_State *L) {
+  ebb_lua *el = ebb_lua_state_checked(L);
+  ebb_lua_class_check_self(L, el, CLASS_JOIN_MAP, 1);
+  ebb_lua_builder_for_collection(L, el, map_spawn, true);
+  return 1;
+}
+
 void ebb_lua_join_map_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"abort", map_abort},
                                      {"abort_matching", map_abort_matching},
+                                     {"build_task", map_build_task},
                                      {"detach", map_detach},
                                      {"join", map_join},
                                      {"join_next", map_join_next},
@@ -285,10 +294,10 @@ void ebb_lua_join_map_define(lua_State *L, ebb_lua *el) {
   ebb_lua_map_look_define(L, el);
   ebb_lua_slot_push(L, el, STORE_META_FIRST + CLASS_JOIN_MAP);
   lua_getfield(L, -1, "__index");
-  ebb_lua_spawn_set_functions(L, el, ebb_lua_join_map_spawn);
+  ebb_lua_spawn_set_functions(L, el, map_spawn);
   ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushinteger(L, IF_ABSENT);
-  lua_pushcclosure(L, ebb_lua_join_map_spawn, 2);
+  lua_pushcclosure(L, map_spawn, 2);
   lua_setfield(L, -2, "spawn_if_absent");
   lua_pop(L, 2);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
    ebb.JoinSet (Tokio: task::JoinSet). collection.c has most of it. */
 #include "lua/join/join_map.h"
+#include "lua/spawn/builder.h"
 #include "lua/spawn/join_handle.h"
 #include "lua/spawn/spawn.h"
 #include "lua/state/args.h"
@@ -27,7 +28,7 @@ static int set_new(lua_State *L) {
 }
 
 /* stack: set, body, [where,] arguments... -> AbortHandle */
-int ebb_lua_join_set_spawn(lua_State *L) {
+static int set_spawn(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   (void)check_set(L, el);
   ebb_lua_spawn_choose_target(L, el, ebb_lua_where_of(L), 2);
@@ -145,8 +146,16 @@ static int set_tostring(lua_State *L) {
   return 1;
 }
 
+static int set_build_task(lua_State *L) {
+  ebb_lua *el = ebb_lua_state_checked(L);
+  ebb_lua_class_check_self(L, el, CLASS_JOIN_SET, 1);
+  ebb_lua_builder_for_collection(L, el, set_spawn, false);
+  return 1;
+}
+
 void ebb_lua_join_set_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {
+      {"build_task", set_build_task},
       {"join_all", set_join_all},
       {"join_next", set_join_next},
       {"join_next_with_id", set_join_next_with_id},
@@ -159,7 +168,7 @@ void ebb_lua_join_set_define(lua_State *L, ebb_lua *el) {
   lua_pushcclosure(L, set_tostring, 1);
   lua_setfield(L, -2, "__tostring");
   lua_getfield(L, -1, "__index");
-  ebb_lua_spawn_set_functions(L, el, ebb_lua_join_set_spawn);
+  ebb_lua_spawn_set_functions(L, el, set_spawn);
   lua_pop(L, 2);
 }
 

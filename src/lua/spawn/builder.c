@@ -22,22 +22,27 @@ enum {
   UV_COUNT = UV_TARGET
 };
 
-static void new_builder(lua_State *L, ebb_lua *el) {
-  ebb_lua_class_new(L, el, CLASS_BUILDER, 0, UV_COUNT);
+typedef struct builder {
+  lua_CFunction spawn;
+  bool keyed; /* a key comes before the body */
+} builder;
+
+static builder *new_builder(lua_State *L, ebb_lua *el, lua_CFunction spawn) {
+  builder *b = ebb_lua_class_new(L, el, CLASS_BUILDER, sizeof *b, UV_COUNT);
+  b->spawn = spawn;
+  return b;
 }
 
 static int builder_new(lua_State *L) {
-  new_builder(L, ebb_lua_state_enter(L, 0));
+  new_builder(L, ebb_lua_state_enter(L, 0), ebb_lua_spawn);
   return 1;
 }
 
-int ebb_lua_builder_build_task(lua_State *L) {
-  ebb_lua *el = ebb_lua_state_checked(L);
-  ebb_lua_class_check_self(L, el, ebb_lua_class_of(L), 1);
-  new_builder(L, el);
+void ebb_lua_builder_for_collection(lua_State *L, ebb_lua *el,
+                                    lua_CFunction spawn, bool keyed) {
+  new_builder(L, el, spawn)->keyed = keyed;
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, UV_TARGET);
-  return 1;
 }
 
 static int builder_name(lua_State *L) {
@@ -48,11 +53,10 @@ static int builder_name(lua_State *L) {
   return 1;
 }
 
-/* Here, where an argument error can name the function that was called. The
-   target is at the top of the stack. */
-static void check_arguments(lua_State *L, ebb_lua *el, ebb_lua_where where,
-                            int count) {
-  bool keyed = ebb_lua_class_is(L, el, -1, CLASS_JOIN_MAP) != NULL, anchored;
+/* Here, where an argument error can name the function that was called. */
+static void check_arguments(lua_State *L, ebb_lua *el, const builder *b,
+                            ebb_lua_where where, int count) {
+  bool keyed = b->keyed, anchored;
   bool on_handle = where == EBB_LUA_ON || where == EBB_LUA_BLOCKING_ON;
   int body = keyed + 2;
   bool placed = on_handle || where == EBB_LUA_LOCAL_ON;
@@ -86,20 +90,14 @@ static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
   return 1;
 }
 
-/* The spawn function of the target at the top. */
-static lua_CFunction spawn_of(lua_State *L, ebb_lua *el) {
-  if (lua_isnil(L, -1)) return ebb_lua_spawn;
-  bool keyed = ebb_lua_class_is(L, el, -1, CLASS_JOIN_MAP) != NULL;
-  return keyed ? ebb_lua_join_map_spawn : ebb_lua_join_set_spawn;
-}
-
-/* Pushes it, with the name, and the target, if there is one, above it. */
-static void push_spawn(lua_State *L, ebb_lua *el, ebb_lua_where where) {
-  lua_CFunction spawn = spawn_of(L, el);
+/* The target is at the top: pushes the spawn function, with the name, below it,
+   and pops it if it is nil. */
+static void push_spawn(lua_State *L, ebb_lua *el, const builder *b,
+                       ebb_lua_where where) {
   ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushinteger(L, where);
   lua_getiuservalue(L, 1, UV_NAME);
-  lua_pushcclosure(L, spawn, 3);
+  lua_pushcclosure(L, b->spawn, 3);
   lua_insert(L, -2);
   if (lua_isnil(L, -1)) lua_pop(L, 1);
 }
@@ -107,12 +105,12 @@ static void push_spawn(lua_State *L, ebb_lua *el, ebb_lua_where where) {
 /* Calls the spawn of the module, or of the map or set, which may wait. */
 static int builder_spawn(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  ebb_lua_class_check(L, el, 1, CLASS_BUILDER);
+  const builder *b = ebb_lua_class_check(L, el, 1, CLASS_BUILDER);
   int count = lua_gettop(L) - 1;
   lua_getiuservalue(L, 1, UV_TARGET);
   ebb_lua_where where = ebb_lua_where_of(L);
-  check_arguments(L, el, where, count);
-  push_spawn(L, el, where);
+  check_arguments(L, el, b, where, count);
+  push_spawn(L, el, b, where);
   int pushed = lua_gettop(L) - count - 1;
   lua_rotate(L, 2, pushed);
   lua_callk(L, count + pushed - 1, 1, (lua_KContext)el, spawn_k);

@@ -5,8 +5,9 @@
 
 #include "lua/state/state.h"
 
-/* The method build_task of JoinMap and JoinSet; the class is its second
-   upvalue. */
-int ebb_lua_builder_build_task(lua_State *L);
+/* Pushes a Builder of a task in the map or set at index 1, by its function
+   `spawn`; `keyed`: that takes a key before the body. Raises errors. */
+void ebb_lua_builder_for_collection(lua_State *L, ebb_lua *el,
+                                    lua_CFunction spawn, bool keyed);
 
 #endif

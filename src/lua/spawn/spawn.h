@@ -45,10 +45,6 @@ void ebb_lua_spawn_choose_target(lua_State *L, ebb_lua *el, ebb_lua_where where,
 ebb_lua_task *ebb_lua_spawn_task(lua_State *L, ebb_lua *el, int target,
                                  int body);
 
-/* The spawn functions of JoinMap and JoinSet. */
-int ebb_lua_join_map_spawn(lua_State *L);
-int ebb_lua_join_set_spawn(lua_State *L);
-
 /* The module's spawn, for a place. */
 int ebb_lua_spawn_at(lua_State *L, ebb_lua_where where);
 
