@@ -34,16 +34,24 @@ int64_t ebb_interval_take(ebb_interval *iv, int64_t now) {
   return due;
 }
 
-int ebb_interval_tick(ebb_interval *iv, ebb_runtime *rt, int64_t *deadline) {
-  int status = iv->next <= ebb_now(rt) ? ebb_consume_budget(rt) : 0;
-  int64_t due = EBB_NEVER;
-  while (status == 0 &&
-         (due = ebb_interval_take(iv, ebb_now(rt))) == EBB_NEVER) {
-    status = ebb_wait(rt, NULL, iv->next, "an interval's tick");
-    if (status == -ETIMEDOUT) status = 0;
+int ebb_interval_poll(ebb_interval *iv, ebb_await *w) {
+  if (iv->next > ebb_now(w->rt)) {
+    w->deadline = iv->next;
+    return EBB_AWAIT_PENDING;
   }
-  if (status == 0 && deadline != NULL) *deadline = due;
-  return status;
+  return ebb_await_proceed(w) ? 0 : EBB_AWAIT_YIELD;
+}
+
+static int tick_poll(void *op, ebb_await *w) {
+  return ebb_interval_poll(op, w);
+}
+
+int ebb_interval_tick(ebb_interval *iv, ebb_runtime *rt, int64_t *deadline) {
+  int status = ebb_await_run(rt, "an interval's tick", tick_poll, iv);
+  if (status < 0) return status;
+  int64_t due = ebb_interval_take(iv, ebb_now(rt));
+  if (deadline != NULL) *deadline = due;
+  return 0;
 }
 
 void ebb_interval_reset(ebb_interval *iv, ebb_runtime *rt) {

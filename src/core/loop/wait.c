@@ -123,16 +123,6 @@ void ebb_unpark(ebb_task *t) {
   if (t->in_park) ebb_task_wake(t, 0);
 }
 
-int ebb_task_join(ebb_task *t, int64_t deadline, ebb_result *result) {
-  ebb_runtime *rt = t->rt;
-  if (t == rt->tasks.current) return -EDEADLK;
-  int status = t->state == EBB_FINISHED ? ebb_consume_budget(rt) : 0;
-  while (status == 0 && t->state != EBB_FINISHED)
-    status = ebb_wait(rt, &t->joiners, deadline, "join");
-  if (status == 0) ebb_task_result(t, result);
-  return status;
-}
-
 void ebb_begin_cleanup(ebb_runtime *rt) {
   rt->tasks.current->uncancellable = true;
 }
@@ -156,50 +146,4 @@ void *ebb_unconstrained(ebb_runtime *rt,
   void *value = run(rt, arg);
   ebb_budget_resume(rt->tasks.current, budget);
   return value;
-}
-
-/* ---- file descriptors ---- */
-
-int ebb_wait_fd(ebb_runtime *rt, int fd, int events, int64_t deadline) {
-  ebb_fd *f;
-  if (events <= 0 || (events & ~(EBB_READ | EBB_WRITE)) != 0) return -EINVAL;
-  int ready = ebb_reactor_look(fd, events);
-  if (ready < 0) return ready;
-  if (ready > 0 || deadline <= ebb_now(rt)) {
-    int status = ebb_consume_budget(rt);
-    if (status < 0) return status;
-    return ready > 0 ? ready : -ETIMEDOUT;
-  }
-  int err = ebb_fd_watch(rt, fd, &f);
-  if (err < 0) return err;
-  int status = ebb_wait(rt, ebb_fd_waiters(f, events), deadline, "an fd");
-  return status == EBB_GONE ? -EBADF : status;
-}
-
-static int begin_wait(ebb_runtime *rt, const struct pollfd *fds, size_t n,
-                      int64_t deadline) {
-  ebb_list *list;
-  int err = ebb_poller_add(rt, fds, n, &list);
-  return err < 0 ? err : ebb_wait(rt, list, deadline, "fds");
-}
-
-int ebb_wait_fds(ebb_runtime *rt, struct pollfd *fds, size_t n,
-                 int64_t deadline) {
-  for (;;) {
-    int ready = ebb_reactor_look_at(fds, n);
-    if (ready < 0) return ready;
-    if (ready > 0 || deadline <= ebb_now(rt)) {
-      int status = ebb_consume_budget(rt);
-      if (status < 0) return status;
-      return ready > 0 ? ready : -ETIMEDOUT;
-    }
-    int status = begin_wait(rt, fds, n, deadline);
-    if (status == EBB_GONE) return -EBADF;
-    if (status < 0 && status != -ETIMEDOUT) return status;
-  }
-}
-
-void ebb_forget_fd(ebb_runtime *rt, int fd) {
-  ebb_poller_forget(&rt->events.poller, fd);
-  ebb_fd_forget(rt, fd);
 }

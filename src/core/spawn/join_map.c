@@ -127,20 +127,30 @@ static void replace_task(ebb_join_map *m, ebb_task *old, ebb_key key,
   ebb_task_release(old);
 }
 
-/* Finds where a task will go, waiting for a free place if there is a limit. A
-   task in the place of an unfinished one needs none. */
+typedef struct place {
+  ebb_join_map *m;
+  uint32_t hash;
+  ebb_key key;
+  uint32_t slot; /* where the key is, or EBB_TABLE_NONE */
+} place;
+
+static int place_poll(void *op, ebb_await *w) {
+  place *o = op;
+  int err = ebb_join_map_find(o->m, o->hash, o->key, o->m->ops.ctx, &o->slot);
+  if (err < 0) return err;
+  const ebb_task *old = o->slot == EBB_TABLE_NONE
+                            ? NULL
+                            : ebb_table_item(&o->m->set.group.members, o->slot);
+  return ebb_join_map_poll_place(o->m, old, w);
+}
+
+/* Finds where a task will go, waiting for a free place if there is a limit. */
 static int find_place(ebb_join_map *m, uint32_t hash, ebb_key key,
                       uint32_t *slot) {
-  for (;;) {
-    int err = ebb_join_map_find(m, hash, key, m->ops.ctx, slot);
-    if (err < 0 || !ebb_join_set_is_full(&m->set)) return err;
-    ebb_task *old = *slot == EBB_TABLE_NONE
-                        ? NULL
-                        : ebb_table_item(&m->set.group.members, *slot);
-    if (old != NULL && old->state != EBB_FINISHED) return 0;
-    err = ebb_wait(m->set.rt, &m->set.waiters, EBB_NEVER, "a free place");
-    if (err < 0) return err;
-  }
+  place o = {m, hash, key, EBB_TABLE_NONE};
+  int err = ebb_await_run(m->set.rt, "a free place", place_poll, &o);
+  *slot = o.slot;
+  return err;
 }
 
 int ebb_join_map_spawn_on(ebb_join_map *m, ebb_key key,

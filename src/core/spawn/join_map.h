@@ -41,4 +41,13 @@ static inline ebb_key ebb_join_map_key(const ebb_join_map *m,
   return ebb_table_key(&m->set.group.members, t->group_slot);
 }
 
+/* Waits for a free place: a poll, see await.h. 0. A task in the place of `old`
+   (may be NULL) needs none while that is unfinished. */
+static inline int ebb_join_map_poll_place(ebb_join_map *m, const ebb_task *old,
+                                          ebb_await *w) {
+  if (!ebb_join_set_is_full(&m->set)) return 0;
+  if (old != NULL && old->state != EBB_FINISHED) return 0;
+  return ebb_await_in_list(w, &m->set.waiters);
+}
+
 #endif

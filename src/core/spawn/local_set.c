@@ -108,12 +108,26 @@ void *ebb_local_set_run_until(ebb_local_set *s,
   return value;
 }
 
+int ebb_local_set_poll_empty(ebb_local_set *s, ebb_await *w) {
+  if (ebb_list_is_empty(&s->members)) return 0;
+  return ebb_await_in_list(w, &s->when_empty);
+}
+
+typedef struct empty {
+  ebb_local_set *s;
+  int64_t deadline;
+} empty;
+
+static int empty_poll(void *op, ebb_await *w) {
+  const empty *o = op;
+  w->deadline = o->deadline;
+  return ebb_local_set_poll_empty(o->s, w);
+}
+
 int ebb_local_set_await(ebb_local_set *s, int64_t deadline) {
-  int status = 0;
+  empty o = {s, deadline};
   ebb_local_set_begin(s);
-  while (status == 0 && !ebb_list_is_empty(&s->members))
-    status =
-        ebb_wait(s->rt, &s->when_empty, deadline, "the tasks of a LocalSet");
+  int status = ebb_await_run(s->rt, "the tasks of a LocalSet", empty_poll, &o);
   ebb_local_set_end(s);
   return status;
 }

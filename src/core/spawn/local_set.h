@@ -4,6 +4,7 @@
 #ifndef EBB_CORE_SPAWN_LOCAL_SET_H
 #define EBB_CORE_SPAWN_LOCAL_SET_H
 
+#include "core/loop/await.h"
 #include "core/loop/runtime.h"
 
 struct ebb_local_set {
@@ -37,5 +38,8 @@ void ebb_local_set_remove(ebb_task *t);
 /* From begin to end, its tasks run. Both may be nested. */
 void ebb_local_set_begin(ebb_local_set *s);
 void ebb_local_set_end(ebb_local_set *s);
+
+/* Waits until no task is left: a poll, see await.h. 0. */
+int ebb_local_set_poll_empty(ebb_local_set *s, ebb_await *w);
 
 #endif
