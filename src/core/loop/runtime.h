@@ -58,8 +58,8 @@ struct ebb_runtime {
     uint32_t polls;
   } tick;
 
-  /* The task whose wait ends with -EDEADLK when no other can, and at the time
-     `until` of the system's clock: the root, or a task that ends the process. */
+  /* The task whose wait ends with -EDEADLK when no other can, and at `until` on
+     the system's clock: the root, or a task that ends the process. */
   struct {
     ebb_task *task;
     int64_t until;

@@ -133,8 +133,8 @@ static ebb_task *next_task(ebb_runtime *rt) {
   }
 }
 
-/* With rt->measure.on set, turns are timed, on the real clock; ebb.tasks() shows
-   it. */
+/* With rt->measure.on set, turns are timed on the real clock, for
+   ebb.tasks(). */
 static void begin_measure(ebb_runtime *rt, const ebb_task *t) {
   rt->measure.begun = ebb_clock_real(&rt->clock);
   rt->measure.id = t->id;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
    Where the scheduler sleeps, and what tells it about file descriptors.
    reactor_epoll.c is the only file with epoll, poll and eventfd: the interface
-   of another system is another such file. Who waits for which fd is fd.c's affair.
+   of another system is another such file. The waits for each fd are fd.c's.
 
    Nothing exists until it is needed: the eventfd from ebb_reactor_open on,
    the epoll from the first ebb_reactor_watch on. */

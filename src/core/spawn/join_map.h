@@ -7,7 +7,7 @@
 #include "core/base/hash.h"
 #include "core/spawn/join_set.h"
 
-/* The key of a task, and its hash, are those of its entry in set.group.members. */
+/* The key and hash of a task are those of its entry in set.group.members. */
 struct ebb_join_map {
   ebb_join_set set;
   ebb_key_ops ops;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
-   What the binding keeps for one Lua state. Every function of the module has the
-   state's ebb_lua as its first upvalue. */
+   What the binding keeps for one Lua state. Every function of the module has
+   the state's ebb_lua as its first upvalue. */
 #ifndef EBB_LUA_STATE_STATE_H
 #define EBB_LUA_STATE_STATE_H
 

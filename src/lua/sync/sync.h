@@ -25,7 +25,7 @@ void ebb_lua_sync_add_class(lua_State *L, ebb_lua *el, const char *name,
 void ebb_lua_sync_add_function(lua_State *L, ebb_lua *el, const char *name,
                                lua_CFunction f);
 
-/* ebb_lua_class_check_self, for functions that have their class as second upvalue. */
+/* ebb_lua_class_check_self by the class that is the second upvalue. */
 void *ebb_lua_sync_check_shared_class(lua_State *L, ebb_lua *el, int most);
 
 /* Pushes nil and a message. */
