@@ -1,11 +1,18 @@
 -- Names say where what they name is: its room's prefix and its file's stem.
--- Nothing that others see is without the prefix.
+-- Nothing that others see is without the prefix, and no static function has
+-- the name of one of libc.
 
 local rooms = require "rooms"
 local source = require "source"
 
 local symbols, reason = source.symbols()
 if not symbols then return pending("names: " .. reason) end
+
+local function set_of(list)
+  local set = {}
+  for _, name in ipairs(list) do set[name] = true end
+  return set
+end
 
 -- The functions of ebb.h are named by what they are of, and may stand where
 -- their code is.
@@ -24,6 +31,21 @@ local function exports(path, option)
     if name and not name:find "^_[_%u]" then names[#names + 1] = name end
   end
   return names
+end
+
+local function functions_of_libc()
+  local module = source.build .. "/lua/ebb.so"
+  for _, line in ipairs(source.lines_of {"ldd", module}) do
+    local path = line:match "^%s*libc%.so%S* => (%S+)"
+    if path then
+      local names = {}
+      local words = {"nm", "-D", "-P", "--defined-only", path}
+      for _, symbol in ipairs(source.lines_of(words)) do
+        names[#names + 1] = symbol:match "^([%w_]+)%S* [TWi]"
+      end
+      return set_of(names)
+    end
+  end
 end
 
 -- Of each symbol of a kind: f(path, name).
@@ -67,6 +89,18 @@ describe("what others see", function()
 end)
 
 describe("the name", function()
+  it("of a static function is none of libc's", function()
+    local libc = functions_of_libc()
+    if not libc then return pending "needs ldd and libc.so" end
+    local found = {}
+    each("static", function(path, name)
+      if libc[name] then
+        found[#found + 1] = ("%s: %s"):format(place(path, name), name)
+      end
+    end)
+    source.none(found)
+  end)
+
   it("of what files share begins with the room's prefix and the file's stem",
      function()
     local function is_named(path, name)
