@@ -19,7 +19,7 @@
 #include "lua/task/wait.h"
 
 static void open_tasks(lua_State *L, ebb_lua *el) {
-  ebb_lua_join_handle_open(L, el);
+  ebb_lua_coop_open(L, el);
   ebb_lua_join_error_open(L, el);
   ebb_lua_inspect_open(L, el);
   ebb_lua_select_open(L, el);

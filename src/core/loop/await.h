@@ -26,6 +26,7 @@ typedef struct ebb_await {
   /* For the poll to read. */
   int status;   /* how the last wait ended: 0, -ETIMEDOUT, or what it was woken
                    with; 0 before the first */
+  bool again;   /* it has been polled before */
   bool granted; /* the task has been given what it waited for in a queue */
   bool unconstrained; /* the budget is not asked */
 
@@ -37,6 +38,26 @@ typedef struct ebb_await {
   int64_t deadline;
   const char *what; /* static text; there is one already */
 } ebb_await;
+
+static inline void ebb_await_begin(ebb_await *w, ebb_runtime *rt,
+                                   const char *what) {
+  w->rt = rt;
+  w->status = 0;
+  w->again = w->granted = w->unconstrained = false;
+  w->queue = NULL;
+  w->list = NULL;
+  w->deadline = EBB_NEVER;
+  w->what = what;
+}
+
+/* A wait has ended: the next poll follows. */
+static inline void ebb_await_next(ebb_await *w, int status, bool granted) {
+  w->status = status;
+  w->again = true;
+  w->granted = granted;
+  w->queue = NULL;
+  w->list = NULL;
+}
 
 /* Answers of a poll that are no results. */
 enum { EBB_AWAIT_PENDING = INT_MIN, EBB_AWAIT_YIELD };

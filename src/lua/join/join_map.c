@@ -8,6 +8,7 @@
    changes it without running Lua code in between. */
 #include "lua/join/join_map.h"
 
+#include "core/loop/join.h"
 #include "lua/spawn/builder.h"
 #include "lua/spawn/spawn.h"
 #include "lua/state/args.h"
@@ -82,12 +83,6 @@ static int map_with_capacity_and_hasher(lua_State *L) {
 
 /* ---- spawning ---- */
 
-/* A task in the place of an unfinished one needs no free place. */
-static bool must_wait(const ebb_lua_map *map, const ebb_task *old) {
-  return ebb_join_set_is_full(&map->engine.set) &&
-         (old == NULL || old->state == EBB_FINISHED);
-}
-
 static void keep_key(lua_State *L, ebb_lua *el, int place) {
   ebb_lua_slot_push(L, el, STORE_KEYS);
   lua_pushvalue(L, 2);
@@ -122,37 +117,29 @@ static int spawn_in(lua_State *L, ebb_lua_map *map, ebb_lua_place at) {
   return 1;
 }
 
-static int spawn_k(lua_State *L, int status, lua_KContext ctx);
-
 /* The second upvalue says where, or that a task that is there stays. */
 enum { IF_ABSENT = -1 };
 
-static int spawn_on(lua_State *L, ebb_lua *el) {
-  for (;;) {
+static int spawn_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  ebb_lua_map *map;
+  ebb_lua_place at;
+  do {
     ebb_lua_task_prepare(L, el, 4);
-    ebb_lua_map *map = ebb_lua_map_key_check_map(L, el);
-    ebb_lua_place at = ebb_lua_map_key_find(L, map, 2);
-    if (el->idle_count == 0) continue; /* the hasher has spawned */
-    if (at.task != NULL && lua_tointeger(L, lua_upvalueindex(2)) == IF_ABSENT) {
-      luaL_pushfail(L);
-      return 1;
-    }
-    if (!must_wait(map, at.task)) return spawn_in(L, map, at);
-    ebb_lua_wait(L, el, &map->engine.set.waiters, EBB_NEVER, "a free place",
-                 spawn_k);
+    map = ebb_lua_map_key_check_map(L, el);
+    at = ebb_lua_map_key_find(L, map, 2);
+  } while (el->idle_count == 0); /* the hasher has spawned */
+  if (at.task != NULL && lua_tointeger(L, lua_upvalueindex(2)) == IF_ABSENT) {
+    luaL_pushfail(L);
+    return 1;
   }
-}
-
-static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, spawn_k);
-  return spawn_on(L, el);
+  int answer = ebb_join_map_poll_place(&map->engine, at.task, w);
+  return answer < 0 ? answer : spawn_in(L, map, at);
 }
 
 /* stack: map, key, body, [where,] arguments... -> id, or nil when the key is
    there and its task is to stay */
 static int map_spawn(lua_State *L) {
+  static const ebb_lua_op op = {"a free place", spawn_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   (void)ebb_lua_map_key_check_map(L, el);
   lua_Integer where = lua_tointeger(L, lua_upvalueindex(2));
@@ -162,7 +149,7 @@ static int map_spawn(lua_State *L) {
   ebb_lua_spawn_choose_target(
       L, el, where == IF_ABSENT ? EBB_LUA_HERE : (ebb_lua_where)where, 3);
   lua_insert(L, 3);
-  return spawn_on(L, el);
+  return ebb_lua_await(L, el, &op);
 }
 
 /* ---- joining ---- */
@@ -179,11 +166,9 @@ static int map_try_join_next(lua_State *L) {
   return ebb_lua_collection_try_join_next(L, true);
 }
 
-static int join_k(lua_State *L, int status, lua_KContext ctx);
-
 /* stack: map, id of the task -> ok, values... It may have been joined by
    someone else or replaced meanwhile: then there is nothing to join. */
-static int join_on(lua_State *L, ebb_lua *el) {
+static int join_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_id id = (ebb_id)lua_tointeger(L, 2);
   for (;;) {
     ebb_lua_map *map = ebb_lua_map_key_check_map(L, el);
@@ -192,26 +177,15 @@ static int join_on(lua_State *L, ebb_lua *el) {
       lua_pushnil(L);
       return 1;
     }
-    bool done = t->state == EBB_FINISHED;
-    if (done && ebb_lua_budget_take(L, el)) {
-      int count = ebb_lua_collection_join_task(L, el, map, t, false);
-      if (count > 0) return count;
-    } else if (done) {
-      ebb_lua_wait_yield(L, el, join_k);
-    } else {
-      ebb_lua_wait(L, el, &t->joiners, EBB_NEVER, "join", join_k);
-    }
+    int answer = ebb_join_poll(t, w);
+    if (answer < 0) return answer;
+    int count = ebb_lua_collection_join_task(L, el, map, t, false);
+    if (count > 0) return count;
   }
 }
 
-static int join_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, join_k);
-  return join_on(L, el);
-}
-
 static int map_join(lua_State *L) {
+  static const ebb_lua_op op = {"join", join_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   (void)ebb_lua_map_key_check_map(L, el);
   ebb_lua_args_check_surplus(L, 2);
@@ -226,7 +200,7 @@ static int map_join(lua_State *L) {
     return luaL_error(L, "a task cannot join itself");
   lua_pushinteger(L, (lua_Integer)at.task->id);
   lua_replace(L, 2);
-  return join_on(L, el);
+  return ebb_lua_await(L, el, &op);
 }
 
 /* ---- aborting and detaching ---- */

@@ -72,8 +72,6 @@ static int set_try_join_next_with_id(lua_State *L) {
   return ebb_lua_collection_try_join_next(L, true);
 }
 
-static int join_all_k(lua_State *L, int status, lua_KContext ctx);
-
 /* The first failure ends it: the others are aborted, and nobody will ask for
    what they come to. */
 static int fail_all(lua_State *L, ebb_lua *el, ebb_lua_map *set) {
@@ -84,47 +82,36 @@ static int fail_all(lua_State *L, ebb_lua *el, ebb_lua_map *set) {
 
 /* stack: set, results, how many there are -> results. A task without a result
    leaves a hole. */
-static int join_all_on(lua_State *L, ebb_lua *el) {
+static int join_all_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   for (;;) {
     ebb_lua_map *set = check_set(L, el);
+    int answer = ebb_join_set_poll_next(&set->engine.set, w);
+    if (answer < 0) return answer;
+    if (answer == 0) break;
     ebb_task *t = ebb_join_set_peek(&set->engine.set);
-    if (t != NULL && ebb_lua_budget_take(L, el)) {
-      int count = ebb_lua_collection_join_task(L, el, set, t, false);
-      if (count == 0) continue;
-      bool ok = lua_toboolean(L, -count);
-      lua_settop(L, lua_gettop(L) - count + 2); /* ok and the first value */
-      if (!ok) return fail_all(L, el, set);
-      lua_Integer n = lua_tointeger(L, 3) + 1;
-      lua_rawseti(L, 2, n);
-      lua_settop(L, 2);
-      lua_pushinteger(L, n);
-    } else if (t != NULL) {
-      ebb_lua_wait_yield(L, el, join_all_k);
-    } else if (ebb_join_map_len(&set->engine) > 0) {
-      ebb_lua_wait(L, el, &set->engine.set.waiters, EBB_NEVER, "join_all",
-                   join_all_k);
-    } else {
-      lua_settop(L, 2);
-      return 1;
-    }
+    int count = ebb_lua_collection_join_task(L, el, set, t, false);
+    if (count == 0) continue;
+    bool ok = lua_toboolean(L, -count);
+    lua_settop(L, lua_gettop(L) - count + 2); /* ok and the first value */
+    if (!ok) return fail_all(L, el, set);
+    lua_Integer n = lua_tointeger(L, 3) + 1;
+    lua_rawseti(L, 2, n);
+    lua_settop(L, 2);
+    lua_pushinteger(L, n);
   }
-}
-
-static int join_all_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, join_all_k);
-  return join_all_on(L, el);
+  lua_settop(L, 2);
+  return 1;
 }
 
 static int set_join_all(lua_State *L) {
+  static const ebb_lua_op op = {"join_all", join_all_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   check_set(L, el);
   ebb_lua_args_check_surplus(L, 1);
   lua_settop(L, 1);
   lua_newtable(L);
   lua_pushinteger(L, 0);
-  return join_all_on(L, el);
+  return ebb_lua_await(L, el, &op);
 }
 
 static int set_tostring(lua_State *L) {

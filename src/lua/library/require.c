@@ -174,32 +174,23 @@ static int circular(lua_State *L) {
                     lua_tostring(L, 1));
 }
 
-static int require_k(lua_State *L, int status, lua_KContext ctx);
-
-/* stack: name -> what is loaded */
-static int require_on(lua_State *L, ebb_lua *el) {
-  load_record *r;
-  while ((r = find_load(L, el)) != NULL) {
-    if (is_circular(el, r)) return circular(L);
-    ebb_lua_wait(L, el, &r->waiters, EBB_NEVER,
-                 "a module that another task loads", require_k);
-  }
+/* stack: name -> what is loaded. The load, a call that may wait, ends the
+   poll. */
+static int require_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  load_record *r = find_load(L, el);
+  if (r != NULL && is_circular(el, r)) return circular(L);
+  if (r != NULL) return ebb_await_in_list(w, &r->waiters);
   return push_loaded(L) ? 1 : load_module(L, el);
-}
-
-static int require_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, require_k);
-  return require_on(L, el);
 }
 
 /* stack: name */
 static int require(lua_State *L) {
+  static const ebb_lua_op op = {"a module that another task loads",
+                                require_poll, false};
   ebb_lua *el = ebb_lua_state_raw(L);
   luaL_checkstring(L, 1);
   lua_settop(L, 1);
-  if (el->rt != NULL) return require_on(L, el);
+  if (el->rt != NULL) return ebb_lua_await(L, el, &op);
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_insert(L, 1);
   lua_call(L, 1, LUA_MULTRET);

@@ -217,15 +217,12 @@ static void ask_to_stop(runtime *r, int64_t timeout) {
   ebb_task_abort(&r->lt->task);
 }
 
-static int shutdown_k(lua_State *L, int status, lua_KContext ctx);
-
 /* stack: Runtime, deadline -> true, or nil and what is stuck */
-static int shutdown_on(lua_State *L, ebb_lua *el, int status) {
+static int shutdown_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_task *t = &check_runtime(L, el)->lt->task;
-  while (!ebb_task_is_finished(t) && status != -ETIMEDOUT) {
-    status = ebb_lua_wait(L, el, &t->joiners, lua_tointeger(L, 2),
-                          "the end of a runtime", shutdown_k);
-    t = &check_runtime(L, el)->lt->task;
+  if (!ebb_task_is_finished(t) && w->status != -ETIMEDOUT) {
+    w->deadline = lua_tointeger(L, 2);
+    return ebb_await_in_list(w, &t->joiners);
   }
   /* Our own end cuts the wait off; the other thread may be writing then. */
   const runtime_job *job = job_of(check_runtime(L, el));
@@ -246,15 +243,10 @@ static int shutdown_on(lua_State *L, ebb_lua *el, int status) {
   return 2;
 }
 
-static int shutdown_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  return shutdown_on(L, el, ebb_lua_wait_over(L, el, shutdown_k));
-}
-
 /* stack: Runtime [, seconds]. The runtime gives its blocking work that time;
    if it does not come to that, it gets a second more. */
 static int runtime_shutdown(lua_State *L) {
+  static const ebb_lua_op op = {"the end of a runtime", shutdown_poll, false};
   enum { GRACE = 1000000000 };
   ebb_lua *el = ebb_lua_state_checked(L);
   runtime *r = check_runtime(L, el);
@@ -265,7 +257,7 @@ static int runtime_shutdown(lua_State *L) {
   lua_settop(L, 1);
   lua_pushinteger(L, until);
   ask_to_stop(r, timeout);
-  return shutdown_on(L, el, 0);
+  return ebb_lua_await(L, el, &op);
 }
 
 static int runtime_close(lua_State *L) {

@@ -3,6 +3,7 @@
    and the functions of the module that make tasks and run them. */
 #include "lua/spawn/join_handle.h"
 
+#include "core/loop/join.h"
 #include "lua/net/net.h"
 #include "lua/spawn/scope.h"
 #include "lua/spawn/spawn.h"
@@ -97,18 +98,23 @@ static int handle_gc(lua_State *L) {
 /* ---- JoinHandle ---- */
 
 /* stack: handle -> ok, values... */
-static int join_on(lua_State *L, ebb_lua *el, lua_KFunction k) {
-  for (;;) {
-    ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
-    bool done = ebb_task_is_finished(&lt->task);
-    if (done && ebb_lua_budget_take(L, el))
-      return ebb_lua_join_error_push_result(L, el, lt);
-    if (done)
-      ebb_lua_wait_yield(L, el, k);
-    else
-      ebb_lua_wait(L, el, &lt->task.joiners, EBB_NEVER, "join", k);
-  }
+static int join_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
+  int answer = ebb_join_poll(&lt->task, w);
+  return answer < 0 ? answer : ebb_lua_join_error_push_result(L, el, lt);
 }
+
+/* stack: handle -> values... */
+static int await_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  int count = join_poll(L, el, w);
+  if (count < 0) return count;
+  if (lua_toboolean(L, -count)) return count - 1;
+  ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
+  return ebb_lua_join_error_unwrap_result(L, el, lt, count);
+}
+
+static const ebb_lua_op join = {"join", join_poll, false};
+static const ebb_lua_op await = {"join", await_poll, false};
 
 static void check_not_self(lua_State *L, ebb_lua *el) {
   ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
@@ -118,40 +124,16 @@ static void check_not_self(lua_State *L, ebb_lua *el) {
   lua_settop(L, 1);
 }
 
-static int join_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, join_k);
-  return join_on(L, el, join_k);
-}
-
 static int handle_join(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   check_not_self(L, el);
-  return join_on(L, el, join_k);
-}
-
-static int await_k(lua_State *L, int status, lua_KContext ctx);
-
-/* stack: handle -> values... */
-static int await_on(lua_State *L, ebb_lua *el) {
-  int count = join_on(L, el, await_k);
-  if (lua_toboolean(L, -count)) return count - 1;
-  ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
-  return ebb_lua_join_error_unwrap_result(L, el, lt, count);
-}
-
-static int await_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, await_k);
-  return await_on(L, el);
+  return ebb_lua_await(L, el, &join);
 }
 
 static int handle_await(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   check_not_self(L, el);
-  return await_on(L, el);
+  return ebb_lua_await(L, el, &await);
 }
 
 static int handle_abort_handle(lua_State *L) {
@@ -199,97 +181,6 @@ void ebb_lua_join_handle_define_abort(lua_State *L, ebb_lua *el) {
   define_handle(L, el, CLASS_ABORT_HANDLE, none);
 }
 
-/* ---- functions of the module ---- */
-
-static int in_place_k(lua_State *L, int status, lua_KContext ctx);
-
-/* stack: handle -> values... */
-static int in_place_on(lua_State *L, ebb_lua *el) {
-  int count = join_on(L, el, in_place_k);
-  ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
-  return ebb_lua_join_error_unwrap_result(L, el, lt, count);
-}
-
-static int in_place_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, in_place_k);
-  return in_place_on(L, el);
-}
-
-/* The handle is to be closed, and that aborts: so the task, if it has not
-   begun, goes with whoever waits for it here. */
-static int block_in_place(lua_State *L) {
-  ebb_lua_spawn_at(L, EBB_LUA_BLOCKING);
-  lua_replace(L, 1);
-  lua_settop(L, 1);
-  lua_toclose(L, 1);
-  return in_place_on(L, ebb_lua_state_checked(L));
-}
-
-static int yield_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua_wait_over(L, (ebb_lua *)ctx, yield_k);
-  return 0;
-}
-
-static int yield_now(lua_State *L) {
-  ebb_lua_wait_yield(L, ebb_lua_state_checked(L), yield_k);
-  return 0;
-}
-
-static int consume_k(lua_State *L, int status, lua_KContext ctx);
-
-static int consume_on(lua_State *L, ebb_lua *el) {
-  while (!ebb_lua_budget_take(L, el)) ebb_lua_wait_yield(L, el, consume_k);
-  return 0;
-}
-
-static int consume_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, consume_k);
-  return consume_on(L, el);
-}
-
-static int consume_budget(lua_State *L) {
-  return consume_on(L, ebb_lua_state_checked(L));
-}
-
-static int has_budget_remaining(lua_State *L) {
-  ebb_lua *el = ebb_lua_state_enter(L, 0);
-  bool free = el->unconstrained > 0 && ebb_lua_budget_is_suspended(L, el);
-  lua_pushboolean(L, free || ebb_has_budget_remaining(el->rt));
-  return 1;
-}
-
-static int try_id(lua_State *L) {
-  ebb_task *t = ebb_current(ebb_lua_state_enter(L, 0)->rt);
-  if (t != NULL)
-    lua_pushinteger(L, (lua_Integer)t->id);
-  else
-    lua_pushnil(L);
-  return 1;
-}
-
-static int id(lua_State *L) {
-  try_id(L);
-  if (lua_isnil(L, -1))
-    return luaL_error(L, "`id` called from outside of a task");
-  return 1;
-}
-
-void ebb_lua_join_handle_open(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg functions[] = {
-      {"block_in_place", block_in_place},
-      {"block_on", ebb_lua_scope_block_on},
-      {"consume_budget", consume_budget},
-      {"has_budget_remaining", has_budget_remaining},
-      {"id", id},
-      {"try_id", try_id},
-      {"yield_now", yield_now},
-      {NULL, NULL}};
-  ebb_lua_slot_push(L, el, STORE_STATE);
-  luaL_setfuncs(L, functions, 1);
-  ebb_lua_spawn_set_functions(L, el, ebb_lua_spawn);
+int ebb_lua_join_handle_await(lua_State *L) {
+  return ebb_lua_await(L, ebb_lua_state_checked(L), &await);
 }

@@ -93,26 +93,15 @@ static int set_run_until(lua_State *L) {
   return ebb_lua_guarded_call(L);
 }
 
-static int await_k(lua_State *L, int status, lua_KContext ctx);
-
 /* stack: guard, set */
-static int await_on(lua_State *L, ebb_lua *el) {
-  ebb_lua_local_set *s;
-  while ((s = ebb_lua_current_set_at(L, 2)) != NULL &&
-         !ebb_list_is_empty(&s->engine.members))
-    ebb_lua_wait(L, el, &s->engine.when_empty, EBB_NEVER,
-                 "the tasks of a LocalSet", await_k);
-  return 0;
-}
-
-static int await_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, await_k);
-  return await_on(L, el);
+static int await_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  ebb_lua_local_set *s = ebb_lua_current_set_at(L, 2);
+  (void)el;
+  return s != NULL ? ebb_local_set_poll_empty(&s->engine, w) : 0;
 }
 
 static int set_await(lua_State *L) {
+  static const ebb_lua_op op = {"the tasks of a LocalSet", await_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   (void)ebb_lua_current_set_check(L, el, 1);
   ebb_lua_args_check_surplus(L, 1);
@@ -121,7 +110,7 @@ static int set_await(lua_State *L) {
   ebb_lua_current_set_start(L);
   lua_insert(L, 1);
   lua_toclose(L, 1);
-  return await_on(L, el);
+  return ebb_lua_await(L, el, &op);
 }
 
 static int set_spawn_local(lua_State *L) {

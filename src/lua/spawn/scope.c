@@ -105,41 +105,35 @@ static void abandon(lua_State *L) {
   close_scope(L);
 }
 
-static int close_k(lua_State *L, int status, lua_KContext ctx);
-
 /* stack: scope. A wait that cannot go on ends the call, but not the scope's
    tasks: nobody would come for them. */
-static int close_on(lua_State *L, ebb_lua *el, int status) {
+static int close_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_lua_scope *s;
-  while (!ebb_lua_wait_failed(status) && (s = *slot(L)) != NULL) {
+  if (ebb_lua_wait_failed(w->status)) {
+    if (*slot(L) != NULL) abandon(L);
+    ebb_lua_wait_raise(L, el, w->status);
+  }
+  while ((s = *slot(L)) != NULL) {
     ebb_task *t = ebb_join_set_peek(&s->set);
     if (t != NULL)
       ebb_lua_scope_let_go(s, t);
     else if (s->set.group.members.len == 0)
       close_scope(L);
     else
-      status = ebb_lua_wait_try(L, el, &s->set.waiters, EBB_NEVER, "a clean-up",
-                                close_k);
+      return ebb_await_in_list(w, &s->set.waiters);
   }
-  if (!ebb_lua_wait_failed(status)) return 0;
-  if (*slot(L) != NULL) abandon(L);
-  ebb_lua_wait_raise(L, el, status);
-}
-
-static int close_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  return close_on(L, el, ebb_lua_wait_try_over(L, el, close_k));
+  return 0;
 }
 
 /* In the end of the state, after its finalizer perhaps. */
 static int scope_close(lua_State *L) {
+  static const ebb_lua_op op = {"a clean-up", close_poll, true};
   ebb_lua *el = ebb_lua_state_raw(L);
   ebb_lua_class_check(L, el, 1, CLASS_SCOPE);
   lua_settop(L, 1);
   if (el->rt == NULL || *slot(L) == NULL) return 0;
   ebb_join_set_cancel_rest(&(*slot(L))->set);
-  return close_on(L, el, 0);
+  return ebb_lua_await(L, el, &op);
 }
 
 /* The state is being closed, and its call will not come to its end. */
@@ -171,31 +165,22 @@ void ebb_lua_scope_define(lua_State *L, ebb_lua *el) {
 
 /* ---- ebb.block_on ---- */
 
-static int block_on_k(lua_State *L, int status, lua_KContext ctx);
-
 /* stack: scope -> values... */
-static int block_on_on(lua_State *L, ebb_lua *el) {
-  for (;;) {
-    ebb_lua_scope *s = ebb_lua_scope_here(L);
-    ebb_task *t = ebb_join_set_peek(&s->set);
-    if (t != NULL) return ebb_lua_scope_results(L, s, t);
-    ebb_lua_wait(L, el, &s->set.waiters, EBB_NEVER, "block_on", block_on_k);
-  }
-}
-
-static int block_on_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, block_on_k);
-  return block_on_on(L, el);
+static int block_on_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  ebb_lua_scope *s = ebb_lua_scope_here(L);
+  ebb_task *t = ebb_join_set_peek(&s->set);
+  (void)el;
+  if (t == NULL) return ebb_await_in_list(w, &s->set.waiters);
+  return ebb_lua_scope_results(L, s, t);
 }
 
 int ebb_lua_scope_block_on(lua_State *L) {
+  static const ebb_lua_op op = {"block_on", block_on_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_task_check_body(L, el, 1);
   lua_pushnil(L); /* a place for the scope */
   lua_insert(L, 1);
   ebb_lua_scope_new(L, el, 1);
   ebb_lua_scope_spawn(L, el, 2, 1);
-  return block_on_on(L, el);
+  return ebb_lua_await(L, el, &op);
 }

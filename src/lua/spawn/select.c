@@ -74,32 +74,24 @@ static void take_winner(lua_State *L, ebb_lua *el, ebb_lua_scope *s,
   ebb_lua_scope_shield(s);
 }
 
-static int select_k(lua_State *L, int status, lua_KContext ctx);
-
 /* stack: scope, key, body, key, body... -> key, ok, values... */
-static int select_on(lua_State *L, ebb_lua *el) {
-  for (;;) {
-    ebb_lua_scope *s = ebb_lua_scope_here(L);
-    ebb_task *t = ebb_join_set_peek(&s->set);
-    if (t != NULL && s->count == 0)
+static int select_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  ebb_lua_scope *s;
+  for (ebb_task *t;;) {
+    s = ebb_lua_scope_here(L);
+    t = ebb_join_set_peek(&s->set);
+    if (t == NULL) break;
+    if (s->count == 0)
       take_winner(L, el, s, t);
-    else if (t != NULL)
-      ebb_lua_scope_let_go(s, t);
-    else if (s->set.group.members.len == 0)
-      return s->count;
     else
-      ebb_lua_wait(L, el, &s->set.waiters, EBB_NEVER, "select", select_k);
+      ebb_lua_scope_let_go(s, t);
   }
-}
-
-static int select_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, select_k);
-  return select_on(L, el);
+  if (s->set.group.members.len == 0) return s->count;
+  return ebb_await_in_list(w, &s->set.waiters);
 }
 
 static int ebb_select(lua_State *L) {
+  static const ebb_lua_op op = {"select", select_poll, false};
   ebb_lua *el = ebb_lua_state_enter(L, 1);
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -107,7 +99,7 @@ static int ebb_select(lua_State *L) {
   luaL_argcheck(L, n > 0, 1, "no branches");
   ebb_lua_scope_new(L, el, n);
   spawn_branches(L, el, n);
-  return select_on(L, el);
+  return ebb_lua_await(L, el, &op);
 }
 
 void ebb_lua_select_open(lua_State *L, ebb_lua *el) {

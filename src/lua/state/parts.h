@@ -9,7 +9,7 @@ void ebb_lua_builder_open(lua_State *L, ebb_lua *el);
 void ebb_lua_handle_open(lua_State *L, ebb_lua *el);
 void ebb_lua_inspect_open(lua_State *L, ebb_lua *el);
 void ebb_lua_join_error_open(lua_State *L, ebb_lua *el);
-void ebb_lua_join_handle_open(lua_State *L, ebb_lua *el);
+void ebb_lua_coop_open(lua_State *L, ebb_lua *el);
 void ebb_lua_join_map_open(lua_State *L, ebb_lua *el);
 void ebb_lua_join_set_open(lua_State *L, ebb_lua *el);
 void ebb_lua_local_set_open(lua_State *L, ebb_lua *el);

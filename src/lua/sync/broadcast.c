@@ -200,31 +200,19 @@ static int push_news(lua_State *L, end *e, const char *none) {
   return 1;
 }
 
-static int recv_k(lua_State *L, int status, lua_KContext ctx);
-
-static int recv_on(lua_State *L, ebb_lua *el) {
+static int recv_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   end *e = lua_touserdata(L, 1);
-  for (;;) {
-    if (!has_news(e))
-      ebb_lua_wait(L, el, &e->b->waiters, EBB_NEVER, "recv", recv_k);
-    else if (!ebb_lua_budget_take(L, el))
-      ebb_lua_wait_yield(L, el, recv_k);
-    else
-      return push_news(L, e, NULL);
-  }
-}
-
-static int recv_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, recv_k);
-  return recv_on(L, el);
+  (void)el;
+  if (!has_news(e)) return ebb_await_in_list(w, &e->b->waiters);
+  if (!ebb_await_proceed(w)) return EBB_AWAIT_YIELD;
+  return push_news(L, e, NULL);
 }
 
 static int recv(lua_State *L) {
+  static const ebb_lua_op op = {"recv", recv_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   check(L, el, 2);
-  return recv_on(L, el);
+  return ebb_lua_await(L, el, &op);
 }
 
 static int try_recv(lua_State *L) {

@@ -146,39 +146,26 @@ static int is_closed(lua_State *L) {
 
 /* ---- receiver ---- */
 
-static int changed_k(lua_State *L, int status, lua_KContext ctx);
-
 /* stack: receiver -> true, or nil, "closed" */
-static int changed_on(lua_State *L, ebb_lua *el) {
+static int changed_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   end *e = lua_touserdata(L, 1);
-  watch *w = e->w;
-  for (;;) {
-    bool changed = !e->closed && e->seen != w->version;
-    if (!changed && !e->closed && w->senders > 0) {
-      ebb_lua_wait(L, el, &w->waiters, EBB_NEVER, "changed", changed_k);
-    } else if (!ebb_lua_budget_take(L, el)) {
-      ebb_lua_wait_yield(L, el, changed_k);
-    } else if (!changed) {
-      return ebb_lua_sync_push_fail(L, "closed");
-    } else {
-      e->seen = w->version;
-      lua_pushboolean(L, true);
-      return 1;
-    }
-  }
-}
-
-static int changed_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, changed_k);
-  return changed_on(L, el);
+  watch *of = e->w;
+  (void)el;
+  bool changed = !e->closed && e->seen != of->version;
+  if (!changed && !e->closed && of->senders > 0)
+    return ebb_await_in_list(w, &of->waiters);
+  if (!ebb_await_proceed(w)) return EBB_AWAIT_YIELD;
+  if (!changed) return ebb_lua_sync_push_fail(L, "closed");
+  e->seen = of->version;
+  lua_pushboolean(L, true);
+  return 1;
 }
 
 static int changed(lua_State *L) {
+  static const ebb_lua_op op = {"changed", changed_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   check(L, el, 2);
-  return changed_on(L, el);
+  return ebb_lua_await(L, el, &op);
 }
 
 static int has_changed(lua_State *L) {

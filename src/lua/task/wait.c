@@ -233,29 +233,23 @@ static int suspend(lua_State *L, ebb_lua *el, const ebb_await *w, int answer) {
 
 static int await_k(lua_State *L, int status, lua_KContext ctx);
 
-/* The last wait has ended with `status`. */
-static int await(lua_State *L, ebb_lua *el, const ebb_lua_op *op, int status) {
+/* The last wait, if there was one, has ended with `w->status`. */
+static int await(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
+                 ebb_await *w) {
   for (;;) {
-    if (ebb_lua_wait_failed(status) && !op->tidies)
-      ebb_lua_wait_raise(L, el, status);
-    ebb_await w = {.rt = el->rt,
-                   .status = status,
-                   .granted = ebb_wait_queue_take(el->rt),
-                   .deadline = EBB_NEVER,
-                   .what = op->what};
+    if (ebb_lua_wait_failed(w->status) && !op->tidies)
+      ebb_lua_wait_raise(L, el, w->status);
     if (el->unconstrained > 0)
-      w.unconstrained = ebb_lua_budget_is_suspended(L, el);
-    int top = lua_gettop(L);
-    int answer = op->poll(L, el, &w);
+      w->unconstrained = ebb_lua_budget_is_suspended(L, el);
+    int answer = op->poll(L, el, w);
     if (answer >= 0) return answer;
-    assert(answer <= EBB_AWAIT_YIELD && !ebb_lua_wait_failed(status));
-    assert(lua_gettop(L) == top);
-    (void)top;
+    assert(answer <= EBB_AWAIT_YIELD && !ebb_lua_wait_failed(w->status));
     if (may_yield(L, el)) {
-      begin(L, &w, answer);
+      begin(L, w, answer);
       return lua_yieldk(L, 0, (lua_KContext)op, await_k);
     }
-    status = suspend(L, el, &w, answer);
+    int status = suspend(L, el, w, answer);
+    ebb_await_next(w, status, ebb_wait_queue_take(w->rt));
   }
 }
 
@@ -263,12 +257,18 @@ static int await_k(lua_State *L, int status, lua_KContext ctx) {
   ebb_lua *el = ebb_lua_state_raw(L);
   const ebb_lua_op *op = (const ebb_lua_op *)ctx;
   ebb_lua_task *lt = ebb_lua_current(el);
+  ebb_await w;
   /* Somebody resumed this thread who is not the scheduler: wait on. */
   if (lt == NULL || lt->L != L) return lua_yieldk(L, 0, ctx, await_k);
   status = lt->task.status;
-  return await(L, el, op, status >= 0 ? status : settle(L, el, status));
+  if (status < 0) status = settle(L, el, status);
+  ebb_await_begin(&w, el->rt, op->what);
+  ebb_await_next(&w, status, ebb_wait_queue_take(el->rt));
+  return await(L, el, op, &w);
 }
 
 int ebb_lua_await(lua_State *L, ebb_lua *el, const ebb_lua_op *op) {
-  return await(L, el, op, 0);
+  ebb_await w;
+  ebb_await_begin(&w, el->rt, op->what);
+  return await(L, el, op, &w);
 }

@@ -9,8 +9,9 @@
 
 /* A primitive: see core/loop/await.h. The poll finds its arguments on the
    stack, and on top of that nothing. It pushes results and returns how many;
-   or it answers that it has to wait, and leaves the stack as high as it was. It
-   may raise errors, and run Lua code that does not wait. */
+   or it answers that it has to wait, and leaves the stack at least as high as it
+   was. It may raise errors, and run Lua code; a call that may yield is the last
+   thing that it does. */
 typedef int ebb_lua_poll(lua_State *L, ebb_lua *el, ebb_await *w);
 
 /* Static, since a wait refers to it. */

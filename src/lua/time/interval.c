@@ -16,36 +16,22 @@ static ebb_interval *check_interval(lua_State *L, ebb_lua *el, int most) {
   return ebb_lua_class_check_self(L, el, CLASS_INTERVAL, most);
 }
 
-static int tick_k(lua_State *L, int status, lua_KContext ctx);
-
 /* stack: interval -> when the tick was due */
-static int tick_on(lua_State *L, ebb_lua *el) {
+static int tick_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_interval *iv = lua_touserdata(L, 1);
-  for (;;) {
-    int64_t now = ebb_now(el->rt);
-    if (iv->next > now) {
-      ebb_lua_wait(L, el, NULL, iv->next, "an interval's tick", tick_k);
-    } else if (ebb_lua_budget_take(L, el)) {
-      lua_pushnumber(L, (lua_Number)ebb_interval_take(iv, now) / 1e9);
-      return 1;
-    } else {
-      ebb_lua_wait_yield(L, el, tick_k);
-    }
-  }
-}
-
-static int tick_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  ebb_lua_wait_over(L, el, tick_k);
-  return tick_on(L, el);
+  int answer = ebb_interval_poll(iv, w);
+  if (answer < 0) return answer;
+  int64_t due = ebb_interval_take(iv, ebb_now(el->rt));
+  lua_pushnumber(L, (lua_Number)due / 1e9);
+  return 1;
 }
 
 static int interval_tick(lua_State *L) {
+  static const ebb_lua_op op = {"an interval's tick", tick_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   check_interval(L, el, 2);
   lua_settop(L, 1);
-  return tick_on(L, el);
+  return ebb_lua_await(L, el, &op);
 }
 
 static int interval_reset(lua_State *L) {

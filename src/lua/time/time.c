@@ -10,25 +10,19 @@
 #include "lua/task/wait.h"
 #include "lua/time/interval.h"
 
-/* The deadline, an integer of ns, is at index 1. */
-static int sleep_k(lua_State *L, int status, lua_KContext ctx);
-
-static int sleep_on(lua_State *L, ebb_lua *el, int status) {
-  while (status != -ETIMEDOUT)
-    status = ebb_lua_wait(L, el, NULL, lua_tointeger(L, 1), "sleep", sleep_k);
-  return 0;
-}
-
-static int sleep_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  return sleep_on(L, el, ebb_lua_wait_over(L, el, sleep_k));
+/* stack: deadline, an integer of ns */
+static int sleep_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  (void)el;
+  if (w->status == -ETIMEDOUT) return 0;
+  w->deadline = lua_tointeger(L, 1);
+  return EBB_AWAIT_PENDING;
 }
 
 static int sleep_to(lua_State *L, ebb_lua *el, int64_t deadline) {
+  static const ebb_lua_op op = {"sleep", sleep_poll, false};
   lua_settop(L, 0);
   lua_pushinteger(L, deadline);
-  return sleep_on(L, el, 0);
+  return ebb_lua_await(L, el, &op);
 }
 
 static int time_sleep(lua_State *L) {
@@ -71,26 +65,19 @@ static int timeout_result(lua_State *L, ebb_lua_scope *s, ebb_task *t) {
   return 1 + ebb_lua_scope_results(L, s, t);
 }
 
-static int timeout_k(lua_State *L, int status, lua_KContext ctx);
-
-static int timeout_on(lua_State *L, ebb_lua *el, int status) {
-  for (;;) {
-    ebb_lua_scope *s = ebb_lua_scope_here(L);
-    ebb_task *t = ebb_join_set_peek(&s->set);
-    if (t != NULL) return timeout_result(L, s, t);
-    if (status == -ETIMEDOUT) go_to_next_stage(L, s);
-    status = ebb_lua_wait(L, el, &s->set.waiters, lua_tointeger(L, 2),
-                          "timeout", timeout_k);
-  }
-}
-
-static int timeout_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  return timeout_on(L, el, ebb_lua_wait_over(L, el, timeout_k));
+static int timeout_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  ebb_lua_scope *s = ebb_lua_scope_here(L);
+  ebb_task *t = ebb_join_set_peek(&s->set);
+  (void)el;
+  if (t != NULL) return timeout_result(L, s, t);
+  if (w->status == -ETIMEDOUT) go_to_next_stage(L, s);
+  w->deadline = lua_tointeger(L, 2);
+  w->list = &s->set.waiters;
+  return EBB_AWAIT_PENDING;
 }
 
 static int time_timeout(lua_State *L) {
+  static const ebb_lua_op op = {"timeout", timeout_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   int64_t ns = ebb_lua_args_duration(L, 1);
   ebb_lua_task_check_body(L, el, 2);
@@ -99,7 +86,7 @@ static int time_timeout(lua_State *L) {
   ebb_lua_scope_spawn(L, el, 2, 1);
   lua_pushinteger(L, deadline);
   lua_pushinteger(L, IN_TIME);
-  return timeout_on(L, el, 0);
+  return ebb_lua_await(L, el, &op);
 }
 
 /* ---- the interval's maker ---- */
