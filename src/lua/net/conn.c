@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "lua/net/net.h"
+#include "lua/task/wait.h"
 
 /* Who waits for its turn to write looks, and finds it closed. */
-static void close_conn(lua_State *L, ebb_lua *el, net_conn *c, bool reset) {
+static void close_conn(lua_State *L, ebb_lua *el, ebb_lua_net_conn *c,
+                       bool reset) {
   ebb_alloc alloc = ebb_lua_net_alloc(L);
   ebb_buffer_drop(&c->in, ebb_buffer_len(&c->in), &alloc);
   if (el->rt != NULL) ebb_wake_all(&c->turns);
@@ -30,7 +32,7 @@ static int conn_reset(lua_State *L) {
 static int conn_shutdown(lua_State *L) {
   static const char *const names[] = {"r", "w", "rw", NULL};
   static const int ways[] = {EBB_READ, EBB_WRITE, EBB_READ | EBB_WRITE};
-  net_conn *c = ebb_lua_net_check_conn(L, ebb_lua_state_checked(L), 2);
+  ebb_lua_net_conn *c = ebb_lua_net_check_conn(L, ebb_lua_state_checked(L), 2);
   int err =
       ebb_socket_shutdown(c->s.fd, ways[luaL_checkoption(L, 2, "w", names)]);
   if (err < 0) return ebb_lua_net_fail(L, err);
@@ -39,7 +41,7 @@ static int conn_shutdown(lua_State *L) {
 }
 
 static int conn_set_nodelay(lua_State *L) {
-  net_conn *c = ebb_lua_net_check_conn(L, ebb_lua_state_checked(L), 2);
+  ebb_lua_net_conn *c = ebb_lua_net_check_conn(L, ebb_lua_state_checked(L), 2);
   luaL_checktype(L, 2, LUA_TBOOLEAN);
   int err = ebb_socket_set_nodelay(c->s.fd, lua_toboolean(L, 2));
   if (err < 0) return ebb_lua_net_fail(L, err);
@@ -49,14 +51,14 @@ static int conn_set_nodelay(lua_State *L) {
 
 static int conn_peer_name(lua_State *L) {
   ebb_address a;
-  net_conn *c = ebb_lua_net_check_conn(L, ebb_lua_state_checked(L), 1);
+  ebb_lua_net_conn *c = ebb_lua_net_check_conn(L, ebb_lua_state_checked(L), 1);
   int err = ebb_socket_peer(c->s.fd, &a);
   return err < 0 ? ebb_lua_net_fail(L, err) : ebb_lua_net_push_address(L, &a);
 }
 
 /* Has it read ahead? ebb.io.wait asks, as LuaSocket's select does. */
 static int conn_dirty(lua_State *L) {
-  net_conn *c = ebb_lua_net_check_conn(L, ebb_lua_state_checked(L), 1);
+  ebb_lua_net_conn *c = ebb_lua_net_check_conn(L, ebb_lua_state_checked(L), 1);
   lua_pushboolean(L, ebb_buffer_len(&c->in) > 0);
   return 1;
 }

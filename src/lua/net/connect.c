@@ -28,8 +28,8 @@ static void set(lua_State *L, int place, lua_Integer value) {
 }
 
 static int finish(lua_State *L) {
-  net_conn *from = lua_touserdata(L, AT_ATTEMPT);
-  net_conn *to = lua_touserdata(L, AT_CONN);
+  ebb_lua_net_conn *from = lua_touserdata(L, AT_ATTEMPT);
+  ebb_lua_net_conn *to = lua_touserdata(L, AT_CONN);
   to->s = from->s;
   to->tcp = !lua_isnil(L, AT_PORT);
   from->s.fd = -1;
@@ -40,7 +40,7 @@ static int finish(lua_State *L) {
 
 /* Begins with the next address. -EINPROGRESS, 0 when it is connected, or the
    last error when there is none left. */
-static int begin_next(lua_State *L, net_conn *attempt) {
+static int begin_next(lua_State *L, ebb_lua_net_conn *attempt) {
   const ebb_resolve_query *q = lua_touserdata(L, AT_QUERY);
   int next = (int)lua_tointeger(L, AT_NEXT);
   int err = (int)lua_tointeger(L, AT_ERROR);
@@ -54,7 +54,7 @@ static int begin_next(lua_State *L, net_conn *attempt) {
 }
 
 /* The socket can be written to: how has the attempt ended? */
-static int end_attempt(lua_State *L, ebb_lua *el, net_conn *attempt) {
+static int end_attempt(lua_State *L, ebb_lua *el, ebb_lua_net_conn *attempt) {
   int err = ebb_socket_error(attempt->s.fd);
   ebb_address peer;
   /* Woken too early, it is still under way. */
@@ -66,40 +66,35 @@ static int end_attempt(lua_State *L, ebb_lua *el, net_conn *attempt) {
   return begin_next(L, attempt);
 }
 
-static int connect_k(lua_State *L, int status, lua_KContext ctx);
-
-static int connect_on(lua_State *L, ebb_lua *el, int status) {
-  net_conn *attempt = lua_touserdata(L, AT_ATTEMPT);
+/* An interrupted wait looks, as one that was woken. */
+static int connect_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  ebb_lua_net_conn *attempt = lua_touserdata(L, AT_ATTEMPT);
+  int64_t deadline = lua_tointeger(L, AT_DEADLINE);
+  int status = w->status == 0 ? EBB_WRITE : w->status;
+  if (!w->again) status = begin_next(L, attempt);
   while (status != 0) {
     if (ebb_lua_net_is_over(status) && status != -EINPROGRESS)
       return ebb_lua_net_fail(L, status);
     if (status != -EINPROGRESS) status = end_attempt(L, el, attempt);
-    if (status == -EINPROGRESS)
-      status =
-          ebb_lua_net_wait(L, el, &attempt->s, EBB_WRITE,
-                           lua_tointeger(L, AT_DEADLINE), "connect", connect_k);
+    if (status == -EINPROGRESS) {
+      status = ebb_lua_net_wait(w, &attempt->s, EBB_WRITE, deadline);
+      if (status == EBB_AWAIT_PENDING) return status;
+    }
   }
   return finish(L);
 }
 
-/* An interrupted wait looks, as one that was woken. */
-static int connect_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  status = ebb_lua_wait_over(L, el, connect_k);
-  return connect_on(L, el, status == 0 ? EBB_WRITE : status);
-}
-
 /* stack: host, port, deadline, query */
 static int connect_start(lua_State *L, ebb_lua *el) {
+  static const ebb_lua_op op = {"connect", connect_poll, false};
   const ebb_resolve_query *q = lua_touserdata(L, AT_QUERY);
   if (q->count < 0) return ebb_lua_net_fail(L, q->count);
   ebb_lua_net_new_conn(L, el);
   lua_pushinteger(L, 0);
   lua_pushinteger(L, -EHOSTUNREACH);
-  net_conn *attempt = ebb_lua_net_new_conn(L, el);
+  ebb_lua_net_new_conn(L, el);
   lua_toclose(L, AT_ATTEMPT);
-  return connect_on(L, el, begin_next(L, attempt));
+  return ebb_lua_await(L, el, &op);
 }
 
 /* The seconds at index 3 become a deadline. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/loop/wait_fd.h"
 #include "lua/net/pollable.h"
 #include "lua/state/args.h"
 #include "lua/state/error.h"
@@ -63,61 +64,39 @@ static void ask_pollable(lua_State *L, int *events, int64_t *ns) {
 
 /* ---- waiting ---- */
 
-/* What can be told at once: events, EBB_GONE or -ETIMEDOUT; 0: nothing. */
-static int look(ebb_lua *el, int fd, int events, int64_t deadline) {
-  if (fd == FD_DIRTY) return EBB_READ;
-  int ready = fd == FD_NONE ? 0 : ebb_reactor_look(fd, events);
-  if (ready < 0) return EBB_GONE;
-  if (ready > 0) return ready;
-  return deadline <= ebb_now(el->rt) ? -ETIMEDOUT : 0;
-}
-
-static int wait_once(lua_State *L, ebb_lua *el, int fd, int events,
-                     lua_KFunction k) {
-  int64_t deadline = lua_tointeger(L, 3);
-  if (fd == FD_NONE) return ebb_lua_wait(L, el, NULL, deadline, "an fd", k);
-  ebb_fd *f;
-  int err = ebb_fd_watch(el->rt, fd, &f);
-  if (err == -EBADF) return EBB_GONE;
-  if (err < 0) ebb_lua_error_raise(L, err);
-  return ebb_lua_wait(L, el, ebb_fd_waiters(f, events), deadline, "an fd", k);
-}
-
-static int push_status(lua_State *L, int status) {
-  if (status != -ETIMEDOUT && status != EBB_GONE) {
-    lua_pushstring(L, event_names[status]);
+static int push_answer(lua_State *L, int answer) {
+  if (answer > 0) {
+    lua_pushstring(L, event_names[answer]);
     return 1;
   }
+  if (answer != -EBADF && answer != -ETIMEDOUT) ebb_lua_error_raise(L, answer);
   luaL_pushfail(L);
-  lua_pushstring(L, status == EBB_GONE ? "closed" : "timeout");
+  lua_pushstring(L, answer == -EBADF ? "closed" : "timeout");
   return 2;
 }
 
-static int wait_k(lua_State *L, int status, lua_KContext ctx);
-
-/* stack: object, events, deadline, fd */
-static int wait_on(lua_State *L, ebb_lua *el, int status) {
-  int events = (int)lua_tointeger(L, 2), fd = (int)lua_tointeger(L, 4);
-  while (status <= 0 && status != -ETIMEDOUT) {
-    status = look(el, fd, events, lua_tointeger(L, 3));
-    if (status == 0) {
-      status = wait_once(L, el, fd, events, wait_k);
-    } else if (!ebb_lua_budget_take(L, el)) {
-      ebb_lua_wait_yield(L, el, wait_k);
-      status = 0;
-    }
-  }
-  return push_status(L, status);
+/* Until the deadline alone. */
+static int poll_time(ebb_await *w) {
+  if (w->status == -ETIMEDOUT) return w->status;
+  if (w->deadline > ebb_now(w->rt)) return EBB_AWAIT_PENDING;
+  return ebb_await_proceed(w) ? -ETIMEDOUT : EBB_AWAIT_YIELD;
 }
 
-static int wait_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  return wait_on(L, el, ebb_lua_wait_over(L, el, wait_k));
+/* stack: object, events, deadline, fd */
+static int wait_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  int events = (int)lua_tointeger(L, 2), fd = (int)lua_tointeger(L, 4), answer;
+  (void)el;
+  w->deadline = lua_tointeger(L, 3);
+  if (fd == FD_DIRTY)
+    answer = ebb_await_proceed(w) ? EBB_READ : EBB_AWAIT_YIELD;
+  else
+    answer = fd == FD_NONE ? poll_time(w) : ebb_wait_fd_poll(fd, events, w);
+  return answer <= EBB_AWAIT_YIELD ? answer : push_answer(L, answer);
 }
 
 /* stack: object, events, seconds */
 static int io_wait(lua_State *L) {
+  static const ebb_lua_op op = {"an fd", wait_poll, false};
   ebb_lua *el = ebb_lua_state_enter(L, 3);
   bool pollable;
   luaL_checkany(L, 1);
@@ -134,7 +113,7 @@ static int io_wait(lua_State *L) {
   lua_pushinteger(L, events);
   lua_pushinteger(L, ns == EBB_NEVER ? ns : ebb_time_add(ebb_now(el->rt), ns));
   lua_pushinteger(L, fd);
-  return wait_on(L, el, 0);
+  return ebb_lua_await(L, el, &op);
 }
 
 static int io_forget(lua_State *L) {

@@ -117,44 +117,34 @@ static int push_results(lua_State *L, size_t ready) {
 
 /* ---- waiting ---- */
 
-static int wait_once(lua_State *L, ebb_lua *el, lua_KFunction k) {
-  ebb_list *list;
-  int err = ebb_poller_add(el->rt, entries(L), count_all(L), &list);
-  if (err == -EBADF) return EBB_GONE;
-  if (err < 0) ebb_lua_error_raise(L, err);
-  return ebb_lua_wait(L, el, list, lua_tointeger(L, DEADLINE), "fds", k);
-}
-
 static bool is_over(lua_State *L, const ebb_lua *el) {
   return lua_tointeger(L, DEADLINE) <= ebb_now(el->rt);
 }
 
-static int select_k(lua_State *L, int status, lua_KContext ctx);
-
 /* When a wait was ended by an event but nothing is ready, another task has
    taken what there was, and may have read ahead. */
-static int select_on(lua_State *L, ebb_lua *el, int status) {
-  for (;;) {
+static int select_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  ebb_list *list;
+  for (int status = w->status, err;; status = err < 0 ? EBB_GONE : 0) {
     bool has_event = status > 0 && status != EBB_GONE;
     if (!has_event && status != -ETIMEDOUT) ask_all(L);
     size_t ready = look(L);
-    if (ready > 0 || is_over(L, el)) {
-      if (ebb_lua_budget_take(L, el)) return push_results(L, ready);
-      status = ebb_lua_wait_yield(L, el, select_k);
-    } else {
-      status = has_event ? 0 : wait_once(L, el, select_k);
-    }
+    if (ready > 0 || is_over(L, el))
+      return ebb_await_proceed(w) ? push_results(L, ready) : EBB_AWAIT_YIELD;
+    err = 0;
+    if (has_event) continue;
+    err = ebb_poller_add(el->rt, entries(L), count_all(L), &list);
+    if (err == -EBADF) continue;
+    if (err < 0) ebb_lua_error_raise(L, err);
+    w->deadline = lua_tointeger(L, DEADLINE);
+    w->list = list;
+    return EBB_AWAIT_PENDING;
   }
-}
-
-static int select_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  return select_on(L, el, ebb_lua_wait_over(L, el, select_k));
 }
 
 /* stack: readers, writers, seconds */
 static int io_select(lua_State *L) {
+  static const ebb_lua_op op = {"fds", select_poll, false};
   ebb_lua *el = ebb_lua_state_enter(L, 3);
   lua_settop(L, ENTRIES);
   int64_t ns = EBB_NEVER;
@@ -165,7 +155,7 @@ static int io_select(lua_State *L) {
   lua_replace(L, DEADLINE);
   lua_newuserdatauv(L, count_all(L) * sizeof(struct pollfd), 0);
   lua_replace(L, ENTRIES);
-  return select_on(L, el, 0);
+  return ebb_lua_await(L, el, &op);
 }
 
 void ebb_lua_net_io_select_open(lua_State *L, ebb_lua *el) {

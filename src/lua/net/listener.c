@@ -17,7 +17,7 @@ enum {
    is asked for a connection, so that none is lost for want of memory. */
 enum { AT_LISTENER = 1, AT_DEADLINE, AT_CONN };
 
-static net_socket *check_listener(lua_State *L, ebb_lua *el, int most) {
+static ebb_lua_net_socket *check_listener(lua_State *L, ebb_lua *el, int most) {
   return ebb_lua_class_check_self(L, el, CLASS_NET_LISTENER, most);
 }
 
@@ -27,19 +27,8 @@ static int listener_close(lua_State *L) {
   return 0;
 }
 
-static int accept_k(lua_State *L, int status, lua_KContext ctx);
-
-/* Anything that makes the listener ready, or ends it, also ends this. */
-static int back_off(lua_State *L, ebb_lua *el, net_socket *s) {
-  int64_t deadline = lua_tointeger(L, AT_DEADLINE);
-  int64_t then = ebb_time_add(ebb_now(el->rt), BACK_OFF);
-  if (deadline < then) then = deadline;
-  return ebb_lua_net_wait(L, el, s, EBB_READ, then, "room for a connection",
-                          accept_k);
-}
-
-static int try_accept(lua_State *L, net_socket *s) {
-  net_conn *c = lua_touserdata(L, AT_CONN);
+static int try_accept(lua_State *L, ebb_lua_net_socket *s) {
+  ebb_lua_net_conn *c = lua_touserdata(L, AT_CONN);
   if (!ebb_lua_net_may_try(s, EBB_READ)) return -EAGAIN;
   int fd = ebb_socket_accept(s->fd, &c->tcp);
   if (fd >= 0) c->s.fd = fd;
@@ -47,46 +36,51 @@ static int try_accept(lua_State *L, net_socket *s) {
   return fd;
 }
 
-static bool is_late(lua_State *L, ebb_lua *el, int status) {
-  return status == -ETIMEDOUT &&
-         lua_tointeger(L, AT_DEADLINE) <= ebb_now(el->rt);
+/* Anything that makes the listener ready, or ends it, also ends the wait of an
+   accept that has no fd left. */
+static int back_off(ebb_await *w, ebb_lua_net_socket *s, int64_t deadline) {
+  int64_t then = ebb_time_add(ebb_now(w->rt), BACK_OFF);
+  w->what = "room for a connection";
+  return ebb_lua_net_wait(w, s, EBB_READ, deadline < then ? deadline : then);
 }
 
-static int accept_on(lua_State *L, ebb_lua *el, int status) {
-  net_socket *s = lua_touserdata(L, AT_LISTENER);
-  for (;;) {
+/* How the wait has ended; -ETIMEDOUT may be the end of a back-off. */
+static int last_status(const ebb_await *w, int64_t deadline) {
+  bool late = w->status != -ETIMEDOUT || deadline <= ebb_now(w->rt);
+  return late ? w->status : 0;
+}
+
+static int accept_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  ebb_lua_net_socket *s = lua_touserdata(L, AT_LISTENER);
+  int64_t deadline = lua_tointeger(L, AT_DEADLINE);
+  (void)el;
+  if (!ebb_lua_net_may_begin(w)) return EBB_AWAIT_YIELD;
+  for (int status = last_status(w, deadline);;) {
     if (s->fd < 0) return ebb_lua_net_fail(L, -EBADF);
-    if (status == -ETIMEDOUT && !is_late(L, el, status)) status = 0;
     if (ebb_lua_net_is_over(status)) return ebb_lua_net_fail(L, status);
     status = try_accept(L, s);
     if (status >= 0) return 1;
-    if (status == -EAGAIN)
-      status =
-          ebb_lua_net_wait(L, el, s, EBB_READ, lua_tointeger(L, AT_DEADLINE),
-                           "accept", accept_k);
-    else if (ebb_socket_is_exhausted(status))
-      status = back_off(L, el, s);
-    else if (ebb_socket_is_passing(status))
-      status =
-          ebb_lua_budget_take(L, el) ? 0 : ebb_lua_wait_yield(L, el, accept_k);
+    if (ebb_socket_is_passing(status)) {
+      if (!ebb_await_proceed(w)) return EBB_AWAIT_YIELD;
+      status = 0;
+    } else if (status == -EAGAIN) {
+      w->what = "accept";
+      status = ebb_lua_net_wait(w, s, EBB_READ, deadline);
+    } else if (ebb_socket_is_exhausted(status)) {
+      status = back_off(w, s, deadline);
+    }
+    if (status == EBB_AWAIT_PENDING) return status;
   }
 }
 
-static int accept_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  return accept_on(L, el, ebb_lua_wait_over(L, el, accept_k));
-}
-
 static int listener_accept(lua_State *L) {
+  static const ebb_lua_op op = {"accept", accept_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
-  net_socket *s = check_listener(L, el, 2);
+  ebb_lua_net_socket *s = check_listener(L, el, 2);
   lua_settop(L, AT_LISTENER);
   lua_pushinteger(L, ebb_lua_net_deadline(el, s));
   ebb_lua_net_new_conn(L, el);
-  int status = 0;
-  if (!ebb_lua_budget_take(L, el)) status = ebb_lua_wait_yield(L, el, accept_k);
-  return accept_on(L, el, status);
+  return ebb_lua_await(L, el, &op);
 }
 
 /* ---- making one ---- */
@@ -94,7 +88,7 @@ static int listener_accept(lua_State *L) {
 /* The first address that can be listened on. */
 static int listen_on(lua_State *L, ebb_lua *el, const ebb_resolve_query *q,
                      int backlog) {
-  net_socket *s = ebb_lua_net_new(L, el, CLASS_NET_LISTENER, sizeof *s);
+  ebb_lua_net_socket *s = ebb_lua_net_new(L, el, CLASS_NET_LISTENER, sizeof *s);
   int err = q->count;
   for (int i = 0; i < q->count; i++) {
     err = ebb_socket_listen(&q->addresses[i], backlog, &s->fd);

@@ -8,20 +8,22 @@
 #include <errno.h>
 
 #include "core/base/buffer.h"
+#include "core/loop/await.h"
+#include "core/loop/fd.h"
 #include "core/os/resolve.h"
 #include "lua/state/state.h"
 
 /* The head of each object. */
-typedef struct net_socket {
+typedef struct ebb_lua_net_socket {
   int fd;          /* -1: closed, or not open yet */
   ebb_fd *io;      /* NULL until it first had to wait */
   int64_t timeout; /* of each call, in ns; EBB_NEVER: none */
-} net_socket;
+} ebb_lua_net_socket;
 
 /* A stream. User value 1 is the guard of whoever is writing, made when it is
    first needed. */
-typedef struct net_conn {
-  net_socket s;
+typedef struct ebb_lua_net_conn {
+  ebb_lua_net_socket s;
   ebb_buffer in;  /* received, and not read yet */
   ebb_list turns; /* tasks that wait to write until another has done so */
   uint32_t taken; /* counts what was taken out of `in` */
@@ -29,34 +31,40 @@ typedef struct net_conn {
   bool ended;     /* the peer sends no more */
   bool lost;      /* bytes, for want of memory: the stream is cut */
   bool tcp;
-} net_conn;
+} ebb_lua_net_conn;
 
 /* ---- open.c ---- */
 
-/* An object of a class that begins with a net_socket, pushed. */
+/* An object of a class that begins with a ebb_lua_net_socket, pushed. */
 void *ebb_lua_net_new(lua_State *L, ebb_lua *el, ebb_lua_class class,
                       size_t size);
 
 /* A connection without a socket, pushed. */
-net_conn *ebb_lua_net_new_conn(lua_State *L, ebb_lua *el);
+ebb_lua_net_conn *ebb_lua_net_new_conn(lua_State *L, ebb_lua *el);
 
 /* When a call that begins now must end. */
-int64_t ebb_lua_net_deadline(ebb_lua *el, const net_socket *s);
+int64_t ebb_lua_net_deadline(ebb_lua *el, const ebb_lua_net_socket *s);
 
 /* Would a try to do it not be sure to end with EAGAIN? */
-static inline bool ebb_lua_net_may_try(const net_socket *s, int events) {
+static inline bool ebb_lua_net_may_try(const ebb_lua_net_socket *s,
+                                       int events) {
   return s->io == NULL || (s->io->ready & events) != 0;
 }
 
 /* A try has ended with EAGAIN, or shown that the next one would. */
-static inline void ebb_lua_net_clear(net_socket *s, int events) {
+static inline void ebb_lua_net_clear(ebb_lua_net_socket *s, int events) {
   if (s->io != NULL) ebb_fd_clear(s->io, events);
 }
 
-/* Waits as ebb_lua_wait until it is worth a try. Gives also -EBADF when the
-   socket was closed, or another error that ebb_lua_net_fail can tell. */
-int ebb_lua_net_wait(lua_State *L, ebb_lua *el, net_socket *s, int events,
-                     int64_t deadline, const char *what, lua_KFunction k);
+/* Where a poll waits until it is worth a try: EBB_AWAIT_PENDING; or -EBADF when
+   the socket was closed, or another error that ebb_lua_net_fail can tell. */
+int ebb_lua_net_wait(ebb_await *w, ebb_lua_net_socket *s, int events,
+                     int64_t deadline);
+
+/* What a call begins with: its turn's budget. False: it is to yield. */
+static inline bool ebb_lua_net_may_begin(const ebb_await *w) {
+  return w->again || ebb_await_proceed(w);
+}
 
 /* Is this status of a wait the end of the call? */
 static inline bool ebb_lua_net_is_over(int status) {
@@ -90,7 +98,8 @@ const char *ebb_lua_net_check_text(lua_State *L, int arg, size_t *len);
 ebb_resolve_query *ebb_lua_net_push_path(lua_State *L, int arg);
 
 /* Closes a socket of any class, waking who waits for it. */
-void ebb_lua_net_close(lua_State *L, ebb_lua *el, net_socket *s, bool reset);
+void ebb_lua_net_close(lua_State *L, ebb_lua *el, ebb_lua_net_socket *s,
+                       bool reset);
 
 /* Adds what all classes have to the one just defined: close, getfd,
    local_name, set_timeout, and the metamethods. `close` closes the object at
@@ -114,8 +123,8 @@ int ebb_lua_net_listener_listen_unix(lua_State *L);
 int ebb_lua_net_udp(lua_State *L);
 
 /* The connection at index 1, in a method of at most so many arguments. */
-static inline net_conn *ebb_lua_net_check_conn(lua_State *L, ebb_lua *el,
-                                               int most) {
+static inline ebb_lua_net_conn *ebb_lua_net_check_conn(lua_State *L,
+                                                       ebb_lua *el, int most) {
   return ebb_lua_class_check_self(L, el, CLASS_NET_CONN, most);
 }
 

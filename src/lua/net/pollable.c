@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "lua/task/wait.h"
+
 #define _POSIX_C_SOURCE 200809L /* fileno */
 
 bool ebb_lua_net_pollable_call(lua_State *L, int arg, const char *name) {

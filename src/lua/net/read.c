@@ -37,7 +37,7 @@ typedef struct answer {
   size_t len, drop;
 } answer;
 
-static request get_request(lua_State *L, const net_conn *c) {
+static request get_request(lua_State *L, const ebb_lua_net_conn *c) {
   request r = {.limit = (size_t)lua_tointeger(L, AT_LIMIT)};
   r.kind = lua_isnil(L, AT_WHAT) ? READ_SOME : READ_COUNT;
   if (lua_type(L, AT_WHAT) != LUA_TSTRING) return r;
@@ -108,7 +108,7 @@ static bool may_end(const request *r, const char *data, size_t len) {
   return false;
 }
 
-static bool is_too_long(const request *r, const net_conn *c) {
+static bool is_too_long(const request *r, const ebb_lua_net_conn *c) {
   size_t len = ebb_buffer_len(&c->in);
   if (r->kind == READ_SOME || r->kind == READ_COUNT) return false;
   if (len <= r->limit) return false;
@@ -119,7 +119,8 @@ static bool is_too_long(const request *r, const net_conn *c) {
 
 /* Bytes that have left the socket or the buffer are lost where there is no
    memory for the string: then there must be no next read. */
-static int push_bytes(lua_State *L, net_conn *c, const char *data, size_t n) {
+static int push_bytes(lua_State *L, ebb_lua_net_conn *c, const char *data,
+                      size_t n) {
   c->taken++;
   c->lost = true;
   lua_pushlstring(L, data, n);
@@ -129,7 +130,7 @@ static int push_bytes(lua_State *L, net_conn *c, const char *data, size_t n) {
 
 /* Finalizers may run once the string has been made, so the buffer says
    before that the bytes are gone. */
-static int push_from_buffer(lua_State *L, net_conn *c, answer a) {
+static int push_from_buffer(lua_State *L, ebb_lua_net_conn *c, answer a) {
   ebb_alloc alloc = ebb_lua_net_alloc(L);
   const char *head = ebb_buffer_head(&c->in);
   c->in.begin += a.drop;
@@ -139,14 +140,14 @@ static int push_from_buffer(lua_State *L, net_conn *c, answer a) {
 }
 
 /* 0 or -ENOMEM. */
-static int keep(lua_State *L, net_conn *c, const char *data, size_t n) {
+static int keep(lua_State *L, ebb_lua_net_conn *c, const char *data, size_t n) {
   ebb_alloc alloc = ebb_lua_net_alloc(L);
   int err = ebb_buffer_append(&c->in, data, n, &alloc);
   c->lost = err < 0;
   return err;
 }
 
-static int push_from_chunk(lua_State *L, net_conn *c, const char *chunk,
+static int push_from_chunk(lua_State *L, ebb_lua_net_conn *c, const char *chunk,
                            size_t len, answer a) {
   int err = keep(L, c, chunk + a.drop, len - a.drop);
   return err < 0 ? err : push_bytes(L, c, chunk, a.len);
@@ -156,7 +157,7 @@ static int push_from_chunk(lua_State *L, net_conn *c, const char *chunk,
 
 /* Having got less than there was room for, TCP has no more just now. (A Unix
    socket also ends a read where a descriptor was sent along.) */
-static ptrdiff_t receive(net_conn *c, char *room, size_t size) {
+static ptrdiff_t receive(ebb_lua_net_conn *c, char *room, size_t size) {
   ptrdiff_t n = ebb_socket_read(c->s.fd, room, size);
   if (n == 0) c->ended = true;
   if (n == -EAGAIN || (c->tcp && n > 0 && (size_t)n < size))
@@ -166,7 +167,7 @@ static ptrdiff_t receive(net_conn *c, char *room, size_t size) {
 
 /* 1: pushed an answer; 0: the buffer has more, or the stream has ended; or a
    negative errno. */
-static int try_chunk(lua_State *L, net_conn *c, const request *r) {
+static int try_chunk(lua_State *L, ebb_lua_net_conn *c, const request *r) {
   char chunk[CHUNK];
   answer a;
   ptrdiff_t n = receive(c, chunk, sizeof chunk);
@@ -176,7 +177,7 @@ static int try_chunk(lua_State *L, net_conn *c, const request *r) {
   return keep(L, c, chunk, (size_t)n);
 }
 
-static int try_buffer(lua_State *L, net_conn *c) {
+static int try_buffer(lua_State *L, ebb_lua_net_conn *c) {
   ebb_alloc alloc = ebb_lua_net_alloc(L);
   size_t size = ROOM;
   if (ebb_buffer_reserve(&c->in, size, &alloc) == NULL) return -ENOMEM;
@@ -187,7 +188,7 @@ static int try_buffer(lua_State *L, net_conn *c) {
   return n > 0 ? 0 : (int)n;
 }
 
-static int receive_more(lua_State *L, net_conn *c, const request *r) {
+static int receive_more(lua_State *L, ebb_lua_net_conn *c, const request *r) {
   bool is_small =
       r->kind != READ_ALL && (r->kind != READ_COUNT || r->limit <= CHUNK);
   if (ebb_buffer_len(&c->in) == 0 && is_small) return try_chunk(L, c, r);
@@ -196,7 +197,8 @@ static int receive_more(lua_State *L, net_conn *c, const request *r) {
 
 /* ---- the call ---- */
 
-static void note_scanned(lua_State *L, const net_conn *c, const request *r) {
+static void note_scanned(lua_State *L, const ebb_lua_net_conn *c,
+                         const request *r) {
   size_t len = ebb_buffer_len(&c->in);
   if (r->mark_len == 0) return;
   lua_pushinteger(L,
@@ -207,7 +209,7 @@ static void note_scanned(lua_State *L, const net_conn *c, const request *r) {
 }
 
 /* Results pushed; 0: none yet. */
-static int from_buffer(lua_State *L, net_conn *c, const request *r) {
+static int from_buffer(lua_State *L, ebb_lua_net_conn *c, const request *r) {
   size_t len = ebb_buffer_len(&c->in);
   answer a = {0, 0};
   if (c->lost) return ebb_lua_net_fail(L, -ENOMEM);
@@ -221,11 +223,12 @@ static int from_buffer(lua_State *L, net_conn *c, const request *r) {
   return 0;
 }
 
-static int read_k(lua_State *L, int status, lua_KContext ctx);
-
-static int read_on(lua_State *L, ebb_lua *el, int status) {
-  net_conn *c = lua_touserdata(L, AT_CONN);
-  for (;;) {
+static int read_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  ebb_lua_net_conn *c = lua_touserdata(L, AT_CONN);
+  int64_t deadline = lua_tointeger(L, AT_DEADLINE);
+  (void)el;
+  if (!ebb_lua_net_may_begin(w)) return EBB_AWAIT_YIELD;
+  for (int status = w->status;;) {
     request r = get_request(L, c);
     if (c->s.fd < 0) return ebb_lua_net_fail(L, -EBADF);
     int count = from_buffer(L, c, &r);
@@ -234,33 +237,26 @@ static int read_on(lua_State *L, ebb_lua *el, int status) {
     status = -EAGAIN;
     if (ebb_lua_net_may_try(&c->s, EBB_READ)) status = receive_more(L, c, &r);
     if (status == 1) return 1;
-    if (status == -EAGAIN)
-      status = ebb_lua_net_wait(L, el, &c->s, EBB_READ,
-                                lua_tointeger(L, AT_DEADLINE), "read", read_k);
-    else if (status == 0 && !ebb_lua_budget_take(L, el))
-      status = ebb_lua_wait_yield(L, el, read_k);
+    if (status == 0 && !ebb_await_proceed(w)) return EBB_AWAIT_YIELD;
+    if (status == -EAGAIN) {
+      status = ebb_lua_net_wait(w, &c->s, EBB_READ, deadline);
+      if (status == EBB_AWAIT_PENDING) return status;
+    }
   }
 }
 
-static int read_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  return read_on(L, el, ebb_lua_wait_over(L, el, read_k));
-}
-
 /* stack: conn, what, limit */
-static int read_start(lua_State *L, ebb_lua *el, const net_conn *c) {
+static int read_start(lua_State *L, ebb_lua *el, const ebb_lua_net_conn *c) {
+  static const ebb_lua_op op = {"read", read_poll, false};
   lua_settop(L, AT_LIMIT);
   lua_pushinteger(L, ebb_lua_net_deadline(el, &c->s));
   if (lua_type(L, AT_WHAT) == LUA_TSTRING) lua_settop(L, AT_TAKEN);
-  int status = 0;
-  if (!ebb_lua_budget_take(L, el)) status = ebb_lua_wait_yield(L, el, read_k);
-  return read_on(L, el, status);
+  return ebb_lua_await(L, el, &op);
 }
 
 int ebb_lua_net_read_some(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  net_conn *c = ebb_lua_net_check_conn(L, el, 2);
+  ebb_lua_net_conn *c = ebb_lua_net_check_conn(L, el, 2);
   lua_Integer limit = luaL_optinteger(L, 2, SOME);
   luaL_argcheck(L, limit > 0, 2, "count is not positive");
   lua_settop(L, 1);
@@ -287,7 +283,7 @@ static void check_request(lua_State *L) {
 
 int ebb_lua_net_read(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  net_conn *c = ebb_lua_net_check_conn(L, el, 3);
+  ebb_lua_net_conn *c = ebb_lua_net_check_conn(L, el, 3);
   check_request(L);
   return read_start(L, el, c);
 }

@@ -10,7 +10,7 @@
    the first two. The query is nil when it goes to the connected peer. */
 enum { AT_UDP = 1, AT_DEADLINE, AT_DATA, AT_QUERY };
 
-static net_socket *check_udp(lua_State *L, ebb_lua *el, int most) {
+static ebb_lua_net_socket *check_udp(lua_State *L, ebb_lua *el, int most) {
   return ebb_lua_class_check_self(L, el, CLASS_NET_UDP, most);
 }
 
@@ -22,11 +22,9 @@ static int udp_close(lua_State *L) {
 
 /* ---- receiving ---- */
 
-static int receive_k(lua_State *L, int status, lua_KContext ctx);
-
 /* Takes the next datagram, whose size is known; results pushed, or an
    error: -EAGAIN also when a finalizer has taken it meanwhile. */
-static int take(lua_State *L, net_socket *s, size_t size) {
+static int take(lua_State *L, ebb_lua_net_socket *s, size_t size) {
   luaL_Buffer b;
   ebb_address from;
   char *room = luaL_buffinitsize(L, &b, size > 0 ? size : 1);
@@ -40,7 +38,7 @@ static int take(lua_State *L, net_socket *s, size_t size) {
   return 1 + ebb_lua_net_push_address(L, &from);
 }
 
-static int try_receive(lua_State *L, net_socket *s) {
+static int try_receive(lua_State *L, ebb_lua_net_socket *s) {
   if (!ebb_lua_net_may_try(s, EBB_READ)) return -EAGAIN;
   ptrdiff_t size = ebb_socket_next_size(s->fd);
   int count = size < 0 ? (int)size : take(L, s, (size_t)size);
@@ -48,42 +46,35 @@ static int try_receive(lua_State *L, net_socket *s) {
   return count;
 }
 
-static int receive_on(lua_State *L, ebb_lua *el, int status) {
-  net_socket *s = lua_touserdata(L, AT_UDP);
-  for (;;) {
+static int receive_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  ebb_lua_net_socket *s = lua_touserdata(L, AT_UDP);
+  int64_t deadline = lua_tointeger(L, AT_DEADLINE);
+  (void)el;
+  if (!ebb_lua_net_may_begin(w)) return EBB_AWAIT_YIELD;
+  for (int status = w->status;;) {
     if (s->fd < 0) return ebb_lua_net_fail(L, -EBADF);
     if (ebb_lua_net_is_over(status)) return ebb_lua_net_fail(L, status);
     status = try_receive(L, s);
     if (status > 0) return status;
-    if (status == -EAGAIN)
-      status =
-          ebb_lua_net_wait(L, el, s, EBB_READ, lua_tointeger(L, AT_DEADLINE),
-                           "a datagram", receive_k);
+    if (status == -EAGAIN) {
+      status = ebb_lua_net_wait(w, s, EBB_READ, deadline);
+      if (status == EBB_AWAIT_PENDING) return status;
+    }
   }
 }
 
-static int receive_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  return receive_on(L, el, ebb_lua_wait_over(L, el, receive_k));
-}
-
 static int udp_receive(lua_State *L) {
+  static const ebb_lua_op op = {"a datagram", receive_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
-  net_socket *s = check_udp(L, el, 2);
+  ebb_lua_net_socket *s = check_udp(L, el, 2);
   lua_settop(L, AT_UDP);
   lua_pushinteger(L, ebb_lua_net_deadline(el, s));
-  int status = 0;
-  if (!ebb_lua_budget_take(L, el))
-    status = ebb_lua_wait_yield(L, el, receive_k);
-  return receive_on(L, el, status);
+  return ebb_lua_await(L, el, &op);
 }
 
 /* ---- sending ---- */
 
-static int send_k(lua_State *L, int status, lua_KContext ctx);
-
-static int try_send(lua_State *L, net_socket *s) {
+static int try_send(lua_State *L, ebb_lua_net_socket *s) {
   const ebb_resolve_query *q = lua_touserdata(L, AT_QUERY);
   size_t size;
   const char *data = lua_tolstring(L, AT_DATA, &size);
@@ -94,9 +85,12 @@ static int try_send(lua_State *L, net_socket *s) {
   return n < 0 ? (int)n : 0;
 }
 
-static int send_on(lua_State *L, ebb_lua *el, int status) {
-  net_socket *s = lua_touserdata(L, AT_UDP);
-  for (;;) {
+static int send_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  ebb_lua_net_socket *s = lua_touserdata(L, AT_UDP);
+  int64_t deadline = lua_tointeger(L, AT_DEADLINE);
+  (void)el;
+  if (!ebb_lua_net_may_begin(w)) return EBB_AWAIT_YIELD;
+  for (int status = w->status;;) {
     if (s->fd < 0) return ebb_lua_net_fail(L, -EBADF);
     if (ebb_lua_net_is_over(status)) return ebb_lua_net_fail(L, status);
     status = try_send(L, s);
@@ -104,30 +98,24 @@ static int send_on(lua_State *L, ebb_lua *el, int status) {
       lua_pushboolean(L, true);
       return 1;
     }
-    if (status == -EAGAIN)
-      status = ebb_lua_net_wait(L, el, s, EBB_WRITE,
-                                lua_tointeger(L, AT_DEADLINE), "send", send_k);
+    if (status == -EAGAIN) {
+      status = ebb_lua_net_wait(w, s, EBB_WRITE, deadline);
+      if (status == EBB_AWAIT_PENDING) return status;
+    }
   }
 }
 
-static int send_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  return send_on(L, el, ebb_lua_wait_over(L, el, send_k));
-}
-
 /* stack: udp, data, query or nil */
-static int send_start(lua_State *L, ebb_lua *el, const net_socket *s) {
+static int send_start(lua_State *L, ebb_lua *el, const ebb_lua_net_socket *s) {
+  static const ebb_lua_op op = {"send", send_poll, false};
   lua_pushinteger(L, ebb_lua_net_deadline(el, s));
   lua_insert(L, AT_DEADLINE);
-  int status = 0;
-  if (!ebb_lua_budget_take(L, el)) status = ebb_lua_wait_yield(L, el, send_k);
-  return send_on(L, el, status);
+  return ebb_lua_await(L, el, &op);
 }
 
 static int udp_send(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  net_socket *s = check_udp(L, el, 2);
+  ebb_lua_net_socket *s = check_udp(L, el, 2);
   luaL_checkstring(L, 2);
   lua_settop(L, 2);
   lua_pushnil(L);
@@ -140,7 +128,7 @@ static bool push_peer(lua_State *L, ebb_lua *el, int arg, int *results) {
   ebb_resolve_query *q = ebb_lua_net_push_query(L, arg, false, true);
   int at = lua_gettop(L);
   ebb_address own;
-  const net_socket *s = lua_touserdata(L, AT_UDP);
+  const ebb_lua_net_socket *s = lua_touserdata(L, AT_UDP);
   if (ebb_socket_local(s->fd, &own) == 0) q->family = own.as.any.sa_family;
   while (ebb_lua_net_resolve(L, el, at) == -EINTR) continue;
   if (q->count > 0) return true;
@@ -150,7 +138,7 @@ static bool push_peer(lua_State *L, ebb_lua *el, int arg, int *results) {
 
 static int udp_send_to(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  net_socket *s = check_udp(L, el, 4);
+  ebb_lua_net_socket *s = check_udp(L, el, 4);
   int results;
   luaL_checkstring(L, 2);
   lua_settop(L, 4);
@@ -162,7 +150,7 @@ static int udp_send_to(lua_State *L) {
 
 static int udp_connect(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  net_socket *s = check_udp(L, el, 3);
+  ebb_lua_net_socket *s = check_udp(L, el, 3);
   int results;
   lua_settop(L, 3);
   if (!push_peer(L, el, 2, &results)) return results;
@@ -184,7 +172,7 @@ int ebb_lua_net_udp(lua_State *L) {
   }
   const ebb_resolve_query *q = ebb_lua_net_push_query(L, 1, true, true);
   while (ebb_lua_net_resolve(L, el, 3) == -EINTR) continue;
-  net_socket *s = ebb_lua_net_new(L, el, CLASS_NET_UDP, sizeof *s);
+  ebb_lua_net_socket *s = ebb_lua_net_new(L, el, CLASS_NET_UDP, sizeof *s);
   int err = q->count;
   for (int i = 0; i < q->count; i++) {
     err = ebb_socket_bind_udp(&q->addresses[i], &s->fd);

@@ -18,7 +18,7 @@ enum { PIECES_AT_ONCE = 16 };
 /* ---- the guard: a to-be-closed variable ---- */
 
 typedef struct guard {
-  net_conn *c; /* the connection; each is a user value of the other */
+  ebb_lua_net_conn *c; /* the connection; each is a user value of the other */
 } guard;
 
 /* Wakes them all: each looks whether it is its turn. */
@@ -30,7 +30,7 @@ static int guard_close(lua_State *L) {
   return 0;
 }
 
-static void push_guard(lua_State *L, ebb_lua *el, net_conn *c) {
+static void push_guard(lua_State *L, ebb_lua *el, ebb_lua_net_conn *c) {
   if (lua_getiuservalue(L, AT_CONN, 1) != LUA_TNIL) return;
   lua_pop(L, 1);
   guard *g = ebb_lua_class_new(L, el, CLASS_NET_GUARD, sizeof *g, 1);
@@ -43,7 +43,7 @@ static void push_guard(lua_State *L, ebb_lua *el, net_conn *c) {
 
 /* From here on it is this task's turn. Making the guard may run finalizers,
    but they cannot be in the middle of a write. */
-static void begin_turn(lua_State *L, ebb_lua *el, net_conn *c) {
+static void begin_turn(lua_State *L, ebb_lua *el, ebb_lua_net_conn *c) {
   push_guard(L, el, c);
   lua_replace(L, AT_GUARD);
   lua_toclose(L, AT_GUARD);
@@ -82,7 +82,7 @@ static int gather(lua_State *L, int first, size_t sent,
 }
 
 /* Sends until all is sent: 0; or until -EAGAIN or another error. */
-static int send_on(lua_State *L, net_conn *c, int first, size_t *sent) {
+static int send_on(lua_State *L, ebb_lua_net_conn *c, int first, size_t *sent) {
   struct iovec pieces[PIECES_AT_ONCE];
   size_t size;
   int count;
@@ -110,10 +110,8 @@ static int fail(lua_State *L, int err, size_t sent) {
 
 /* ---- the call ---- */
 
-static int write_k(lua_State *L, int status, lua_KContext ctx);
-
 /* Sends what it can if it is this task's turn. */
-static int try_write(lua_State *L, ebb_lua *el, net_conn *c) {
+static int try_write(lua_State *L, ebb_lua *el, ebb_lua_net_conn *c) {
   size_t sent = (size_t)lua_tointeger(L, AT_SENT);
   int err = send_on(L, c, AT_PIECES, &sent);
   lua_pushinteger(L, (lua_Integer)sent);
@@ -122,50 +120,52 @@ static int try_write(lua_State *L, ebb_lua *el, net_conn *c) {
   return err;
 }
 
-static int write_on(lua_State *L, ebb_lua *el, int status) {
-  net_conn *c = lua_touserdata(L, AT_CONN);
-  for (;;) {
-    bool others_turn = c->writing && lua_isnil(L, AT_GUARD);
-    int64_t deadline = lua_tointeger(L, AT_DEADLINE);
+static int write_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  ebb_lua_net_conn *c = lua_touserdata(L, AT_CONN);
+  int64_t deadline = lua_tointeger(L, AT_DEADLINE);
+  for (int status = w->status;;) {
     if (c->s.fd < 0) status = -EBADF;
     if (ebb_lua_net_is_over(status))
       return fail(L, status, (size_t)lua_tointeger(L, AT_SENT));
-    if (others_turn) {
-      status = ebb_lua_wait(L, el, &c->turns, deadline, "its turn to write",
-                            write_k);
-      continue;
+    if (c->writing && lua_isnil(L, AT_GUARD)) { /* another task's turn */
+      w->what = "its turn to write";
+      w->deadline = deadline;
+      w->list = &c->turns;
+      return EBB_AWAIT_PENDING;
     }
     status = try_write(L, el, c);
     if (status == 0) return done(L);
-    if (status == -EAGAIN)
-      status =
-          ebb_lua_net_wait(L, el, &c->s, EBB_WRITE, deadline, "write", write_k);
+    if (status == -EAGAIN) {
+      w->what = "write";
+      status = ebb_lua_net_wait(w, &c->s, EBB_WRITE, deadline);
+      if (status == EBB_AWAIT_PENDING) return status;
+    }
   }
 }
 
-static int write_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  ebb_lua *el = (ebb_lua *)ctx;
-  return write_on(L, el, ebb_lua_wait_over(L, el, write_k));
+/* Its first turn had no budget. */
+static int yield_and_write_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  return w->again ? write_poll(L, el, w) : EBB_AWAIT_YIELD;
 }
 
 /* stack: conn, pieces... Some of them may be sent already. */
-static int write_slowly(lua_State *L, ebb_lua *el, net_conn *c, size_t sent,
-                        bool yield) {
+static int write_slowly(lua_State *L, ebb_lua *el, ebb_lua_net_conn *c,
+                        size_t sent, bool yield) {
+  static const ebb_lua_op write = {"write", write_poll, false};
+  static const ebb_lua_op yield_and_write = {"write", yield_and_write_poll,
+                                             false};
   luaL_checkstack(L, 16, NULL);
   lua_pushinteger(L, ebb_lua_net_deadline(el, &c->s));
   lua_pushinteger(L, (lua_Integer)sent);
   lua_pushnil(L);
   lua_rotate(L, AT_DEADLINE, 3);
-  int status = 0;
   if (sent > 0) begin_turn(L, el, c);
-  if (yield) status = ebb_lua_wait_yield(L, el, write_k);
-  return write_on(L, el, status);
+  return ebb_lua_await(L, el, yield ? &yield_and_write : &write);
 }
 
 int ebb_lua_net_write(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  net_conn *c = ebb_lua_class_check(L, el, 1, CLASS_NET_CONN);
+  ebb_lua_net_conn *c = ebb_lua_class_check(L, el, 1, CLASS_NET_CONN);
   int top = lua_gettop(L);
   size_t sent = 0;
   for (int i = 2; i <= top; i++) (void)luaL_checkstring(L, i);
