@@ -14,13 +14,13 @@ static int wait_once(ebb_await *w, int answer) {
 int ebb_await_run(ebb_runtime *rt, const char *what, ebb_await_poll *poll,
                   void *op) {
   ebb_await w;
-  ebb_await_begin(&w, rt, what);
+  ebb_await_begin(&w, rt, what, 0, false, false);
   for (;;) {
     if (ebb_wait_is_cut(rt)) return -ECANCELED;
     int answer = poll(op, &w);
     if (answer > EBB_AWAIT_YIELD) return answer;
     int status = wait_once(&w, answer);
     if (status < 0 && status != -ETIMEDOUT) return status;
-    ebb_await_next(&w, status, ebb_wait_queue_take(rt));
+    ebb_await_begin(&w, rt, what, status, true, ebb_wait_queue_take(rt));
   }
 }

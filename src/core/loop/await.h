@@ -29,6 +29,7 @@ typedef struct ebb_await {
   bool again;   /* it has been polled before */
   bool granted; /* the task has been given what it waited for in a queue */
   bool unconstrained; /* the budget is not asked */
+  void *self;         /* what the call knows of its object, or NULL */
 
   /* Where to wait, when the answer is EBB_AWAIT_PENDING: in the queue, or in
      the list, or only until the deadline. */
@@ -39,24 +40,18 @@ typedef struct ebb_await {
   const char *what; /* static text; there is one already */
 } ebb_await;
 
+/* The first poll follows, or one after a wait that has ended. */
 static inline void ebb_await_begin(ebb_await *w, ebb_runtime *rt,
-                                   const char *what) {
+                                   const char *what, int status, bool again,
+                                   bool granted) {
   w->rt = rt;
-  w->status = 0;
-  w->again = w->granted = w->unconstrained = false;
-  w->queue = NULL;
-  w->list = NULL;
+  w->status = status;
+  w->again = again;
+  w->granted = granted;
+  w->unconstrained = false;
+  w->self = NULL;
   w->deadline = EBB_NEVER;
   w->what = what;
-}
-
-/* A wait has ended: the next poll follows. */
-static inline void ebb_await_next(ebb_await *w, int status, bool granted) {
-  w->status = status;
-  w->again = true;
-  w->granted = granted;
-  w->queue = NULL;
-  w->list = NULL;
 }
 
 /* Answers of a poll that are no results. */
@@ -82,7 +77,18 @@ static inline int ebb_await_in_queue(ebb_await *w, ebb_wait_queue *queue,
 
 static inline int ebb_await_in_list(ebb_await *w, ebb_list *list) {
   if (w->status == -ETIMEDOUT) return -ETIMEDOUT;
+  w->queue = NULL;
   w->list = list;
+  return EBB_AWAIT_PENDING;
+}
+
+/* The answer of a poll that sees itself to the end of the time. `list` may be
+   NULL. */
+static inline int ebb_await_until(ebb_await *w, ebb_list *list,
+                                  int64_t deadline) {
+  w->queue = NULL;
+  w->list = list;
+  w->deadline = deadline;
   return EBB_AWAIT_PENDING;
 }
 

@@ -35,10 +35,7 @@ int64_t ebb_interval_take(ebb_interval *iv, int64_t now) {
 }
 
 int ebb_interval_poll(ebb_interval *iv, ebb_await *w) {
-  if (iv->next > ebb_now(w->rt)) {
-    w->deadline = iv->next;
-    return EBB_AWAIT_PENDING;
-  }
+  if (iv->next > ebb_now(w->rt)) return ebb_await_until(w, NULL, iv->next);
   return ebb_await_proceed(w) ? 0 : EBB_AWAIT_YIELD;
 }
 

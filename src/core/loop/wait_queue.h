@@ -58,6 +58,7 @@ int ebb_wait_queue_wait(ebb_wait_queue *queue, ebb_runtime *rt, uint32_t amount,
    If so, the task has it for good. False also if there was no wait. */
 static inline bool ebb_wait_queue_take(ebb_runtime *rt) {
   ebb_task *t = rt->tasks.current;
+  if (t->queue == NULL) return false;
   bool granted = t->granted;
   t->queue = NULL;
   t->granted = false;

@@ -155,7 +155,7 @@ struct ebb_task {
 };
 
 /* No kind of task is larger: they all come from one pool. */
-enum { EBB_TASK_SIZE = sizeof(ebb_task) + 40 };
+enum { EBB_TASK_SIZE = sizeof(ebb_task) + 48 };
 
 typedef struct ebb_run_queue {
   ebb_list ready; /* the first is the next to run */

@@ -78,7 +78,8 @@ static int push_answer(lua_State *L, int answer) {
 /* Until the deadline alone. */
 static int poll_time(ebb_await *w) {
   if (w->status == -ETIMEDOUT) return w->status;
-  if (w->deadline > ebb_now(w->rt)) return EBB_AWAIT_PENDING;
+  if (w->deadline > ebb_now(w->rt))
+    return ebb_await_until(w, NULL, w->deadline);
   return ebb_await_proceed(w) ? -ETIMEDOUT : EBB_AWAIT_YIELD;
 }
 

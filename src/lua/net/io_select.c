@@ -136,9 +136,7 @@ static int select_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
     err = ebb_poller_add(el->rt, entries(L), count_all(L), &list);
     if (err == -EBADF) continue;
     if (err < 0) ebb_lua_error_raise(L, err);
-    w->deadline = lua_tointeger(L, DEADLINE);
-    w->list = list;
-    return EBB_AWAIT_PENDING;
+    return ebb_await_until(w, list, lua_tointeger(L, DEADLINE));
   }
 }
 

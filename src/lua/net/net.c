@@ -38,9 +38,7 @@ int ebb_lua_net_wait(ebb_await *w, ebb_lua_net_socket *s, int events,
     int err = ebb_fd_watch(w->rt, s->fd, &s->io);
     if (err < 0) return err;
   }
-  w->list = ebb_fd_waiters(s->io, events);
-  w->deadline = deadline;
-  return EBB_AWAIT_PENDING;
+  return ebb_await_until(w, ebb_fd_waiters(s->io, events), deadline);
 }
 
 void ebb_lua_net_close(lua_State *L, ebb_lua *el, ebb_lua_net_socket *s,

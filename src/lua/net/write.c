@@ -129,9 +129,7 @@ static int write_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
       return fail(L, status, (size_t)lua_tointeger(L, AT_SENT));
     if (c->writing && lua_isnil(L, AT_GUARD)) { /* another task's turn */
       w->what = "its turn to write";
-      w->deadline = deadline;
-      w->list = &c->turns;
-      return EBB_AWAIT_PENDING;
+      return ebb_await_until(w, &c->turns, deadline);
     }
     status = try_write(L, el, c);
     if (status == 0) return done(L);

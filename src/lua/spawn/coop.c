@@ -21,14 +21,8 @@ static int block_in_place(lua_State *L) {
   return ebb_lua_join_handle_await(L);
 }
 
-static int yield_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
-  (void)L, (void)el;
-  return w->again ? 0 : EBB_AWAIT_YIELD;
-}
-
 static int yield_now(lua_State *L) {
-  static const ebb_lua_op op = {EBB_NEXT_TURN, yield_poll, false};
-  return ebb_lua_await(L, ebb_lua_state_checked(L), &op);
+  return ebb_lua_await_turn(L, ebb_lua_state_checked(L));
 }
 
 static int consume_poll(lua_State *L, ebb_lua *el, ebb_await *w) {

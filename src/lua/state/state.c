@@ -3,6 +3,7 @@
 #include "lua/state/state.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "lua/state/args.h"
 #include "lua/state/compat.h"
@@ -11,10 +12,9 @@
 
 static const char registry_key;
 
-ebb_lua *ebb_lua_state_checked(lua_State *L) {
-  ebb_lua *el = ebb_lua_state_raw(L);
-  if (el->rt == NULL) luaL_error(L, "the Lua state is being closed");
-  return el;
+void ebb_lua_state_refuse(lua_State *L) {
+  luaL_error(L, "the Lua state is being closed");
+  abort(); /* luaL_error does not return, but its type does not say so */
 }
 
 ebb_lua *ebb_lua_state_enter(lua_State *L, int most) {

@@ -69,9 +69,15 @@ static inline ebb_lua *ebb_lua_state_raw(lua_State *L) {
   return lua_touserdata(L, lua_upvalueindex(1));
 }
 
+_Noreturn void ebb_lua_state_refuse(lua_State *L);
+
 /* As ebb_lua_state_raw; an error when the state is being closed and the runtime
    is gone. */
-ebb_lua *ebb_lua_state_checked(lua_State *L);
+static inline ebb_lua *ebb_lua_state_checked(lua_State *L) {
+  ebb_lua *el = ebb_lua_state_raw(L);
+  if (el->rt == NULL) ebb_lua_state_refuse(L);
+  return el;
+}
 
 /* As ebb_lua_state_checked, in a function that is no method, of at most so many
    arguments: a value beyond them is an argument error. nil is none, since a

@@ -201,7 +201,7 @@ static int push_news(lua_State *L, end *e, const char *none) {
 }
 
 static int recv_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
-  end *e = lua_touserdata(L, 1);
+  end *e = ebb_lua_await_self(L, w);
   (void)el;
   if (!has_news(e)) return ebb_await_in_list(w, &e->b->waiters);
   if (!ebb_await_proceed(w)) return EBB_AWAIT_YIELD;
@@ -211,8 +211,7 @@ static int recv_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
 static int recv(lua_State *L) {
   static const ebb_lua_op op = {"recv", recv_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
-  check(L, el, 2);
-  return ebb_lua_await(L, el, &op);
+  return ebb_lua_await_method(L, el, &op, check(L, el, 2));
 }
 
 static int try_recv(lua_State *L) {

@@ -158,14 +158,16 @@ static int send_now(lua_State *L, end *e) {
 
 /* stack: sender, value */
 static int send_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
-  end *e = lua_touserdata(L, 1);
+  end *e = ebb_lua_await_self(L, w);
   ebb_ring *r = &e->c->ring;
   (void)el;
-  while (!w->granted && !is_over(e) && ebb_ring_has_place(r) && !has_room(L, r))
-    continue;
   int answer = ebb_ring_poll_place(r, is_over(e), e->number, w);
-  if (answer == EBB_RING_NOW) return send_now(L, e);
-  return answer == EBB_RING_GRANTED ? send_granted(L, e) : answer;
+  if (answer == EBB_RING_GRANTED) return send_granted(L, e);
+  if (answer != EBB_RING_NOW) return answer;
+  while (!is_over(e) && !has_room(L, r)) /* finalizers may have sent */
+    if (!ebb_ring_has_place(r))
+      return ebb_await_in_queue(w, &r->senders, e->number);
+  return send_now(L, e);
 }
 
 static int try_send_on(lua_State *L, end *e) {
@@ -184,8 +186,7 @@ static int send(lua_State *L) {
   end *e = check(L, el, 2);
   ebb_lua_sync_check_value(L);
   if (e->c->ring.limit == EBB_RING_UNLIMITED) return try_send_on(L, e);
-  lua_settop(L, 2);
-  return ebb_lua_await(L, el, &op);
+  return ebb_lua_await_method(L, el, &op, e);
 }
 
 /* Also send of a oneshot, which never waits. */
@@ -215,7 +216,7 @@ static int recv_now(lua_State *L, channel *c) {
 }
 
 static int recv_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
-  end *e = lua_touserdata(L, 1);
+  end *e = ebb_lua_await_self(L, w);
   (void)el;
   int answer = ebb_ring_poll_value(&e->c->ring, is_over(e), e->number, w);
   if (answer == EBB_RING_NOW) return recv_now(L, e->c);
@@ -225,8 +226,7 @@ static int recv_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
 static int recv(lua_State *L) {
   static const ebb_lua_op op = {"recv", recv_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
-  check(L, el, 2);
-  return ebb_lua_await(L, el, &op);
+  return ebb_lua_await_method(L, el, &op, check(L, el, 2));
 }
 
 static int try_recv(lua_State *L) {

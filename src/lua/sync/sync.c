@@ -18,10 +18,6 @@ void ebb_lua_sync_add_class(lua_State *L, ebb_lua *el, const char *name,
   lua_setfield(L, -2, name);
 }
 
-void *ebb_lua_sync_check_shared_class(lua_State *L, ebb_lua *el, int most) {
-  return ebb_lua_class_check_self(L, el, ebb_lua_class_of(L), most);
-}
-
 int ebb_lua_sync_push_fail(lua_State *L, const char *message) {
   lua_pushnil(L);
   lua_pushstring(L, message);

@@ -5,6 +5,7 @@
 #define EBB_LUA_SYNC_SYNC_H
 
 #include "core/sync/semaphore.h"
+#include "lua/state/class.h"
 #include "lua/state/state.h"
 
 /* Each puts its constructor into the table at the top of the stack. */
@@ -26,7 +27,10 @@ void ebb_lua_sync_add_function(lua_State *L, ebb_lua *el, const char *name,
                                lua_CFunction f);
 
 /* ebb_lua_class_check_self by the class that is the second upvalue. */
-void *ebb_lua_sync_check_shared_class(lua_State *L, ebb_lua *el, int most);
+static inline void *ebb_lua_sync_check_shared_class(lua_State *L, ebb_lua *el,
+                                                    int most) {
+  return ebb_lua_class_check_self(L, el, ebb_lua_class_of(L), most);
+}
 
 /* Pushes nil and a message. */
 int ebb_lua_sync_push_fail(lua_State *L, const char *message);

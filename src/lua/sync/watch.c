@@ -148,7 +148,7 @@ static int is_closed(lua_State *L) {
 
 /* stack: receiver -> true, or nil, "closed" */
 static int changed_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
-  end *e = lua_touserdata(L, 1);
+  end *e = ebb_lua_await_self(L, w);
   watch *of = e->w;
   (void)el;
   bool changed = !e->closed && e->seen != of->version;
@@ -164,8 +164,7 @@ static int changed_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
 static int changed(lua_State *L) {
   static const ebb_lua_op op = {"changed", changed_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
-  check(L, el, 2);
-  return ebb_lua_await(L, el, &op);
+  return ebb_lua_await_method(L, el, &op, check(L, el, 2));
 }
 
 static int has_changed(lua_State *L) {

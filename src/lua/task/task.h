@@ -15,6 +15,7 @@ typedef struct ebb_lua_task {
   ebb_task task;
   lua_State *L;
   ebb_lua *el;
+  const struct ebb_lua_op *op; /* that it waits for where Lua may yield */
   struct ebb_lua_job *job; /* that another thread does; NULL: it runs here */
   int place;               /* among the anchors */
   int count;        /* arguments before the first poll, results when finished */

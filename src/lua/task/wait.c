@@ -18,8 +18,7 @@
 #include "lua/task/task.h"
 #include "lua/task/unwind.h"
 
-static bool may_yield(lua_State *L, ebb_lua *el) {
-  ebb_lua_task *lt = ebb_lua_current(el);
+static bool may_yield(lua_State *L, const ebb_lua *el, const ebb_lua_task *lt) {
   return lt != NULL && lt->L == L && lua_isyieldable(L) && el->no_wait == NULL;
 }
 
@@ -135,48 +134,6 @@ void ebb_lua_wait_raise(lua_State *L, ebb_lua *el, int status) {
   ebb_lua_inspect_raise_deadlock(L, el);
 }
 
-static int succeed(lua_State *L, ebb_lua *el, int status) {
-  if (ebb_lua_wait_failed(status)) ebb_lua_wait_raise(L, el, status);
-  return status;
-}
-
-int ebb_lua_wait_try(lua_State *L, ebb_lua *el, ebb_list *list,
-                     int64_t deadline, const char *what, lua_KFunction k) {
-  if (may_yield(L, el)) {
-    int err = ebb_wait_begin(el->rt, list, deadline, what);
-    if (err < 0) return err;
-    return lua_yieldk(L, 0, (lua_KContext)el, k);
-  }
-  ebb_lua_task *lt = before(L, el);
-  return after(L, el, lt, ebb_wait(el->rt, list, deadline, what));
-}
-
-int ebb_lua_wait(lua_State *L, ebb_lua *el, ebb_list *list, int64_t deadline,
-                 const char *what, lua_KFunction k) {
-  return succeed(L, el, ebb_lua_wait_try(L, el, list, deadline, what, k));
-}
-
-int ebb_lua_wait_in(lua_State *L, ebb_lua *el, ebb_wait_queue *queue,
-                    uint32_t amount, const char *what, lua_KFunction k) {
-  if (may_yield(L, el)) {
-    int err = ebb_wait_queue_wait_begin(queue, el->rt, amount, what);
-    if (err < 0) ebb_lua_error_raise(L, err);
-    return lua_yieldk(L, 0, (lua_KContext)el, k);
-  }
-  ebb_lua_task *lt = before(L, el);
-  int status = ebb_wait_queue_wait(queue, el->rt, amount, EBB_NEVER, what);
-  return succeed(L, el, after(L, el, lt, status));
-}
-
-int ebb_lua_wait_yield(lua_State *L, ebb_lua *el, lua_KFunction k) {
-  if (may_yield(L, el)) {
-    ebb_wait_yield(el->rt, EBB_NEXT_TURN);
-    return lua_yieldk(L, 0, (lua_KContext)el, k);
-  }
-  ebb_lua_task *lt = before(L, el);
-  return succeed(L, el, after(L, el, lt, ebb_yield_now(el->rt)));
-}
-
 /* Not to have a thread to do it is the caller's affair, like what `fn` does;
    the rest are ends of a wait. */
 int ebb_lua_wait_in_place(lua_State *L, ebb_lua *el, void (*fn)(void *arg),
@@ -188,33 +145,21 @@ int ebb_lua_wait_in_place(lua_State *L, ebb_lua *el, void (*fn)(void *arg),
     come_back(L, el, lt);
     return status;
   }
-  return succeed(L, el, after(L, el, lt, status));
-}
-
-int ebb_lua_wait_try_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
-  ebb_lua_task *lt = ebb_lua_current(el);
-  /* Somebody resumed this thread who is not the scheduler: wait on. */
-  if (lt == NULL || lt->L != L) return lua_yieldk(L, 0, (lua_KContext)el, k);
-  int status = lt->task.status;
-  return status >= 0 ? status : settle(L, el, status);
-}
-
-int ebb_lua_wait_over(lua_State *L, ebb_lua *el, lua_KFunction k) {
-  return succeed(L, el, ebb_lua_wait_try_over(L, el, k));
+  status = after(L, el, lt, status);
+  if (ebb_lua_wait_failed(status)) ebb_lua_wait_raise(L, el, status);
+  return status;
 }
 
 /* ---- primitives ---- */
 
-/* Where Lua may yield: the wait begins. */
-static void begin(lua_State *L, ebb_await *w, int answer) {
-  int err = 0;
-  if (answer == EBB_AWAIT_YIELD)
-    ebb_wait_yield(w->rt, EBB_NEXT_TURN);
-  else if (w->queue != NULL)
-    err = ebb_wait_queue_wait_begin(w->queue, w->rt, w->amount, w->what);
-  else
-    err = ebb_wait_begin(w->rt, w->list, w->deadline, w->what);
-  if (err < 0) ebb_lua_error_raise(L, err);
+/* Where Lua may yield: the wait begins. 0 or -ENOMEM. */
+static int begin(ebb_await *w, int answer) {
+  if (w->queue != NULL && answer == EBB_AWAIT_PENDING)
+    return ebb_wait_queue_wait_begin(w->queue, w->rt, w->amount, w->what);
+  if (answer == EBB_AWAIT_PENDING)
+    return ebb_wait_begin(w->rt, w->list, w->deadline, w->what);
+  ebb_wait_yield(w->rt, EBB_NEXT_TURN);
+  return 0;
 }
 
 /* Anywhere else: suspends the stack. */
@@ -231,44 +176,83 @@ static int suspend(lua_State *L, ebb_lua *el, const ebb_await *w, int answer) {
   return after(L, el, lt, status);
 }
 
+static inline int poll(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
+                       ebb_await *w) {
+  if (el->unconstrained > 0)
+    w->unconstrained = ebb_lua_budget_is_suspended(L, el);
+  int answer = op->poll(L, el, w);
+  assert(answer >= 0 || answer <= EBB_AWAIT_YIELD);
+  return answer;
+}
+
+/* The next poll, after a wait that has ended with `status`. */
+static inline int poll_again(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
+                             ebb_await *w, int status) {
+  if (ebb_lua_wait_failed(status) && !op->tidies)
+    ebb_lua_wait_raise(L, el, status);
+  if (op->poll == NULL) return 0;
+  bool granted = ebb_wait_queue_take(el->rt);
+  ebb_await_begin(w, el->rt, op->what, status, true, granted);
+  return poll(L, el, op, w);
+}
+
+/* A poll has answered that it has to wait, and Lua may not yield. */
+static int wait_here(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
+                     ebb_await *w, int answer) {
+  while (answer < 0)
+    answer = poll_again(L, el, op, w, suspend(L, el, w, answer));
+  return answer;
+}
+
 static int await_k(lua_State *L, int status, lua_KContext ctx);
 
-/* The last wait, if there was one, has ended with `w->status`. */
-static int await(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
-                 ebb_await *w) {
-  for (;;) {
-    if (ebb_lua_wait_failed(w->status) && !op->tidies)
-      ebb_lua_wait_raise(L, el, w->status);
-    if (el->unconstrained > 0)
-      w->unconstrained = ebb_lua_budget_is_suspended(L, el);
-    int answer = op->poll(L, el, w);
-    if (answer >= 0) return answer;
-    assert(answer <= EBB_AWAIT_YIELD && !ebb_lua_wait_failed(w->status));
-    if (may_yield(L, el)) {
-      begin(L, w, answer);
-      return lua_yieldk(L, 0, (lua_KContext)op, await_k);
-    }
-    int status = suspend(L, el, w, answer);
-    ebb_await_next(w, status, ebb_wait_queue_take(w->rt));
-  }
+/* Returns as lua_yieldk does where Lua may yield; the caller must do so, too.
+   Elsewhere the result comes back here. */
+static int wait_for(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
+                    ebb_await *w, int answer) {
+  ebb_lua_task *lt = ebb_lua_current(el);
+  if (!may_yield(L, el, lt)) return wait_here(L, el, op, w, answer);
+  lt->op = op;
+  int err = begin(w, answer);
+  if (err < 0) return poll_again(L, el, op, w, err); /* it raises an error */
+  return lua_yieldk(L, 0, (lua_KContext)el, await_k);
 }
 
 static int await_k(lua_State *L, int status, lua_KContext ctx) {
-  ebb_lua *el = ebb_lua_state_raw(L);
-  const ebb_lua_op *op = (const ebb_lua_op *)ctx;
+  ebb_lua *el = (ebb_lua *)ctx;
   ebb_lua_task *lt = ebb_lua_current(el);
   ebb_await w;
   /* Somebody resumed this thread who is not the scheduler: wait on. */
   if (lt == NULL || lt->L != L) return lua_yieldk(L, 0, ctx, await_k);
   status = lt->task.status;
-  if (status < 0) status = settle(L, el, status);
-  ebb_await_begin(&w, el->rt, op->what);
-  ebb_await_next(&w, status, ebb_wait_queue_take(el->rt));
-  return await(L, el, op, &w);
+  /* Time is over for lists alone, so nothing is left to settle then. */
+  if (status < 0 && status != -ETIMEDOUT) status = settle(L, el, status);
+  int answer = poll_again(L, el, lt->op, &w, status);
+  return answer >= 0 ? answer : wait_for(L, el, lt->op, &w, answer);
+}
+
+int ebb_lua_await_method(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
+                         void *self) {
+  ebb_await w;
+  ebb_await_begin(&w, el->rt, op->what, 0, false, false);
+  w.self = self;
+  int answer = poll(L, el, op, &w);
+  return answer >= 0 ? answer : wait_for(L, el, op, &w, answer);
 }
 
 int ebb_lua_await(lua_State *L, ebb_lua *el, const ebb_lua_op *op) {
+  return ebb_lua_await_method(L, el, op, NULL);
+}
+
+int ebb_lua_await_turn(lua_State *L, ebb_lua *el) {
+  static const ebb_lua_op turn = {EBB_NEXT_TURN, NULL, false};
+  ebb_lua_task *lt = ebb_lua_current(el);
   ebb_await w;
-  ebb_await_begin(&w, el->rt, op->what);
-  return await(L, el, op, &w);
+  if (may_yield(L, el, lt)) { /* the hottest wait of all */
+    lt->op = &turn;
+    ebb_wait_yield(el->rt, EBB_NEXT_TURN);
+    return lua_yieldk(L, 0, (lua_KContext)el, await_k);
+  }
+  ebb_await_begin(&w, el->rt, turn.what, 0, false, false);
+  return wait_here(L, el, &turn, &w, EBB_AWAIT_YIELD);
 }

@@ -14,8 +14,7 @@
 static int sleep_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   (void)el;
   if (w->status == -ETIMEDOUT) return 0;
-  w->deadline = lua_tointeger(L, 1);
-  return EBB_AWAIT_PENDING;
+  return ebb_await_until(w, NULL, lua_tointeger(L, 1));
 }
 
 static int sleep_to(lua_State *L, ebb_lua *el, int64_t deadline) {
@@ -71,9 +70,7 @@ static int timeout_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   (void)el;
   if (t != NULL) return timeout_result(L, s, t);
   if (w->status == -ETIMEDOUT) go_to_next_stage(L, s);
-  w->deadline = lua_tointeger(L, 2);
-  w->list = &s->set.waiters;
-  return EBB_AWAIT_PENDING;
+  return ebb_await_until(w, &s->set.waiters, lua_tointeger(L, 2));
 }
 
 static int time_timeout(lua_State *L) {
