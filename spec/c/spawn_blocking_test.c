@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/loop/handle.h"
+#include "core/loop/mailbox.h"
 #include "threads.h"
 
 static ebb_runtime *new_narrow_runtime(bool never_block) {
@@ -114,8 +114,8 @@ TEST(a_runtime_has_as_many_threads_as_it_was_given) {
   ebb_task *t = start_held(rt, &a), *u = start_held(rt, &b);
   gate_wait(&a.started, 1);
   CHECK(gate_count(&b.started) == 0);
-  CHECK(rt->remote.handle->pool.limit == 1 &&
-        rt->remote.handle->pool.threads == 1);
+  CHECK(rt->remote.mailbox->pool->threads.limit == 1 &&
+        rt->remote.mailbox->pool->threads.threads == 1);
   gate_pass(&a.may_end);
   gate_pass(&b.may_end);
   CHECK(is(join(u), EBB_COMPLETED, &b) && is(join(t), EBB_COMPLETED, &a));
@@ -363,8 +363,8 @@ TEST(work_can_be_done_by_the_pool_of_another_runtime) {
   ebb_task *t = start_on(here, target, held_body(&a));
   ebb_task *u = start_on(here, target, held_body(&b));
   gate_wait(&a.started, 1);
-  CHECK(here->remote.handle->pool.threads == 0 &&
-        there->remote.handle->pool.threads == 1);
+  CHECK(here->remote.mailbox->pool->threads.threads == 0 &&
+        there->remote.mailbox->pool->threads.threads == 1);
   ebb_task_abort(u);
   gate_pass(&a.may_end);
   CHECK(is(join(t), EBB_COMPLETED, &a)); /* nobody drives the other one */

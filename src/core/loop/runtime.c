@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/loop/handle.h"
+#include "core/loop/mailbox.h"
 #include "core/loop/scheduler.h"
 #include "core/task/budget.h"
 #include "core/task/run_queue.h"
@@ -92,7 +92,7 @@ static void abort_all(ebb_runtime *rt) {
 /* The only jobs that are still waited for are calls in place, which nobody
    can leave alone. */
 static void await_word(ebb_runtime *rt) {
-  if (!ebb_handle_has_mail(rt)) (void)ebb_poller_look(rt, EBB_NEVER);
+  if (!ebb_mailbox_has_mail(rt)) (void)ebb_poller_look(rt, EBB_NEVER);
 }
 
 /* Runs the clean-up of aborted tasks to its end. A clean-up that cannot go
@@ -111,13 +111,14 @@ static int drain(ebb_runtime *rt) {
   return 0;
 }
 
-/* The pool's threads have references of their own to the handle. */
-static unsigned close_handle(ebb_runtime *rt, const ebb_shutdown *s) {
-  if (rt->remote.handle == NULL) return 0;
-  unsigned left = ebb_thread_pool_close(&rt->remote.handle->pool, s->until,
-                                        s->stuck, s->ctx);
-  ebb_handle_close(rt->remote.handle);
-  ebb_handle_release(rt->remote.handle);
+/* The pool's threads have references of their own to the pool. */
+static unsigned close_mailbox(ebb_runtime *rt, const ebb_shutdown *s) {
+  ebb_mailbox *m = rt->remote.mailbox;
+  if (m == NULL) return 0;
+  unsigned left =
+      ebb_thread_pool_close(&m->pool->threads, s->until, s->stuck, s->ctx);
+  ebb_mailbox_close(m);
+  ebb_handle_release(&m->handle);
   return left;
 }
 
@@ -130,7 +131,7 @@ int ebb_runtime_shutdown(ebb_runtime *rt, const ebb_shutdown *s) {
   if (err < 0) return err;
   assert(rt->tasks.by_id.len == 0 &&
          "a handle, set, map or waker is not freed");
-  unsigned left = close_handle(rt, s);
+  unsigned left = close_mailbox(rt, s);
   ebb_task_destroy_all(&rt->tasks);
   ebb_stack_pool_destroy(&rt->stacks.pool, rt->stacks.running);
   ebb_reactor_destroy(&rt->events.reactor);

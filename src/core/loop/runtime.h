@@ -13,6 +13,7 @@
 #include "core/task/task.h"
 
 struct ebb_work;
+typedef struct ebb_mailbox ebb_mailbox;
 
 struct ebb_runtime {
   ebb_tasks tasks; /* comes first: see ebb_tasks_of */
@@ -42,10 +43,10 @@ struct ebb_runtime {
 
   /* Other threads. */
   struct {
-    ebb_handle *handle; /* NULL until it is asked for */
-    uint32_t wakers;    /* that exist */
-    uint32_t jobs;      /* that tasks here wait for; see job.h */
-    uint32_t tasks;     /* here that do a job for another runtime, which may
+    ebb_mailbox *mailbox; /* NULL until it is asked for */
+    uint32_t wakers;      /* that exist */
+    uint32_t jobs;        /* that tasks here wait for; see job.h */
+    uint32_t tasks;       /* here that do a job for another runtime, which may
                            abort them */
     unsigned max_blocking_threads; /* 0: the default */
     bool deaf;                     /* nothing new comes from other runtimes */

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "core/loop/handle.h"
+#include "core/loop/mailbox.h"
 #include "core/task/budget.h"
 #include "core/task/prefetch.h"
 #include "core/task/run_queue.h"
@@ -31,7 +31,7 @@ static void poll_events(ebb_runtime *rt) {
   if (atomic_load_explicit(&rt->events.interrupted, memory_order_relaxed) &&
       atomic_exchange(&rt->events.interrupted, false))
     ebb_task_wake(&rt->root, -EINTR);
-  if (ebb_handle_has_mail(rt)) ebb_handle_deliver(rt);
+  if (ebb_mailbox_has_mail(rt)) ebb_mailbox_deliver(rt);
   while ((timer = ebb_timer_heap_pop_due(&rt->tasks.timers, rt->tasks.now)) !=
          NULL)
     ebb_task_wake(ebb_container_of(timer, ebb_task, timer), -ETIMEDOUT);
@@ -49,8 +49,9 @@ static bool is_known_elsewhere(ebb_runtime *rt) {
   if (rt->remote.wakers > 0 || rt->remote.jobs > 0) return true;
   if (ebb_fd_is_awaited(&rt->events.fds)) return true;
   if (ebb_poller_is_awaited(&rt->events.poller)) return true;
-  if (rt->remote.deaf || rt->remote.handle == NULL) return false;
-  return rt->remote.tasks > 0 || atomic_load(&rt->remote.handle->external) > 0;
+  if (rt->remote.deaf || rt->remote.mailbox == NULL) return false;
+  return rt->remote.tasks > 0 ||
+         atomic_load(&rt->remote.mailbox->handle.external) > 0;
 }
 
 static void sleep_for(ebb_runtime *rt, int64_t ns) {
@@ -74,7 +75,7 @@ static void jump(ebb_runtime *rt, int64_t next) {
 static void idle(ebb_runtime *rt) {
   int64_t next = ebb_timer_heap_next(&rt->tasks.timers);
   bool is_known = is_known_elsewhere(rt);
-  if (ebb_handle_has_mail(rt)) return;
+  if (ebb_mailbox_has_mail(rt)) return;
   if (rt->clock.paused && rt->remote.jobs > 0)
     sleep_for(rt, EBB_NEVER);
   else if (next == EBB_NEVER && !is_known)

@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-#include "core/loop/handle.h"
+#include "core/loop/mailbox.h"
 #include "core/loop/scheduler.h"
 #include "core/task/budget.h"
 #include "core/task/run_queue.h"
@@ -80,7 +80,7 @@ int ebb_yield_now(ebb_runtime *rt) {
 void ebb_wait_briefly(ebb_runtime *rt) {
   enum { A_MOMENT = 1000000 };
   (void)ebb_poller_look(rt, A_MOMENT);
-  if (ebb_handle_has_mail(rt)) ebb_handle_deliver(rt);
+  if (ebb_mailbox_has_mail(rt)) ebb_mailbox_deliver(rt);
 }
 
 /* ---- the public waits ---- */

@@ -2,7 +2,7 @@
    Wakers: unparking a task from another thread. */
 #include <errno.h>
 
-#include "core/loop/handle.h"
+#include "core/loop/mailbox.h"
 
 struct ebb_waker {
   ebb_mail mail;
@@ -14,9 +14,9 @@ static void deliver_wake(ebb_mail *mail, ebb_runtime *rt) {
 }
 
 int ebb_waker_new(ebb_runtime *rt, ebb_waker **out) {
-  ebb_handle *h;
+  ebb_mailbox *m;
   if (ebb_current(rt) == NULL) return -EINVAL;
-  int err = ebb_handle_get(rt, &h);
+  int err = ebb_mailbox_get(rt, &m);
   if (err < 0) return err;
   ebb_waker *w = ebb_alloc_new(&rt->alloc, sizeof *w);
   if (w == NULL) return -ENOMEM;
@@ -30,12 +30,12 @@ int ebb_waker_new(ebb_runtime *rt, ebb_waker **out) {
 
 /* The runtime is there: the waker would have been freed before it. */
 void ebb_waker_wake(ebb_waker *w) {
-  (void)ebb_handle_post(w->task->rt->remote.handle, &w->mail);
+  (void)ebb_mailbox_post(w->task->rt->remote.mailbox, &w->mail);
 }
 
 void ebb_waker_free(ebb_waker *w) {
   ebb_runtime *rt = w->task->rt;
-  if (ebb_handle_recall(rt->remote.handle, &w->mail)) ebb_unpark(w->task);
+  if (ebb_mailbox_recall(rt->remote.mailbox, &w->mail)) ebb_unpark(w->task);
   rt->remote.wakers--;
   ebb_task_release(w->task);
   ebb_alloc_free(&rt->alloc, w, sizeof *w);

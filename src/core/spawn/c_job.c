@@ -104,10 +104,10 @@ static const ebb_task_ops proxy_ops = {
 
 int ebb_c_job_new(ebb_runtime *rt, const ebb_target *target, ebb_body body,
                   ebb_task **out) {
-  ebb_handle *home, *there;
-  int err = ebb_handle_get(rt, &home);
+  ebb_mailbox *home;
+  int err = ebb_mailbox_get(rt, &home);
   if (err < 0) return err;
-  there = target->handle != NULL ? target->handle : home;
+  ebb_handle *there = target->handle != NULL ? target->handle : &home->handle;
   ebb_handle_spare_ids(there, rt);
   c_job *c = malloc(sizeof *c);
   if (c == NULL) return -ENOMEM;

@@ -14,7 +14,7 @@ ebb_job *ebb_job_retain(ebb_job *job) {
 
 void ebb_job_release(ebb_job *job) {
   if (atomic_fetch_sub(&job->refs, 1) > 1) return;
-  ebb_handle *home = job->home, *target = job->target;
+  ebb_handle *home = &job->home->handle, *target = job->target;
   job->ops->free(job);
   ebb_handle_release(home);
   ebb_handle_release(target);
@@ -25,7 +25,7 @@ void ebb_job_release(ebb_job *job) {
 void ebb_job_done(ebb_job *job) {
   if (job->away != NULL) job->away->rt->remote.tasks--;
   job->away = NULL;
-  if (ebb_handle_post(job->home, &job->back) < 0) ebb_job_release(job);
+  if (ebb_mailbox_post(job->home, &job->back) < 0) ebb_job_release(job);
 }
 
 static void cancel_job(ebb_job *job) {
@@ -34,8 +34,8 @@ static void cancel_job(ebb_job *job) {
   ebb_job_done(job);
 }
 
-static void deliver_there(ebb_mail *mail, ebb_runtime *rt) {
-  ebb_job *job = ebb_container_of(mail, ebb_job, there);
+static void deliver_start(ebb_mail *mail, ebb_runtime *rt) {
+  ebb_job *job = ebb_container_of(mail, ebb_job, request.start);
   if (rt != NULL) job->away = job->ops->arrive(job, rt);
   if (job->away == NULL) {
     cancel_job(job);
@@ -46,13 +46,13 @@ static void deliver_there(ebb_mail *mail, ebb_runtime *rt) {
 }
 
 static void deliver_stop(ebb_mail *mail, ebb_runtime *rt) {
-  ebb_job *job = ebb_container_of(mail, ebb_job, stop);
+  ebb_job *job = ebb_container_of(mail, ebb_job, request.stop);
   if (rt != NULL && job->away != NULL) ebb_task_abort(job->away);
   ebb_job_release(job);
 }
 
 static ebb_job *of_work(ebb_work *w) {
-  return ebb_container_of(w, ebb_job, work);
+  return ebb_container_of(w, ebb_job, request.work);
 }
 
 static void run_work(ebb_work *w, ebb_worker *worker) {
@@ -80,21 +80,22 @@ static void deliver_back(ebb_mail *mail, ebb_runtime *rt) {
   ebb_job_release(job);
 }
 
-void ebb_job_init(ebb_job *job, const ebb_job_ops *ops, ebb_handle *home,
+void ebb_job_init(ebb_job *job, const ebb_job_ops *ops, ebb_mailbox *home,
                   ebb_handle *target, bool blocking) {
+  if (blocking && target->blocking != NULL) target = target->blocking;
   *job = (ebb_job){.ops = ops,
                    .home = home,
                    .target = target,
                    .blocking = blocking,
                    .outcome = EBB_CANCELLED};
   atomic_init(&job->refs, 1);
-  job->work.run = run_work;
-  job->work.done = work_done;
-  job->work.cancel = cancel_work;
-  ebb_mail_init(&job->there, deliver_there);
-  ebb_mail_init(&job->stop, deliver_stop);
+  job->request.work.run = run_work;
+  job->request.work.done = work_done;
+  job->request.work.cancel = cancel_work;
+  ebb_mail_init(&job->request.start, deliver_start);
+  ebb_mail_init(&job->request.stop, deliver_stop);
   ebb_mail_init(&job->back, deliver_back);
-  ebb_handle_retain(home);
+  ebb_handle_retain(&home->handle);
   ebb_handle_retain(target);
 }
 
@@ -112,11 +113,6 @@ static void cancel_withdrawn(ebb_job *job) {
   if (job->ops->cancel != NULL) job->ops->cancel(job);
 }
 
-static int send_job(ebb_job *job) {
-  return job->blocking ? ebb_thread_pool_submit(&job->target->pool, &job->work)
-                       : ebb_handle_post(job->target, &job->there);
-}
-
 void ebb_job_start(ebb_job *job, ebb_task *t) {
   ebb_runtime *rt = t->rt;
   assert(t->state == EBB_NEW);
@@ -124,25 +120,27 @@ void ebb_job_start(ebb_job *job, ebb_task *t) {
   job->id = t->id;
   rt->tasks.unfinished++;
   if (!job->background) rt->remote.jobs++;
-  t->what = job->blocking ? "a thread of the pool" : "another runtime";
+  t->what = job->target->ops->what;
   t->state = EBB_WAITING;
   t->uncancellable = true;
   ebb_job_retain(job);
-  if (rt->tasks.closing || send_job(job) < 0) take_back(job);
+  if (rt->tasks.closing || ebb_handle_submit(job->target, &job->request) < 0)
+    take_back(job);
 }
 
 static void stop_job(ebb_job *job) {
   job->stopping = true;
-  if (job->blocking) {
-    if (job->ops->stop != NULL) job->ops->stop(job);
-  } else if (ebb_handle_post(job->target, &ebb_job_retain(job)->stop) < 0) {
-    ebb_job_release(job);
+  if (job->ops->stop != NULL) {
+    job->ops->stop(job);
+  } else {
+    ebb_job_retain(job);
+    if (ebb_handle_abort(job->target, &job->request) < 0) ebb_job_release(job);
   }
 }
 
 void ebb_job_abort(ebb_job *job) {
   if (job->is_over) return;
-  if (job->blocking && ebb_thread_pool_withdraw(&job->target->pool, &job->work))
+  if (ebb_handle_withdraw(job->target, &job->request))
     take_back(job);
   else if (!job->stopping)
     stop_job(job);

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
-   Work that another thread does for a task here: a thread of a pool, or
-   another runtime, as a task of its own there. The task here waits for the
-   word that it is done, in no list; no abort cuts that wait.
+   Work that a handle has done for a task here: on a thread of a pool, in
+   another runtime as a task of its own there, or however else the place does
+   it. The task here waits for the mail that it is done, in no list; no abort
+   cuts that wait.
 
    A job is counted: one reference is held by the task here, until it is
-   dropped; one by whoever does the work, until the word is delivered. Which
-   thread may touch a field is said beside it. */
+   dropped; one by the place that does the work, until that mail is delivered.
+   Which thread may touch a field is said beside it. */
 #ifndef EBB_CORE_SPAWN_JOB_H
 #define EBB_CORE_SPAWN_JOB_H
 
-#include "core/loop/handle.h"
+#include "core/loop/mailbox.h"
 
 typedef struct ebb_job ebb_job;
 
 typedef struct ebb_job_ops {
-  /* On a thread of the pool: does it, and sets `outcome`. */
+  /* On a thread that may block: does it, and sets `outcome`. */
   void (*run)(ebb_job *job, ebb_worker *worker);
 
   /* In the other runtime's loop: makes the task that does it, not started;
@@ -30,7 +31,8 @@ typedef struct ebb_job_ops {
      job for long. May be NULL. */
   void (*over)(ebb_job *job);
 
-  /* Here: asks started work of a pool to end. NULL: it cannot be asked. */
+  /* Here, in place of an abort by the target: asks for the end of work that
+     has begun. May be NULL. */
   void (*stop)(ebb_job *job);
 
   /* The last reference is gone; on any thread. */
@@ -40,30 +42,29 @@ typedef struct ebb_job_ops {
 struct ebb_job {
   const ebb_job_ops *ops;
   atomic_uint refs;
-  ebb_work work;      /* for a pool */
-  ebb_mail there;     /* to the other runtime: do it */
-  ebb_mail stop;      /* to the other runtime: abort it */
-  ebb_mail back;      /* to the task's runtime: it is done */
-  ebb_handle *home;   /* the task's runtime; a reference */
-  ebb_handle *target; /* that of the pool, or the other runtime; a reference */
-  ebb_id id;          /* of the task, here and there */
-  bool blocking;      /* for the target's pool */
-  bool background;    /* goes on for as long as the runtime: that it is there
+  ebb_request request; /* to the target */
+  ebb_mail back;       /* to the task's runtime: it is done */
+  ebb_mailbox *home;   /* the task's runtime; a reference */
+  ebb_handle *target;  /* the place where it is done; a reference */
+  ebb_id id;           /* of the task, here and there */
+  bool blocking;       /* it may block there */
+  bool background;     /* goes on for as long as the runtime: that it is there
                          is no reason to wait for it */
-  bool stopping;      /* it has been asked to end. here */
-  bool withdrawn;     /* nobody does it, but `cancel` is still due. here */
-  bool in_place;      /* uses memory of the task that made it: nothing but
+  bool stopping;       /* it has been asked to end. here */
+  bool withdrawn;      /* nobody does it, but `cancel` is still due. here */
+  bool in_place;       /* uses memory of the task that made it: nothing but
                          its end ends the wait for it */
-  bool is_over;       /* the word has come: what was done there can be looked
+  bool is_over;        /* the word has come: what was done there can be looked
                          at. here */
-  uint8_t outcome;    /* ebb_outcome. there, then here */
-  ebb_task *task;     /* that waits for the word; NULL once it has come, or
+  uint8_t outcome;     /* ebb_outcome. there, then here */
+  ebb_task *task;      /* that waits for the word; NULL once it has come, or
                          nobody waits. here */
-  ebb_task *away;     /* that does it, in another runtime. there */
+  ebb_task *away;      /* that does it, in another runtime. there */
 };
 
-/* A job in place, with the one reference of its task. `target` gets one. */
-void ebb_job_init(ebb_job *job, const ebb_job_ops *ops, ebb_handle *home,
+/* A job in place, with the one reference of its task. One that may block is
+   done where the target has such work done. */
+void ebb_job_init(ebb_job *job, const ebb_job_ops *ops, ebb_mailbox *home,
                   ebb_handle *target, bool blocking);
 ebb_job *ebb_job_retain(ebb_job *job);
 void ebb_job_release(ebb_job *job);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "core/loop/mailbox.h"
 #include "core/spawn/c_job.h"
 #include "core/spawn/c_task.h"
 #include "core/spawn/local_set.h"
@@ -10,7 +11,7 @@
 /* Is the task to run on another thread? */
 static bool leaves(const ebb_runtime *rt, const ebb_target *target) {
   return target->blocking ||
-         (target->handle != NULL && target->handle != rt->remote.handle);
+         (target->handle != NULL && !ebb_mailbox_is_own(rt, target->handle));
 }
 
 int ebb_spawn_create(ebb_runtime *rt, const ebb_target *target, ebb_body body,

@@ -18,7 +18,7 @@
 
 void ebb_lua_job_init(ebb_lua_job *j, const ebb_job_ops *ops, ebb_lua *el,
                       ebb_lua_state_ref *ref, bool blocking) {
-  ebb_job_init(&j->job, ops, el->ref->handle, ref->handle, blocking);
+  ebb_job_init(&j->job, ops, el->rt->remote.mailbox, ref->handle, blocking);
   j->call = j->result = (ebb_lua_pack){0};
   j->to = ebb_lua_state_ref_refer(el, ref);
   j->kind = blocking ? "blocking task" : "task";
@@ -41,7 +41,7 @@ void ebb_lua_job_free(ebb_job *job) {
 }
 
 void ebb_lua_job_describe(ebb_work *w, char *text, size_t size) {
-  const ebb_job *job = ebb_container_of(w, ebb_job, work);
+  const ebb_job *job = ebb_container_of(w, ebb_job, request.work);
   const ebb_lua_job *j = (const ebb_lua_job *)job;
   bool is_lua = job->ops->free == ebb_lua_job_free;
   const char *kind = is_lua ? j->kind : "blocking task";

@@ -7,18 +7,18 @@
 #include "lua/state/class.h"
 
 ebb_lua_state_ref *ebb_lua_state_ref_get(ebb_lua *el, int *err) {
-  ebb_handle *h;
+  ebb_mailbox *m;
   if (el->ref != NULL) return el->ref;
-  *err = ebb_handle_get(el->rt, &h);
+  *err = ebb_mailbox_get(el->rt, &m);
   if (*err < 0) return NULL;
   ebb_lua_state_ref *ref = malloc(sizeof *ref);
   if (ref == NULL) {
     *err = -ENOMEM;
     return NULL;
   }
-  *ref = (ebb_lua_state_ref){.handle = h, .el = el};
+  *ref = (ebb_lua_state_ref){.handle = &m->handle, .el = el};
   atomic_init(&ref->refs, 1);
-  ebb_handle_retain(h);
+  ebb_handle_retain(&m->handle);
   return el->ref = ref;
 }
 

@@ -4,7 +4,7 @@
 #ifndef EBB_LUA_REMOTE_STATE_REF_H
 #define EBB_LUA_REMOTE_STATE_REF_H
 
-#include "core/loop/handle.h"
+#include "core/loop/mailbox.h"
 #include "lua/state/state.h"
 
 /* Counted. `el` is touched on the thread of its runtime only. */

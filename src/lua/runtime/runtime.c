@@ -22,20 +22,20 @@
 
 typedef struct runtime_job {
   ebb_lua_job base;
-  ebb_mail stop;   /* to the runtime */
-  lua_State *L;    /* its state; there. `base.to` leads to it */
-  ebb_lua *el;     /* the same */
-  bool stopped;    /* there */
-  bool asked;      /* somebody waits for its end, and will be told what is
-                      stuck; here, before `stop` is sent */
-  int64_t timeout; /* of its end, ns; written here, before `stop` is sent */
+  lua_State *L; /* its state; there. `base.to` leads to it */
+  ebb_lua *el;  /* the same */
+  bool stopped; /* there */
+  bool asked;   /* somebody waits for its end, and will be told what is
+                      stuck; here, before it is asked to stop */
+  int64_t
+      timeout; /* of its end, ns; written here, before it is asked to stop */
   char stuck[256]; /* what outlasted that; there, then here */
 } runtime_job;
 
 /* ---- there ---- */
 
 static void deliver_stop(ebb_mail *mail, ebb_runtime *rt) {
-  runtime_job *r = ebb_container_of(mail, runtime_job, stop);
+  runtime_job *r = ebb_container_of(mail, runtime_job, base.job.request.stop);
   if (rt != NULL) {
     r->stopped = true;
     ebb_task_wake(&rt->root, 0);
@@ -77,7 +77,7 @@ static void stop(ebb_job *job) {
   const ebb_lua_task *lt = (ebb_lua_task *)job->task;
   if (!r->asked) r->timeout = lt->el->shutdown_timeout;
   ebb_job_retain(job);
-  if (ebb_handle_post(r->base.to.ref->handle, &r->stop) < 0)
+  if (ebb_handle_abort(r->base.to.ref->handle, &job->request) < 0)
     ebb_job_release(job);
 }
 
@@ -138,10 +138,10 @@ static runtime_job *new_job(lua_State *L, ebb_lua *el, ebb_lua *there) {
   if (job == NULL) ebb_lua_error_raise(L, -ENOMEM);
   ebb_lua_job_init(&job->base, &runtime_ops, el, home, true);
   ebb_lua_job_carry(L, -1, &job->base);
-  ebb_mail_init(&job->stop, deliver_stop);
+  ebb_mail_init(&job->base.job.request.stop, deliver_stop);
   job->base.kind = "runtime";
   job->base.job.background = true;
-  job->base.job.work.dedicated = true;
+  job->base.job.request.work.dedicated = true;
   job->el = there;
   ebb_lua_state_ref_forget(&job->base.to);
   job->base.to = ebb_lua_state_ref_refer(el, ref);
@@ -152,7 +152,7 @@ static runtime_job *new_job(lua_State *L, ebb_lua *el, ebb_lua *there) {
 static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
                   unsigned threads) {
   ebb_lua *there = new_state(L, el, r);
-  there->rt->remote.max_blocking_threads = threads;
+  if (threads > 0) ebb_mailbox_set_max_threads(there->rt, threads);
   ebb_lua_job_push_target(L, el);
   runtime_job *job = new_job(L, el, there);
   ebb_lua_job_set_name(L, &job->base, name);
@@ -288,9 +288,7 @@ static int set_max_blocking_threads(lua_State *L) {
   lua_Integer n = luaL_checkinteger(L, 1);
   luaL_argcheck(L, n >= 1 && n <= INT_MAX, 1,
                 "number of threads must be positive");
-  el->rt->remote.max_blocking_threads = (unsigned)n;
-  if (el->rt->remote.handle != NULL)
-    ebb_thread_pool_set_limit(&el->rt->remote.handle->pool, (unsigned)n);
+  ebb_mailbox_set_max_threads(el->rt, (unsigned)n);
   return 0;
 }
 
