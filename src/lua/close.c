@@ -78,7 +78,7 @@ static int state_gc(lua_State *L) {
   ebb_lua_require_free_loads(el);
   ebb_lua_thread_free_idle(el);
   ebb_runtime *rt = el->rt;
-  rt->remote.deaf = false;
+  ebb_runtime_set_deaf(rt, false);
   ebb_scheduler_reset_sentry(rt);
   el->rt = NULL;
   ebb_lua_state_ref_close(el);

@@ -27,6 +27,12 @@ char *ebb_buffer_reserve(ebb_buffer *b, size_t n, const ebb_alloc *alloc);
 int ebb_buffer_append(ebb_buffer *b, const char *data, size_t n,
                       const ebb_alloc *alloc);
 
+/* `n` bytes have been written into the room that was reserved. */
+static inline void ebb_buffer_fill(ebb_buffer *b, size_t n) { b->end += n; }
+
+/* Drops the first `n` bytes; the memory stays. */
+static inline void ebb_buffer_skip(ebb_buffer *b, size_t n) { b->begin += n; }
+
 /* Drops the first `n` bytes; the memory, too, when none is left. */
 void ebb_buffer_drop(ebb_buffer *b, size_t n, const ebb_alloc *alloc);
 

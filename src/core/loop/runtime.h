@@ -76,6 +76,29 @@ struct ebb_runtime {
   ebb_list bystanders; /* look again whenever a suspended stack has gone on */
 };
 
+/* Something may come that the runtime knows nothing of: no wait is a deadlock,
+   until as many calls of the other have taken that back. */
+static inline void ebb_runtime_keep_alive(ebb_runtime *rt) {
+  rt->remote.wakers++;
+}
+
+static inline void ebb_runtime_let_die(ebb_runtime *rt) { rt->remote.wakers--; }
+
+/* Nothing that other runtimes still send is waited for, or it is again. */
+static inline void ebb_runtime_set_deaf(ebb_runtime *rt, bool on) {
+  rt->remote.deaf = on;
+}
+
+/* The memory of states on other threads: see ebb_options. */
+static inline void ebb_runtime_set_thread_alloc(ebb_runtime *rt, ebb_alloc a) {
+  rt->thread_alloc = a;
+}
+
+/* From now on turns are timed. */
+static inline void ebb_runtime_measure(ebb_runtime *rt) {
+  rt->measure.on = true;
+}
+
 /* Until when on the system's clock the end of a runtime waits for blocking
    work, and what it tells of the work that still runs then. */
 typedef struct ebb_shutdown {

@@ -23,7 +23,7 @@ int ebb_waker_new(ebb_runtime *rt, ebb_waker **out) {
   ebb_mail_init(&w->mail, deliver_wake);
   w->task = rt->tasks.current;
   ebb_task_retain(w->task);
-  rt->remote.wakers++;
+  ebb_runtime_keep_alive(rt);
   *out = w;
   return 0;
 }
@@ -36,7 +36,7 @@ void ebb_waker_wake(ebb_waker *w) {
 void ebb_waker_free(ebb_waker *w) {
   ebb_runtime *rt = w->task->rt;
   if (ebb_mailbox_recall(rt->remote.mailbox, &w->mail)) ebb_unpark(w->task);
-  rt->remote.wakers--;
+  ebb_runtime_let_die(rt);
   ebb_task_release(w->task);
   ebb_alloc_free(&rt->alloc, w, sizeof *w);
 }

@@ -21,6 +21,12 @@ typedef struct ebb_worker {
                                       not NULL */
 } ebb_worker;
 
+static inline void ebb_worker_set_local(ebb_worker *worker, void *local,
+                                        void (*drop)(void *local)) {
+  worker->local = local;
+  worker->drop_local = drop;
+}
+
 /* Embedded in what is to be done. `run` does it, and `done` is called when
    the pool does not know of it any more; `cancel` is called instead of both
    when the pool is closed before. */

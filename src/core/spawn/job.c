@@ -99,6 +99,18 @@ void ebb_job_init(ebb_job *job, const ebb_job_ops *ops, ebb_mailbox *home,
   ebb_handle_retain(target);
 }
 
+void ebb_job_put_in_background(ebb_job *job) {
+  assert(job->task == NULL);
+  job->background = true;
+  job->request.work.dedicated = true;
+}
+
+void ebb_job_await_end(ebb_job *job) {
+  assert(job->background && job->task != NULL && !job->is_over);
+  job->background = false;
+  job->task->rt->remote.jobs++;
+}
+
 /* It is not, and will not be, done by anybody else. To be told of that, which
    may run any code, it waits for the task's turn: an abort runs none. */
 static void take_back(ebb_job *job) {

@@ -69,6 +69,18 @@ void ebb_job_init(ebb_job *job, const ebb_job_ops *ops, ebb_mailbox *home,
 ebb_job *ebb_job_retain(ebb_job *job);
 void ebb_job_release(ebb_job *job);
 
+/* Before it starts: it goes on for as long as the runtime, on a thread of its
+   own. */
+void ebb_job_put_in_background(ebb_job *job);
+
+/* From here on its end is waited for as any other. It is not over. */
+void ebb_job_await_end(ebb_job *job);
+
+/* There: what it has come to, before ebb_job_done. */
+static inline void ebb_job_set_outcome(ebb_job *job, ebb_outcome outcome) {
+  job->outcome = (uint8_t)outcome;
+}
+
 /* Starts the task, which waits from now on, and sends the job. If it cannot
    be sent, because the target is gone or has no thread, it ends at once, as
    cancelled. */

@@ -56,10 +56,14 @@ static inline bool ebb_join_set_is_full(const ebb_join_set *s) {
    nor abort the owner between the end of a task and the owner's seeing it.
    An owner that is aborted goes on before the tasks do, to abort them.
 
-   The owner must outlive the tasks, and clear its `racing` in the end. */
+   The owner must outlive the tasks, and end the race then. */
 static inline void ebb_join_set_race(ebb_join_set *s, ebb_task *owner) {
   s->owner = owner;
   owner->racing = true;
+}
+
+static inline void ebb_join_set_end_race(ebb_join_set *s) {
+  s->owner->racing = false;
 }
 
 /* The owner of the race that the task is in, or NULL. */

@@ -15,6 +15,11 @@ static inline int ebb_budget_full(const ebb_task *t) {
   return t->unconstrained ? INT_MAX : EBB_BUDGET;
 }
 
+/* A new task has a budget if that one has. */
+static inline void ebb_budget_inherit(ebb_task *t, const ebb_task *from) {
+  t->unconstrained = from->unconstrained;
+}
+
 /* Takes 1 of the budget; false when there is none left: yield first. */
 static inline bool ebb_budget_take(ebb_runtime *rt) {
   ebb_tasks *all = ebb_tasks_of(rt);

@@ -207,6 +207,21 @@ void ebb_task_finish(ebb_task *t);
 
 static inline void ebb_task_retain(ebb_task *t) { t->refs++; }
 
+/* The caller's reference is the only one: nothing that has another will let go
+   of it, the group excepted, which must. */
+static inline void ebb_task_forget_others(ebb_task *t) { t->refs = 1; }
+
+/* What a poll says before it returns EBB_POLL_DONE, or a task that is about to
+   end. */
+static inline void ebb_task_set_outcome(ebb_task *t, ebb_outcome outcome) {
+  t->outcome = (uint8_t)outcome;
+}
+
+/* From now on no abort cuts its waits (R5), or each does again. */
+static inline void ebb_task_set_uncancellable(ebb_task *t, bool on) {
+  t->uncancellable = on;
+}
+
 /* The task of an id, or NULL. */
 ebb_task *ebb_task_find(const ebb_runtime *rt, ebb_id id);
 

@@ -133,7 +133,7 @@ static int push_bytes(lua_State *L, ebb_lua_net_conn *c, const char *data,
 static int push_from_buffer(lua_State *L, ebb_lua_net_conn *c, answer a) {
   ebb_alloc alloc = ebb_lua_net_alloc(L);
   const char *head = ebb_buffer_head(&c->in);
-  c->in.begin += a.drop;
+  ebb_buffer_skip(&c->in, a.drop);
   push_bytes(L, c, head, a.len);
   if (ebb_buffer_len(&c->in) == 0) ebb_buffer_drop(&c->in, 0, &alloc);
   return 1;
@@ -183,7 +183,7 @@ static int try_buffer(lua_State *L, ebb_lua_net_conn *c) {
   if (ebb_buffer_reserve(&c->in, size, &alloc) == NULL) return -ENOMEM;
   size = c->in.capacity - c->in.end;
   ptrdiff_t n = receive(c, c->in.data + c->in.end, size);
-  if (n > 0) c->in.end += (size_t)n;
+  if (n > 0) ebb_buffer_fill(&c->in, (size_t)n);
   if (ebb_buffer_len(&c->in) == 0) ebb_buffer_drop(&c->in, 0, &alloc);
   return n > 0 ? 0 : (int)n;
 }

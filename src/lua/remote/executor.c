@@ -28,7 +28,7 @@ ebb_task *ebb_lua_executor_new(ebb_lua *el, ebb_lua_job *j) {
   c->job = j;
   c->el = el;
   c->lt = NULL;
-  c->task.uncancellable = true;
+  ebb_task_set_uncancellable(&c->task, true);
   return &c->task;
 }
 
@@ -94,7 +94,7 @@ static void send_panic(executor *c, int base) {
     (void)call(c, pack_text, base);
   }
   lua_settop(aux, base);
-  c->job->job.outcome = EBB_PANICKED;
+  ebb_job_set_outcome(&c->job->job, EBB_PANICKED);
 }
 
 /* The one value above `base` is an error of ours. */
@@ -112,7 +112,7 @@ static void send_results(executor *c, int base) {
   }
   lua_xmove(L, aux, c->lt->count);
   if (call(c, pack_values, base))
-    c->job->job.outcome = EBB_COMPLETED;
+    ebb_job_set_outcome(&c->job->job, EBB_COMPLETED);
   else
     send_own_error(c, base);
 }
@@ -123,7 +123,7 @@ static void send_outcome(executor *c) {
   lua_State *aux = c->el->aux;
   ebb_lua_task *lt = c->lt;
   int base = lua_gettop(aux);
-  c->job->job.outcome = EBB_CANCELLED;
+  ebb_job_set_outcome(&c->job->job, EBB_CANCELLED);
   if (lt->task.outcome == EBB_PANICKED) {
     ebb_lua_detail_push_panic(aux, lt);
     ebb_lua_detail_push(aux, c->el, lt);
@@ -177,7 +177,7 @@ static void let_go(executor *c) {
 
 static ebb_poll poll(ebb_task *t) {
   executor *c = (executor *)t;
-  t->outcome = EBB_COMPLETED;
+  ebb_task_set_outcome(t, EBB_COMPLETED);
   if (c->lt == NULL && !t->aborted) {
     lua_State *aux = c->el->aux;
     int base = lua_gettop(aux);

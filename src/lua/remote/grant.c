@@ -90,7 +90,7 @@ static int open_state(lua_State *L) {
   }
   ebb_lua_shell_replace(L);
   g->open(L, g->parts);
-  ebb_lua_state_find(L)->rt->thread_alloc = g->alloc;
+  ebb_runtime_set_thread_alloc(ebb_lua_state_find(L)->rt, g->alloc);
   return 0;
 }
 

@@ -162,7 +162,7 @@ static int open_result(lua_State *L) {
 /* The error at the top of aux is of this side: without a traceback, which
    takes the place of an abort's reason. */
 static void keep_error(ebb_lua_task *lt, lua_State *aux) {
-  lt->task.outcome = EBB_PANICKED;
+  ebb_task_set_outcome(&lt->task, EBB_PANICKED);
   lua_xmove(aux, lt->L, 1);
   lua_pushnil(lt->L);
   ebb_lua_detail_keep(lt, lt->L);

@@ -20,8 +20,7 @@ static lua_State *state_for(ebb_worker *worker, const ebb_lua_grant *g) {
   lua_State *L = worker->local;
   if (L != NULL && ebb_lua_grant_has(ebb_lua_state_find(L), g)) return L;
   if (L != NULL) lua_close(L);
-  worker->local = ebb_lua_grant_state(g);
-  worker->drop_local = drop_local;
+  ebb_worker_set_local(worker, ebb_lua_grant_state(g), drop_local);
   return worker->local;
 }
 
@@ -59,12 +58,12 @@ static void drive(ebb_lua *el, ebb_task *t) {
 void ebb_lua_worker_run(ebb_job *job, ebb_worker *worker) {
   ebb_lua_job *j = (ebb_lua_job *)job;
   lua_State *L = state_for(worker, &j->grant);
-  job->outcome = EBB_PANICKED; /* for want of memory */
+  ebb_job_set_outcome(job, EBB_PANICKED); /* for want of memory */
   if (L == NULL) return;
   ebb_lua *el = ebb_lua_state_find(L);
   ebb_task *t = ebb_lua_executor_new(el, j);
   if (t == NULL) return;
-  job->outcome = EBB_CANCELLED;
+  ebb_job_set_outcome(job, EBB_CANCELLED);
   el->requester = j->to.ref;
   ebb_task_retain(t);
   ebb_task_start(t);
@@ -74,5 +73,5 @@ void ebb_lua_worker_run(ebb_job *job, ebb_worker *worker) {
   el->requester = NULL;
   if (tidy) return;
   lua_close(L);
-  worker->local = NULL;
+  ebb_worker_set_local(worker, NULL, NULL);
 }

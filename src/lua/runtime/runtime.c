@@ -22,13 +22,12 @@
 
 typedef struct runtime_job {
   ebb_lua_job base;
-  lua_State *L; /* its state; there. `base.to` leads to it */
-  ebb_lua *el;  /* the same */
-  bool stopped; /* there */
-  bool asked;   /* somebody waits for its end, and will be told what is
-                      stuck; here, before it is asked to stop */
-  int64_t
-      timeout; /* of its end, ns; written here, before it is asked to stop */
+  lua_State *L;    /* its state; there. `base.to` leads to it */
+  ebb_lua *el;     /* the same */
+  bool stopped;    /* there */
+  bool asked;      /* somebody waits for its end, and will be told what is
+                      stuck; here, before the stop is sent */
+  int64_t timeout; /* of its end, ns; written here, before the stop is sent */
   char stuck[256]; /* what outlasted that; there, then here */
 } runtime_job;
 
@@ -53,12 +52,12 @@ static void run(ebb_job *job, ebb_worker *worker) {
   runtime_job *r = (runtime_job *)job;
   ebb_runtime *rt = r->el->rt;
   (void)worker;
-  rt->remote.wakers++;
+  ebb_runtime_keep_alive(rt);
   while (!r->stopped) {
     int err = ebb_wait(rt, NULL, EBB_NEVER, "its shutdown");
     if (err == -ENOMEM) ebb_wait_briefly(rt);
   }
-  rt->remote.wakers--;
+  ebb_runtime_let_die(rt);
   r->el->shutdown_timeout = r->timeout;
   if (r->asked) {
     r->el->stuck = note_stuck;
@@ -67,7 +66,7 @@ static void run(ebb_job *job, ebb_worker *worker) {
   /* First, while all that their clean-ups need still works. */
   ebb_lua_shutdown_end_tasks(r->el);
   lua_close(r->L);
-  job->outcome = EBB_COMPLETED;
+  ebb_job_set_outcome(job, EBB_COMPLETED);
 }
 
 /* ---- here ---- */
@@ -140,8 +139,7 @@ static runtime_job *new_job(lua_State *L, ebb_lua *el, ebb_lua *there) {
   ebb_lua_job_carry(L, -1, &job->base);
   ebb_mail_init(&job->base.job.request.stop, deliver_stop);
   job->base.kind = "runtime";
-  job->base.job.background = true;
-  job->base.job.request.work.dedicated = true;
+  ebb_job_put_in_background(&job->base.job);
   job->el = there;
   ebb_lua_state_ref_forget(&job->base.to);
   job->base.to = ebb_lua_state_ref_refer(el, ref);
@@ -212,8 +210,8 @@ static void ask_to_stop(runtime *r, int64_t timeout) {
   if (base->is_over || base->stopping) return;
   job->timeout = timeout;
   job->asked = true;
-  base->background = r->lt->hidden = false;
-  r->lt->task.rt->remote.jobs++;
+  r->lt->hidden = false;
+  ebb_job_await_end(base);
   ebb_task_abort(&r->lt->task);
 }
 

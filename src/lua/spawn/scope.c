@@ -55,7 +55,7 @@ void ebb_lua_scope_spawn(lua_State *L, ebb_lua *el, int body, uint32_t key) {
   if (in != NULL && ebb_local_set_reserve(in) < 0)
     ebb_lua_error_raise(L, -ENOMEM);
   ebb_lua_task *lt = ebb_lua_task_new(L, el, body);
-  lt->task.unconstrained = s->set.owner->unconstrained;
+  ebb_budget_inherit(&lt->task, s->set.owner);
   if (in != NULL) ebb_local_set_put(in, &lt->task);
   ebb_join_set_put(&s->set, key, EBB_KEY_INT(key), &lt->task);
   ebb_lua_task_start(lt);
@@ -77,7 +77,7 @@ int ebb_lua_scope_results(lua_State *L, ebb_lua_scope *s, ebb_task *t) {
 
 void ebb_lua_scope_shield(ebb_lua_scope *s) {
   s->shielded = !s->set.owner->uncancellable;
-  s->set.owner->uncancellable = true;
+  ebb_task_set_uncancellable(s->set.owner, true);
 }
 
 /* ---- its end ---- */
@@ -87,8 +87,8 @@ static void close_scope(lua_State *L) {
   ebb_lua_scope *s = *slot(L);
   ebb_task *owner = s->set.owner;
   *slot(L) = NULL;
-  owner->racing = false;
-  if (s->shielded) owner->uncancellable = false;
+  ebb_join_set_end_race(&s->set);
+  if (s->shielded) ebb_task_set_uncancellable(owner, false);
   ebb_task_release(owner);
   ebb_lua_scope_free(s);
 }

@@ -69,7 +69,7 @@ static bool is_hidden(const ebb_task *t) {
 static int tasks(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 0);
   ebb_table *all = &el->rt->tasks.by_id;
-  el->rt->measure.on = true;
+  ebb_runtime_measure(el->rt);
   lua_newtable(L);
   uint32_t slot = ebb_table_scan(all, 0);
   for (int n = 0; slot != EBB_TABLE_NONE;

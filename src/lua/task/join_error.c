@@ -101,7 +101,7 @@ int ebb_lua_join_error_unwrap_result(lua_State *L, ebb_lua *el,
    raises an error. */
 static void foretell_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   if (push_made_error(L, el, lt)) return;
-  lt->task.outcome = EBB_CANCELLED;
+  ebb_task_set_outcome(&lt->task, EBB_CANCELLED);
   ebb_lua_class_new(L, el, CLASS_JOIN_ERROR, sizeof(ebb_lua_join_error),
                     uservalues_for(lt));
   fill_error(L, el, lt);

@@ -71,7 +71,7 @@ static int drain_once(ebb_lua *el) {
 static void begin(ebb_lua *el) {
   el->closing = true;
   el->no_wait = NULL;
-  el->rt->remote.deaf = el->owns_runtime;
+  ebb_runtime_set_deaf(el->rt, el->owns_runtime);
   if (el->end_by == 0)
     el->end_by = ebb_time_add(ebb_clock_system(), el->shutdown_timeout);
   ebb_scheduler_set_sentry(el->rt, el->end_by);
@@ -130,7 +130,7 @@ static bool leave_task(ebb_lua *el) {
   if (ebb_task_owner(t) != el) return false;
   ebb_lua_task *lt = ebb_lua_current(el);
   if (lt == NULL) {
-    t->outcome = EBB_CANCELLED;
+    ebb_task_set_outcome(t, EBB_CANCELLED);
   } else {
     if (t->state == EBB_RUNNING) ebb_lua_unwind(lt, NULL);
   }
@@ -192,7 +192,8 @@ bool ebb_lua_shutdown(ebb_lua *el) {
 bool ebb_lua_shutdown_end_tasks(ebb_lua *el) {
   begin(el);
   int err = end_tasks(el);
-  el->closing = el->refusing = el->rt->remote.deaf = false;
+  el->closing = el->refusing = false;
+  ebb_runtime_set_deaf(el->rt, false);
   el->rounds = 0;
   ebb_scheduler_reset_sentry(el->rt);
   return err == 0;
@@ -206,7 +207,7 @@ static void drop_stray(ebb_task *t) {
   if (!ebb_lua_is_task(t)) return;
   ebb_task_retain(t);
   kill_task(t);
-  t->refs = 1;
+  ebb_task_forget_others(t);
   if (t->group != NULL) ebb_join_set_remove(ebb_join_set_of(t), t);
   lt->handles = 0;
   ebb_lua_join_error_check_unhandled(lt);

@@ -174,7 +174,7 @@ static ebb_poll poll(ebb_task *t) {
   if (status == LUA_YIELD) return yielded(lt, count);
   if (lt->cut) return ebb_lua_unwind_cut(lt, status);
   if (status != LUA_OK) return ebb_lua_unwind_error(lt);
-  lt->task.outcome = EBB_COMPLETED;
+  ebb_task_set_outcome(&lt->task, EBB_COMPLETED);
   lt->count = count;
   return EBB_POLL_DONE;
 }

@@ -66,15 +66,21 @@ static ebb_poll ended(ebb_lua_task *lt, int status) {
   lt->unclean = lt->started;
   lt->cancelling = false;
   if (status == LUA_OK) {
-    lt->task.outcome = EBB_CANCELLED;
+    ebb_task_set_outcome(&lt->task, EBB_CANCELLED);
     lua_settop(lt->L, 0);
   } else {
-    lt->task.outcome = EBB_PANICKED;
+    ebb_task_set_outcome(&lt->task, EBB_PANICKED);
     lua_copy(lt->L, -1, 1);
     lua_settop(lt->L, 1);
     if (lt->handed) keep_trace(lt, make_cleanup_trace);
   }
   return EBB_POLL_DONE;
+}
+
+/* The clean-up after an abort. */
+static void begin_clean_up(ebb_lua_task *lt) {
+  ebb_task_set_uncancellable(&lt->task, true);
+  lt->cancelling = true;
 }
 
 /* As `ended`, when the error, if any, is the clean-up's: what was kept, an
@@ -87,16 +93,16 @@ static ebb_poll cleaned_up(ebb_lua_task *lt, int status) {
 ebb_poll ebb_lua_unwind_retry(ebb_lua_task *lt) {
   ebb_task *t = &lt->task;
   bool closing = t->uncancellable;
-  t->uncancellable = true;
+  ebb_task_set_uncancellable(t, true);
   (void)ebb_wait_begin(t->rt, &t->rt->bystanders, EBB_NEVER,
                        "another's coroutine.resume");
-  t->uncancellable = closing;
+  ebb_task_set_uncancellable(t, closing);
   return EBB_POLL_PENDING;
 }
 
 ebb_poll ebb_lua_unwind_abort(ebb_lua_task *lt) {
   if (ebb_lua_thread_has_frames(lt->L)) return ebb_lua_unwind_retry(lt);
-  lt->task.uncancellable = lt->cancelling = true;
+  begin_clean_up(lt);
   if (!lt->started && !lt->exposed) return ended(lt, LUA_OK);
   return cleaned_up(lt, close_thread(lt->el, lt->L, ROOM_ON_ABORT));
 }
@@ -109,7 +115,7 @@ ebb_poll ebb_lua_unwind_error(ebb_lua_task *lt) {
     return ebb_lua_unwind_retry(lt);
   }
   keep_trace(lt, make_trace);
-  lt->task.uncancellable = true;
+  ebb_task_set_uncancellable(&lt->task, true);
   /* The error, or that of a variable, is on top of the thread then. */
   int status = LUA_ERRRUN;
   if (!refused) status = close_thread(lt->el, lt->L, ROOM_ON_ERROR);
@@ -121,7 +127,7 @@ ebb_poll ebb_lua_unwind_error(ebb_lua_task *lt) {
    cut off. If that raised an error, it is no panic; an error of a variable
    is. */
 ebb_poll ebb_lua_unwind_cut(ebb_lua_task *lt, int status) {
-  lt->task.uncancellable = lt->cancelling = true;
+  begin_clean_up(lt);
   lt->cut = false;
   if (status == LUA_OK) return ended(lt, LUA_OK);
   const void *error = lua_topointer(lt->L, -1);
@@ -151,7 +157,7 @@ static bool close_resumed(ebb_lua_task *lt, lua_State *L,
 }
 
 void ebb_lua_unwind(ebb_lua_task *lt, lua_State *L) {
-  lt->task.uncancellable = lt->cancelling = true;
+  begin_clean_up(lt);
   lt->cut = false;
   bool failed_inside = close_resumed(lt, lt->L, L);
   int status = close_thread(lt->el, lt->L, ROOM_ON_ABORT);
