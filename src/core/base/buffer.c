@@ -14,6 +14,7 @@ static void move_to_front(ebb_buffer *b) {
 }
 
 char *ebb_buffer_reserve(ebb_buffer *b, size_t n, const ebb_alloc *alloc) {
+  assert(b->begin <= b->end && b->end <= b->capacity);
   if (b->capacity - b->end >= n) return b->data + b->end;
   size_t len = ebb_buffer_len(b), need = len + n;
   if (need < n || need > SIZE_MAX / 2) return NULL;

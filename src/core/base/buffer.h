@@ -4,6 +4,8 @@
 #ifndef EBB_CORE_BASE_BUFFER_H
 #define EBB_CORE_BASE_BUFFER_H
 
+#include <assert.h>
+
 #include "core/base/alloc.h"
 
 /* What it holds is data[begin] up to data[end - 1]. */
@@ -28,10 +30,16 @@ int ebb_buffer_append(ebb_buffer *b, const char *data, size_t n,
                       const ebb_alloc *alloc);
 
 /* `n` bytes have been written into the room that was reserved. */
-static inline void ebb_buffer_fill(ebb_buffer *b, size_t n) { b->end += n; }
+static inline void ebb_buffer_fill(ebb_buffer *b, size_t n) {
+  assert(n <= b->capacity - b->end);
+  b->end += n;
+}
 
 /* Drops the first `n` bytes; the memory stays. */
-static inline void ebb_buffer_skip(ebb_buffer *b, size_t n) { b->begin += n; }
+static inline void ebb_buffer_skip(ebb_buffer *b, size_t n) {
+  assert(n <= ebb_buffer_len(b));
+  b->begin += n;
+}
 
 /* Drops the first `n` bytes; the memory, too, when none is left. */
 void ebb_buffer_drop(ebb_buffer *b, size_t n, const ebb_alloc *alloc);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/base/slab.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -76,6 +77,7 @@ void *ebb_slab_take(ebb_slab *p) {
 }
 
 void ebb_slab_give(ebb_slab *p, void *block) {
+  assert(block != NULL && p->chunks != NULL);
   memcpy(block, &p->free, sizeof p->free);
   p->free = block;
 }

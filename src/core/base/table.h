@@ -13,6 +13,8 @@
 #ifndef EBB_CORE_BASE_TABLE_H
 #define EBB_CORE_BASE_TABLE_H
 
+#include <assert.h>
+
 #include "core/base/alloc.h"
 #include "core/base/list.h"
 
@@ -57,10 +59,12 @@ uint32_t ebb_table_first(const ebb_table *t, uint32_t hash);
 uint32_t ebb_table_next(const ebb_table *t, uint32_t slot);
 
 static inline void *ebb_table_item(const ebb_table *t, uint32_t slot) {
+  assert(slot < t->capacity);
   return t->entries[slot].item;
 }
 
 static inline ebb_key ebb_table_key(const ebb_table *t, uint32_t slot) {
+  assert(slot < t->capacity && t->entries[slot].item != NULL);
   return t->entries[slot].key;
 }
 

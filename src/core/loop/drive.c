@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
    The public calls that run the loop from outside of tasks. */
+#include <assert.h>
 #include <errno.h>
 
 #include "core/loop/scheduler.h"
@@ -23,6 +24,7 @@ int ebb_tick(ebb_runtime *rt, int64_t budget_ns, ebb_tick_report *report) {
   if (!is_outside(rt)) return -EBUSY;
   ebb_stack *s = ebb_stack_take(&rt->stacks.pool);
   if (s == NULL) return -ENOMEM;
+  assert(!rt->tick.active);
   rt->tick.active = true;
   rt->tick.polls = 0;
   rt->tick.end = EBB_NEVER;

@@ -20,6 +20,7 @@ static size_t slots_size(int capacity) {
 }
 
 void ebb_fd_table_destroy(ebb_fd_table *fds) {
+  assert(!ebb_fd_is_awaited(fds));
   for (int fd = 0; fd < fds->capacity; fd++)
     if (fds->slots[fd] != NULL) ebb_slab_give(&fds->records, fds->slots[fd]);
   ebb_alloc_free(fds->alloc, fds->slots, slots_size(fds->capacity));

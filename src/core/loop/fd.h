@@ -6,6 +6,8 @@
 #ifndef EBB_CORE_LOOP_FD_H
 #define EBB_CORE_LOOP_FD_H
 
+#include <assert.h>
+
 #include "core/base/alloc.h"
 #include "core/base/list.h"
 #include "core/base/slab.h"
@@ -51,6 +53,7 @@ int ebb_fd_watch(struct ebb_runtime *rt, int fd, ebb_fd **out);
 
 /* Where to wait for `events`. */
 static inline ebb_list *ebb_fd_waiters(ebb_fd *f, int events) {
+  assert(events != 0 && (events & ~(EBB_READ | EBB_WRITE)) == 0);
   if (events == EBB_READ) return &f->readers;
   return events == EBB_WRITE ? &f->writers : &f->either;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/loop/interval.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "core/loop/wait.h"
@@ -28,6 +29,7 @@ static int64_t after_missed(const ebb_interval *iv, int64_t now) {
 
 int64_t ebb_interval_take(ebb_interval *iv, int64_t now) {
   int64_t due = iv->next;
+  assert(iv->period > 0);
   if (due > now || due == EBB_NEVER) return EBB_NEVER;
   bool missed = now - due > TOLERANCE;
   iv->next = missed ? after_missed(iv, now) : ebb_time_add(due, iv->period);

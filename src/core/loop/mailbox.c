@@ -114,6 +114,7 @@ void ebb_mailbox_set_max_threads(ebb_runtime *rt, unsigned n) {
 
 int ebb_mailbox_post(ebb_mailbox *m, ebb_mail *mail) {
   int err = 0;
+  assert(mail->deliver != NULL);
   ebb_mutex_lock(&m->lock);
   if (m->rt == NULL) {
     err = -ESHUTDOWN;
@@ -158,6 +159,7 @@ void ebb_mailbox_deliver(ebb_runtime *rt) {
 void ebb_mailbox_close(ebb_mailbox *m) {
   ebb_mail *mail;
   ebb_mutex_lock(&m->lock);
+  assert(m->rt != NULL);
   m->rt = NULL;
   ebb_mutex_unlock(&m->lock);
   while ((mail = take_mail(m)) != NULL) mail->deliver(mail, NULL);

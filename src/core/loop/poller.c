@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/loop/poller.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -83,6 +84,7 @@ static void append_wait(ebb_poller *p, poll_wait *w, const struct pollfd *fds,
   *w = (poll_wait){.first = p->len, .gathered = -1};
   for (size_t i = 0; i < n; i++)
     if (fds[i].fd >= 0) p->fds[p->len++] = fds[i];
+  assert(p->len <= p->capacity);
   w->count = p->len - w->first;
   ebb_list_init(&w->waiters);
   ebb_list_push(&p->waits, &w->link);
@@ -196,6 +198,7 @@ static int sleep_in_poll(ebb_runtime *rt, int64_t ns) {
   ebb_poller *p = &rt->events.poller;
   gather_long_waits(p);
   sweep(p);
+  assert(p->len >= 1 && p->len <= p->capacity);
   int n = ebb_reactor_wait_with(&rt->events.reactor, ns, p->fds, p->len);
   if (n == -EINVAL) {
     gather_all(p);

@@ -129,6 +129,7 @@ int ebb_runtime_shutdown(ebb_runtime *rt, const ebb_shutdown *s) {
   int err = drain(rt);
   rt->tasks.closing = rt->remote.deaf = false;
   if (err < 0) return err;
+  assert(rt->tasks.unfinished == 0 && ebb_list_is_empty(&rt->bystanders));
   assert(rt->tasks.by_id.len == 0 &&
          "a handle, set, map or waker is not freed");
   unsigned left = close_mailbox(rt, s);

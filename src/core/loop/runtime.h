@@ -3,6 +3,7 @@
 #ifndef EBB_CORE_LOOP_RUNTIME_H
 #define EBB_CORE_LOOP_RUNTIME_H
 
+#include <assert.h>
 #include <stdatomic.h>
 
 #include "core/base/clock.h"
@@ -82,7 +83,10 @@ static inline void ebb_runtime_keep_alive(ebb_runtime *rt) {
   rt->remote.wakers++;
 }
 
-static inline void ebb_runtime_let_die(ebb_runtime *rt) { rt->remote.wakers--; }
+static inline void ebb_runtime_let_die(ebb_runtime *rt) {
+  assert(rt->remote.wakers > 0);
+  rt->remote.wakers--;
+}
 
 /* Nothing that other runtimes still send is waited for, or it is again. */
 static inline void ebb_runtime_set_deaf(ebb_runtime *rt, bool on) {

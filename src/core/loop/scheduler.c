@@ -99,6 +99,7 @@ static ebb_task *pop_ready(ebb_runtime *rt) {
       ebb_prefetch_tasks(t, &rt->tasks.queue.ready);
     ebb_list_remove(&t->link);
     rt->tasks.queue.count--;
+    assert(t->state == EBB_READY && !t->gated);
     if (ebb_run_queue_admits(t)) return t;
     ebb_run_queue_push(t);
   }
@@ -148,7 +149,7 @@ static void end_measure(ebb_runtime *rt) {
 }
 
 static void begin_turn(ebb_runtime *rt, ebb_task *t) {
-  assert(t->state == EBB_READY);
+  assert(t->state == EBB_READY && rt->tasks.current == NULL); /* R2, R3 */
   t->state = EBB_RUNNING;
   if (ebb_task_is_cut(t)) t->status = -ECANCELED;
   t->polls++;
@@ -172,6 +173,7 @@ static void recall_bystanders(ebb_runtime *rt) {
    continues it here. */
 static void resume(ebb_runtime *rt, ebb_task *t) {
   ebb_stack *from = rt->stacks.running;
+  assert(from != NULL && from != t->stack);
   recall_bystanders(rt);
   ebb_stack_put(&rt->stacks.pool, from);
   rt->stacks.running = t->stack;
@@ -187,6 +189,8 @@ static void run(ebb_runtime *rt, ebb_task *t) {
     resume(rt, t);
   else if (t->ops->poll(t) == EBB_POLL_DONE)
     ebb_task_finish(t);
+  else
+    assert(t->state == EBB_WAITING || t->state == EBB_READY);
 }
 
 /* Every stack of the pool begins here. Between any two lines that switch,
@@ -210,6 +214,7 @@ void ebb_scheduler_loop(void *arg) {
 
 void ebb_scheduler_suspend(ebb_runtime *rt, ebb_stack *s) {
   ebb_task *t = rt->tasks.current;
+  assert(s != NULL && t != NULL && t->stack == NULL); /* R8 */
   ebb_context *from = &rt->stacks.native;
   if (rt->stacks.running != NULL) {
     t->stack = rt->stacks.running;

@@ -23,6 +23,7 @@ int ebb_wait_begin(ebb_runtime *rt, ebb_list *list, int64_t deadline,
     int err = ebb_timer_heap_push(&rt->tasks.timers, &t->timer, deadline);
     if (err < 0) return err;
   }
+  assert(ebb_list_is_empty(&t->link)); /* R4 */
   if (list != NULL) ebb_list_push(list, &t->link);
   t->what = what;
   t->state = EBB_WAITING;
@@ -110,6 +111,7 @@ int ebb_park(ebb_runtime *rt, int64_t deadline) {
     t->token = false;
     return ebb_consume_budget(rt);
   }
+  assert(!t->in_park);
   t->in_park = true;
   int status = ebb_wait(rt, NULL, deadline, "unpark");
   t->in_park = false;

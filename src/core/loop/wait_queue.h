@@ -17,6 +17,8 @@
 #ifndef EBB_CORE_LOOP_WAIT_QUEUE_H
 #define EBB_CORE_LOOP_WAIT_QUEUE_H
 
+#include <assert.h>
+
 #include "core/loop/runtime.h"
 
 static inline void ebb_wait_queue_init(ebb_wait_queue *queue,
@@ -35,6 +37,7 @@ static inline ebb_task *ebb_wait_queue_first(const ebb_wait_queue *queue) {
 
 /* Ends the wait of a task in a wait queue: what it waits for is its own. */
 static inline void ebb_wait_queue_grant(ebb_task *t) {
+  assert(t->queue != NULL && !t->granted); /* R11: given once */
   t->granted = true;
   ebb_task_wake(t, 0);
 }

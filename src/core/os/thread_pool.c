@@ -41,6 +41,7 @@ static ebb_work *first_of(const ebb_list *list) {
 }
 
 static void unqueue(ebb_thread_pool *b, ebb_work *w) {
+  assert(w->queued && b->queued > 0);
   ebb_list_remove(&w->link);
   w->queued = false;
   b->queued--;
@@ -79,6 +80,7 @@ static void leave_pool(ebb_thread_pool *b, ebb_worker *worker, bool dedicated) {
   ebb_mutex_unlock(&b->lock);
   if (worker->local != NULL) worker->drop_local(worker->local);
   ebb_mutex_lock(&b->lock);
+  assert(b->threads > 0 && b->dedicated > 0);
   b->threads--;
   b->dedicated--;
   ebb_cond_broadcast(&b->gone);
@@ -144,6 +146,7 @@ void ebb_thread_pool_set_limit(ebb_thread_pool *b, unsigned limit) {
 }
 
 int ebb_thread_pool_submit(ebb_thread_pool *b, ebb_work *w) {
+  assert(w->run != NULL && w->done != NULL);
   ebb_list_init(&w->link);
   w->pool = b;
   w->queued = false;

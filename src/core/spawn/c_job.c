@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/spawn/c_job.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -156,6 +157,7 @@ static int wait_for(ebb_runtime *rt, ebb_task *t) {
   ebb_task *self = rt->tasks.current;
   bool uncancellable = self->uncancellable;
   int err = 0;
+  assert(!self->lending); /* it waits here: it cannot have lent it twice */
   self->lending = true;
   while (!job_of(t)->job.is_over) {
     int status = ebb_wait(rt, &t->joiners, EBB_NEVER, "block_in_place");

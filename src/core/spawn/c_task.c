@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/spawn/c_task.h"
 
+#include <assert.h>
 #include <errno.h>
 
 typedef struct c_task {
@@ -17,6 +18,8 @@ bool ebb_c_task_was_cut(const ebb_task *t) {
 
 static ebb_poll c_task_poll(ebb_task *t) {
   c_task *c = (c_task *)t;
+  assert(t->state == EBB_RUNNING &&
+         t->polls == 1); /* it never returns pending */
   void *arg = c->body.arg;
   c->body.arg = NULL;
   if (t->aborted) {

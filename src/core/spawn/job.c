@@ -13,7 +13,10 @@ ebb_job *ebb_job_retain(ebb_job *job) {
 }
 
 void ebb_job_release(ebb_job *job) {
-  if (atomic_fetch_sub(&job->refs, 1) > 1) return;
+  unsigned before = atomic_fetch_sub(&job->refs, 1);
+  assert(before > 0);
+  if (before > 1) return;
+  assert(job->task == NULL && job->away == NULL);
   ebb_handle *home = &job->home->handle, *target = job->target;
   job->ops->free(job);
   ebb_handle_release(home);
@@ -68,6 +71,7 @@ static void cancel_work(ebb_work *w) { cancel_job(of_work(w)); }
 
 static void end_job(ebb_job *job) {
   ebb_task *t = job->task;
+  assert(t != NULL && !job->is_over && t->state != EBB_FINISHED);
   job->is_over = true;
   job->task = NULL;
   if (!job->background) t->rt->remote.jobs--;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/spawn/join_map.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 

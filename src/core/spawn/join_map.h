@@ -4,6 +4,8 @@
 #ifndef EBB_CORE_SPAWN_JOIN_MAP_H
 #define EBB_CORE_SPAWN_JOIN_MAP_H
 
+#include <assert.h>
+
 #include "core/base/hash.h"
 #include "core/spawn/join_set.h"
 
@@ -38,6 +40,7 @@ ebb_key ebb_join_map_replace(ebb_join_map *m, ebb_task *old, ebb_key key,
 
 static inline ebb_key ebb_join_map_key(const ebb_join_map *m,
                                        const ebb_task *t) {
+  assert(t->group == &m->set.group);
   return ebb_table_key(&m->set.group.members, t->group_slot);
 }
 

@@ -16,6 +16,7 @@ static void settle_race(ebb_join_set *s) {
 
 static void on_finish(ebb_group *group, ebb_task *t) {
   ebb_join_set *s = ebb_container_of(group, ebb_join_set, group);
+  assert(t->group == group && s->unfinished > 0);
   s->unfinished--;
   ebb_list_push(&s->finished, &t->link);
   ebb_wake_all(&s->waiters);
@@ -37,6 +38,7 @@ void ebb_join_set_destroy(ebb_join_set *s) {
 }
 
 static void enter(ebb_join_set *s, ebb_task *t, uint32_t slot) {
+  assert(ebb_table_item(&s->group.members, slot) == t);
   t->group = &s->group;
   t->group_slot = slot;
   s->unfinished++;
@@ -48,6 +50,7 @@ static void leave(ebb_join_set *s, ebb_task *t) {
     if (s->group.members.len > EBB_CROWD) ebb_prefetch_tasks(t, &s->finished);
     ebb_list_remove(&t->link);
   } else {
+    assert(s->unfinished > 0);
     s->unfinished--;
     ebb_wake_all(&s->waiters);
   }

@@ -5,6 +5,8 @@
 #ifndef EBB_CORE_SPAWN_JOIN_SET_H
 #define EBB_CORE_SPAWN_JOIN_SET_H
 
+#include <assert.h>
+
 #include "core/loop/await.h"
 
 /* Invariants: a task is in group.members iff its `group` is this set's, at its
@@ -58,11 +60,13 @@ static inline bool ebb_join_set_is_full(const ebb_join_set *s) {
 
    The owner must outlive the tasks, and end the race then. */
 static inline void ebb_join_set_race(ebb_join_set *s, ebb_task *owner) {
+  assert(s->group.members.len == 0 && !s->decided);
   s->owner = owner;
   owner->racing = true;
 }
 
 static inline void ebb_join_set_end_race(ebb_join_set *s) {
+  assert(s->owner != NULL);
   s->owner->racing = false;
 }
 

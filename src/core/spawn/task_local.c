@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
    Task-local values. A scope ends when the function that runs in it returns,
    and since an aborted C task returns too, it always does. */
+#include <assert.h>
 #include <errno.h>
 
 #include "core/loop/runtime.h"
@@ -25,6 +26,7 @@ int ebb_task_local_scope(ebb_runtime *rt, const void *key, void *value,
   struct ebb_scope scope = {*scopes, key, value};
   *scopes = &scope;
   void *returned = run(rt, arg);
+  assert(*scopes == &scope); /* inner calls have returned */
   *scopes = scope.outer;
   if (result != NULL) *result = returned;
   return 0;

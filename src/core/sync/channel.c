@@ -52,6 +52,7 @@ static int put_value(ebb_channel *c, void *value) {
   int err = make_room(c);
   if (err < 0) return err;
   size_t place = ebb_ring_put(&c->ring, false);
+  assert(place < c->ring.size);
   c->places[place] = value;
   return 0;
 }

@@ -44,6 +44,7 @@ int ebb_notify_wait(ebb_notify *n, int64_t deadline) {
 
 void ebb_notify_one(ebb_notify *n) {
   ebb_task *t = ebb_wait_queue_first(&n->queue);
+  assert(!n->permit || t == NULL); /* with a permit nobody waits */
   n->permit = t == NULL;
   if (t == NULL) return;
   t->amount = 1;

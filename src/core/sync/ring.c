@@ -40,6 +40,7 @@ static void receiver_left(ebb_wait_queue *queue, uint32_t amount,
                           bool granted) {
   ebb_ring *r = ebb_container_of(queue, ebb_ring, receivers);
   (void)amount;
+  assert(!granted || r->promised > 0);
   if (granted) r->promised--;
   promise(r);
 }
@@ -69,6 +70,7 @@ size_t ebb_ring_put(ebb_ring *r, bool granted) {
 size_t ebb_ring_take(ebb_ring *r, bool granted) {
   assert(granted ? r->promised > 0 : ebb_ring_has_value(r));
   if (granted) r->promised--;
+  assert(r->len > 0 && r->promised <= r->len);
   size_t place = r->head;
   r->head = ebb_ring_place(r, 1);
   r->len--;

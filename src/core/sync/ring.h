@@ -12,6 +12,8 @@
 #ifndef EBB_CORE_SYNC_RING_H
 #define EBB_CORE_SYNC_RING_H
 
+#include <assert.h>
+
 #include "core/loop/await.h"
 
 /* Invariants: promised <= len; len + reserved <= size; while receivers wait,
@@ -76,6 +78,7 @@ static inline size_t ebb_ring_place(const ebb_ring *r, size_t i) {
 /* The owner has moved the values, in their order, to the beginning of places
    of another size, of which there are enough. */
 static inline void ebb_ring_moved(ebb_ring *r, size_t size) {
+  assert(size >= r->len + r->reserved);
   r->head = 0;
   r->size = size;
 }

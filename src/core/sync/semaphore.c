@@ -16,6 +16,7 @@ static void hand_out(ebb_semaphore *s) {
 
 static void on_leave(ebb_wait_queue *queue, uint32_t amount, bool granted) {
   ebb_semaphore *s = ebb_container_of(queue, ebb_semaphore, queue);
+  assert(!granted || amount <= EBB_PERMITS_MAX - s->permits);
   if (granted) s->permits += amount;
   hand_out(s);
 }
@@ -30,6 +31,7 @@ void ebb_semaphore_init(ebb_semaphore *s, ebb_runtime *rt, uint32_t permits) {
 int ebb_semaphore_try_acquire(ebb_semaphore *s, uint32_t n) {
   if (s->closed) return -EPIPE;
   if (!ebb_semaphore_has(s, n)) return -EAGAIN;
+  assert(n <= s->permits);
   s->permits -= n;
   return 0;
 }

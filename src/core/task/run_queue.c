@@ -5,6 +5,7 @@
 
 void ebb_run_queue_remove(ebb_task *t) {
   assert(t->state == EBB_READY);
+  assert(t->gated || ebb_tasks_of(t->rt)->queue.count > 0);
   if (!t->gated) ebb_tasks_of(t->rt)->queue.count--;
   t->gated = false;
   ebb_list_remove(&t->link);

@@ -4,6 +4,8 @@
 #ifndef EBB_CORE_TASK_RUN_QUEUE_H
 #define EBB_CORE_TASK_RUN_QUEUE_H
 
+#include <assert.h>
+
 #include "core/task/task.h"
 
 /* May the task run? It may if it is behind no gate, and when the runtime goes,
@@ -16,6 +18,7 @@ static inline bool ebb_run_queue_admits(const ebb_task *t) {
 /* Puts a task that is in no list into the queue that is for it. */
 static inline void ebb_run_queue_push(ebb_task *t) {
   ebb_run_queue *q = &ebb_tasks_of(t->rt)->queue;
+  assert(t->state != EBB_FINISHED && ebb_list_is_empty(&t->link));
   t->state = EBB_READY;
   if (!ebb_run_queue_admits(t)) {
     t->gated = true;

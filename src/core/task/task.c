@@ -79,6 +79,7 @@ void ebb_task_finish(ebb_task *t) {
   ebb_wake_all(&t->joiners);
   if (t->group != NULL) t->group->on_finish(t->group, t);
   if (t->local != NULL) t->local->gate->on_finish(t->local->gate, t);
+  assert(t->local == NULL && t->queue == NULL && all->unfinished > 0);
   if (--all->unfinished == 0) ebb_wake_all(&all->when_empty);
   if (t->ops->finished != NULL) t->ops->finished(t);
   ebb_task_release(t);
@@ -87,7 +88,7 @@ void ebb_task_finish(ebb_task *t) {
 void ebb_task_release(ebb_task *t) {
   assert(t->refs > 0);
   if (--t->refs > 0) return;
-  assert(t->state == EBB_FINISHED);
+  assert(t->state == EBB_FINISHED && t->group == NULL); /* R7 */
   t->ops->drop(t);
   free_task(t);
 }
@@ -110,7 +111,7 @@ bool ebb_task_is_finished(const ebb_task *t) {
 }
 
 void ebb_task_result(ebb_task *t, ebb_result *result) {
-  assert(t->state == EBB_FINISHED);
+  assert(t->state == EBB_FINISHED); /* R6 */
   if (result == NULL) return;
   void *value = t->ops->value == NULL ? NULL : t->ops->value(t);
   *result = (ebb_result){t->id, (ebb_outcome)t->outcome, value};

@@ -16,6 +16,8 @@
 #ifndef EBB_CORE_TASK_TASK_H
 #define EBB_CORE_TASK_TASK_H
 
+#include <assert.h>
+
 #include "core/base/list.h"
 #include "core/base/slab.h"
 #include "core/base/table.h"
@@ -205,7 +207,10 @@ void ebb_task_start(ebb_task *t);
 /* The running task has come to its end, its `outcome` set. */
 void ebb_task_finish(ebb_task *t);
 
-static inline void ebb_task_retain(ebb_task *t) { t->refs++; }
+static inline void ebb_task_retain(ebb_task *t) {
+  assert(t->refs > 0); /* R7 */
+  t->refs++;
+}
 
 /* The caller's reference is the only one: nothing that has another will let go
    of it, the group excepted, which must. */
