@@ -6,6 +6,11 @@
 #include <errno.h>
 #include <time.h>
 
+/* The three times: the source's, which the embedder may give; the virtual
+   one, which is the source's plus what the pauses have gained or lost; and
+   the real one, by which the length of turns is measured. While the clock is
+   paused it shows `paused_at`, and the source runs on unseen; going on sets
+   the offset such that the time continues from where it stood. */
 int64_t ebb_clock_system(void) {
   struct timespec ts;
   clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -38,6 +43,8 @@ int ebb_clock_go(ebb_clock *c) {
   return 0;
 }
 
+/* Time never goes back, whatever a caller asks for: timers that have fired
+   would be due again. */
 void ebb_clock_jump(ebb_clock *c, int64_t time) {
   assert(c->paused);
   if (time > c->paused_at) c->paused_at = time;

@@ -11,6 +11,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+/* Any odd constants with about as many bits set as not would do; the first
+   is the fraction of the golden ratio. */
 static const uint64_t odd1 = UINT64_C(0x9e3779b97f4a7c15);
 static const uint64_t odd2 = UINT64_C(0xd6e8feb86659fd93);
 
@@ -35,6 +37,8 @@ static uint64_t seed(void) {
   return s;
 }
 
+/* A bit of the low half depends on all lower bits of both factors, one of
+   the high half on nearly all bits; folding brings the two together. */
 static uint64_t mix(uint64_t a, uint64_t b) {
   __extension__ typedef unsigned __int128 wide;
   wide product = (wide)a * b;
@@ -59,6 +63,8 @@ uint64_t ebb_hash_bytes(const void *data, size_t size) {
     memcpy(&word, p, sizeof word);
     h = mix(h ^ word, odd1);
   }
+  /* The last bytes, fewer than a word, filled up with zeros: the length is
+     part of the first word, so that "a" and "a\0" differ. */
   word = 0;
   if (size > 0) memcpy(&word, p, size);
   return mix(h ^ word, odd2);

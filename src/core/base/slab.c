@@ -46,16 +46,25 @@ void ebb_slab_destroy(ebb_slab *p) {
 
 #ifdef WATCHED
 
+/* Under AddressSanitizer the general allocator serves each block, so that
+   use after giving back is seen. */
 void *ebb_slab_take(ebb_slab *p) {
   return ebb_alloc_new(p->alloc, p->block_size);
 }
 
+/* The block itself keeps the list of free ones: memcpy, as it may have held
+   an object of any type. The last given back is the first taken, being the
+   one that the cache still has. */
 void ebb_slab_give(ebb_slab *p, void *block) {
   ebb_alloc_free(p->alloc, block, p->block_size);
 }
 
 #else
 
+/* Blocks of the newest chunk are cut off as they are needed, not linked when
+   the chunk is made: the pages of blocks that were never used are never
+   touched. The first block begins on a cache line, and as their size is a
+   multiple of one, so do all. */
 static void *take_unused(ebb_slab *p) {
   if (p->unused == 0) {
     chunk *slab = ebb_alloc_new(p->alloc, slab_size(p));

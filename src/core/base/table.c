@@ -7,6 +7,20 @@
 
 enum { MIN_CAPACITY = 4, CACHE_LINE = 64 };
 
+/* Where an item is. A hash names a home slot, the low bits of it. An item lies
+   there if the slot was free when it came; else in any free slot, and that is
+   entered in the chain of its home. The chain begins in `buckets`, beside the
+   entries, and not in the home slot: that may hold an item of another home,
+   which is not in this chain at all. So a look-up compares the home slot
+   first, and then walks the chain of the few that found it taken.
+
+   An item never moves while it is in the table, except by shrinking. That is
+   what lets a task keep its slot and be removed without its key or a look-up,
+   and what lets a walk go on by a number while the table changes.
+
+   Free slots are a ring, linked through fields that mean nothing in them, so
+   that any of them can be taken out: the home slot of an item that comes is
+   most often not the first in the ring. */
 void ebb_table_init(ebb_table *t, const ebb_alloc *alloc) {
   *t = (ebb_table){.free = EBB_TABLE_NONE, .alloc = alloc};
 }
@@ -35,6 +49,7 @@ static uint32_t home(const ebb_table *t, uint32_t hash) {
 
 /* ---- free slots, a ring through `next` and `key.bits` ---- */
 
+/* Takes a slot out of the ring, wherever it is in it. */
 static void unfree(ebb_table *t, uint32_t slot) {
   ebb_table_entry *e = &t->entries[slot];
   uint32_t prev = (uint32_t)e->key.bits;
@@ -63,6 +78,7 @@ static void make_free(ebb_table *t, uint32_t slot, bool first) {
 
 /* ---- chains: of the items that are not in their home slot ---- */
 
+/* An item in its home slot is in no chain: it is found there first. */
 static void link_slot(ebb_table *t, uint32_t slot) {
   uint32_t at = home(t, t->entries[slot].hash);
   if (at == slot) return;
@@ -70,6 +86,9 @@ static void link_slot(ebb_table *t, uint32_t slot) {
   t->buckets[at] = slot;
 }
 
+/* Chains are short, since only items that found their home taken are in one;
+   the walk from the bucket costs less than a second link in each entry
+   would. */
 static void unlink_slot(ebb_table *t, uint32_t slot) {
   uint32_t h = home(t, t->entries[slot].hash);
   if (h == slot) return;
@@ -78,6 +97,9 @@ static void unlink_slot(ebb_table *t, uint32_t slot) {
   *at = t->entries[slot].next;
 }
 
+/* With another capacity every home is another slot, so that chains are made
+   anew; the items stay where they are. Free slots are entered in their
+   order: a table that fills up fills from the front. */
 static void rebuild(ebb_table *t) {
   for (uint32_t i = 0; i < t->capacity; i++) t->buckets[i] = EBB_TABLE_NONE;
   t->free = EBB_TABLE_NONE;
@@ -112,6 +134,7 @@ static void move_to(ebb_table *t, void *block, uint32_t capacity,
   rebuild(t);
 }
 
+/* Slots keep their numbers: only shrinking renumbers them. */
 int ebb_table_reserve(ebb_table *t, size_t n) {
   if (n <= t->capacity - t->len) return 0;
   /* Slots are uint32_t, and the block's size must not overflow. */
@@ -138,6 +161,8 @@ uint32_t ebb_table_insert(ebb_table *t, uint32_t hash, ebb_key key,
   return slot;
 }
 
+/* The slot is the next to be taken by an item whose home is not free: it is
+   in the cache. */
 void ebb_table_remove(ebb_table *t, uint32_t slot) {
   assert(slot < t->capacity && t->entries[slot].item != NULL);
   unlink_slot(t, slot);
@@ -146,6 +171,9 @@ void ebb_table_remove(ebb_table *t, uint32_t slot) {
   t->version++;
 }
 
+/* The hash is the old item's: the keys are equal, so that chains do not
+   change. The version does, as a walk by a comparison that has run Lua code
+   must start anew. */
 void ebb_table_replace(ebb_table *t, uint32_t slot, ebb_key key, void *item) {
   assert(slot < t->capacity && t->entries[slot].item != NULL);
   t->entries[slot].key = key;
@@ -153,6 +181,8 @@ void ebb_table_replace(ebb_table *t, uint32_t slot, ebb_key key, void *item) {
   t->version++;
 }
 
+/* Only hashes are compared here. Keys are compared by the caller, whose way
+   of comparing may run any code. */
 static uint32_t match(const ebb_table *t, uint32_t slot, uint32_t hash) {
   while (slot != EBB_TABLE_NONE && t->entries[slot].hash != hash)
     slot = t->entries[slot].next;
@@ -193,6 +223,8 @@ static uint32_t backwards(uint32_t n) {
 
 typedef uint64_t order_fn(const void *item);
 
+/* The order of a walk: by the hash read backwards, and among equal hashes by
+   the number that the caller has for each item. */
 static bool is_before(const ebb_table *t, uint32_t a, uint32_t b,
                       order_fn *order) {
   const ebb_table_entry *x = &t->entries[a], *y = &t->entries[b];
@@ -200,6 +232,9 @@ static bool is_before(const ebb_table *t, uint32_t a, uint32_t b,
   return order(x->item) < order(y->item);
 }
 
+/* Items with the hash that was met last have a second order, so that none is
+   met twice. Newer ones than the walk are left out: else a walk that spawns
+   under one key would never end. */
 static bool is_to_come(const ebb_table *t, uint32_t slot,
                        const ebb_table_cursor *c, order_fn *order) {
   uint32_t rank = backwards(t->entries[slot].hash);
@@ -223,6 +258,10 @@ static uint32_t next_of(const ebb_table *t, uint32_t at,
   return best;
 }
 
+/* A home slot stands for all hashes that end in its number, that is for a
+   run of hashes read backwards. Runs of a table of half the size are two
+   runs of this one, side by side; so the place that a walk has reached means
+   the same in a table of any size, and a table may grow or shrink under it. */
 uint32_t ebb_table_walk(const ebb_table *t, ebb_table_cursor *c,
                         order_fn *order) {
   uint64_t step = t->capacity > 0 ? (UINT64_C(1) << 32) / t->capacity : 0;
@@ -237,6 +276,8 @@ uint32_t ebb_table_walk(const ebb_table *t, ebb_table_cursor *c,
   return EBB_TABLE_NONE;
 }
 
+/* `from` never falls behind `to`: an entry is moved to a slot that has been
+   emptied or is its own. */
 static void compact(ebb_table *t, void (*moved)(void *, uint32_t)) {
   uint32_t to = 0;
   for (uint32_t from = 0; from < t->capacity; from++) {
@@ -248,6 +289,8 @@ static void compact(ebb_table *t, void (*moved)(void *, uint32_t)) {
   }
 }
 
+/* Nothing happens unless the table is at least halved: an item that comes at
+   once must not make it grow again. */
 int ebb_table_shrink(ebb_table *t, size_t n,
                      void (*moved)(void *item, uint32_t slot)) {
   size_t want = n > t->len ? n : t->len;

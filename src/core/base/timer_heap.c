@@ -14,6 +14,10 @@ void ebb_timer_heap_destroy(ebb_timer_heap *h) {
   h->len = h->capacity = 0;
 }
 
+/* A heap with four children to each place: half as deep as one with two, and
+   the four children lie side by side. The slots hold the deadlines, so that
+   comparing touches no task; a task knows its place, so that a wait that
+   ends early takes its timer out without a search. */
 static bool before(const ebb_timer_heap_slot *a, const ebb_timer_heap_slot *b) {
   if (a->deadline != b->deadline) return a->deadline < b->deadline;
   return a->order < b->order;
@@ -25,6 +29,8 @@ static void put_slot(ebb_timer_heap *h, uint32_t place,
   slot.timer->place = place;
 }
 
+/* The slot is held in hand and written once, at the end of its way; those it
+   passes are moved by one place each. */
 static void sift_up(ebb_timer_heap *h, uint32_t place,
                     ebb_timer_heap_slot slot) {
   while (place > 0) {
@@ -55,6 +61,8 @@ static void sift_down(ebb_timer_heap *h, uint32_t place,
   put_slot(h, place, slot);
 }
 
+/* Never shrinks: a program that once had many timers mostly has as many
+   again. */
 static int grow(ebb_timer_heap *h) {
   uint32_t capacity = h->capacity == 0 ? 16 : 2 * h->capacity;
   if (capacity >= UINT32_MAX / 4) return -ENOMEM; /* places are uint32_t */
@@ -84,12 +92,16 @@ void ebb_timer_heap_remove(ebb_timer_heap *h, ebb_timer *timer) {
   timer->place = EBB_HEAP_NONE;
   ebb_timer_heap_slot last = h->slots[--h->len];
   if (place == h->len) return;
+  /* The last slot comes to the hole. It belongs to another branch, and may
+     have to go up as well as down. */
   if (place > 0 && before(&last, &h->slots[(place - 1) / 4]))
     sift_up(h, place, last);
   else
     sift_down(h, place, last);
 }
 
+/* One at a time: what is woken may set or remove timers before the next is
+   looked at. */
 ebb_timer *ebb_timer_heap_pop_due(ebb_timer_heap *h, int64_t now) {
   if (h->len == 0 || h->slots[0].deadline > now) return NULL;
   ebb_timer *timer = h->slots[0].timer;

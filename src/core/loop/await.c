@@ -4,6 +4,9 @@
 #include <assert.h>
 #include <errno.h>
 
+/* What a poll has said where to wait is good for one wait; the next poll
+   says it again. A queue's grant is taken here, at the first moment at which
+   the task runs: from then on only its own poll can lose it. */
 static int wait_once(ebb_await *w, int answer) {
   assert(answer == EBB_AWAIT_PENDING || answer == EBB_AWAIT_YIELD);
   if (answer == EBB_AWAIT_YIELD) return ebb_yield_now(w->rt);

@@ -4,6 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* The pool is a handle of its own beside the runtime's: a thread whose work
+   does not end keeps the pool alone, and not the mailbox. Its work cannot be
+   aborted once it has begun, as no thread can be stopped from outside; hence
+   there is no `abort`. */
 static ebb_blocking_pool *pool_of(ebb_handle *h) {
   return ebb_container_of(h, ebb_blocking_pool, handle);
 }
@@ -21,6 +25,8 @@ static void pool_drop(ebb_handle *h) {
   free(pool_of(h));
 }
 
+/* Runtimes are not told of its references: a job that runs is counted by the
+   runtime that waits for it. */
 static const ebb_handle_ops pool_ops = {
     .what = "a thread of the pool",
     .submit = pool_submit,
@@ -32,6 +38,7 @@ static void retain_owner(void *h) { ebb_handle_retain(h); }
 
 static void release_owner(void *h) { ebb_handle_release(h); }
 
+/* Nothing is started: a runtime that never blocks has no thread. */
 int ebb_blocking_pool_new(unsigned limit, ebb_blocking_pool **out) {
   ebb_blocking_pool *p = malloc(sizeof *p);
   if (p == NULL) return -ENOMEM;

@@ -6,6 +6,8 @@
 #include "core/loop/scheduler.h"
 #include "core/loop/wait.h"
 
+/* Inside a task the root is suspended, and somebody further down the native
+   stack is driving the loop already. */
 static bool is_outside(const ebb_runtime *rt) {
   return rt->tasks.current == &rt->root;
 }
@@ -20,6 +22,9 @@ static void report_tick(const ebb_runtime *rt, ebb_tick_report *report) {
   };
 }
 
+/* The caller's stack is suspended like that of a wait, but the root is in no
+   list: the loop itself comes back to it when the tick is over. The
+   countdown of 0 makes every tick look at timers and fds at least once. */
 int ebb_tick(ebb_runtime *rt, int64_t budget_ns, ebb_tick_report *report) {
   if (!is_outside(rt)) return -EBUSY;
   ebb_stack *s = ebb_stack_take(&rt->stacks.pool);
@@ -37,6 +42,8 @@ int ebb_tick(ebb_runtime *rt, int64_t budget_ns, ebb_tick_report *report) {
   return 0;
 }
 
+/* More than one wait, as a task may be spawned by what runs between the last
+   end and the root's turn. */
 int ebb_run(ebb_runtime *rt) {
   if (!is_outside(rt)) return -EBUSY;
   if (rt->tasks.never_block) return -EPERM;
@@ -47,6 +54,8 @@ int ebb_run(ebb_runtime *rt) {
   return 0;
 }
 
+/* The store comes first: whoever is woken by the kick must find it. Both are
+   safe in a signal handler. */
 void ebb_interrupt(ebb_runtime *rt) {
   atomic_store(&rt->events.interrupted, true);
   ebb_reactor_kick(&rt->events.reactor);

@@ -10,12 +10,16 @@
    delays, and each would shift the ticks of EBB_MISSED_DELAY. */
 enum { TOLERANCE = 5000000 };
 
+/* An interval is three numbers, and sets no timer until somebody waits for a
+   tick: it costs nothing while nobody does, and needs no closing. */
 int ebb_interval_init(ebb_interval *iv, ebb_runtime *rt, int64_t period) {
   if (period <= 0) return -EINVAL;
   *iv = (ebb_interval){.next = ebb_now(rt), .period = period};
   return 0;
 }
 
+/* Called when at least one tick was missed: `now - iv->next` is at least 5
+   ms. */
 static int64_t after_missed(const ebb_interval *iv, int64_t now) {
   switch (iv->missed) {
     case EBB_MISSED_DELAY:
@@ -36,6 +40,8 @@ int64_t ebb_interval_take(ebb_interval *iv, int64_t now) {
   return due;
 }
 
+/* Several tasks may tick by one interval: the first to run takes the tick,
+   and the others, looking anew, wait for the next. */
 int ebb_interval_poll(ebb_interval *iv, ebb_await *w) {
   if (iv->next > ebb_now(w->rt)) return ebb_await_until(w, NULL, iv->next);
   return ebb_await_proceed(w) ? 0 : EBB_AWAIT_YIELD;

@@ -8,6 +8,7 @@ typedef struct join {
   int64_t deadline;
 } join;
 
+/* A task cannot wait for its own end: nothing could end that wait. */
 static int join_poll(void *op, ebb_await *w) {
   const join *o = op;
   w->deadline = o->deadline;

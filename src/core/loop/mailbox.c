@@ -15,12 +15,25 @@ enum {
   NUMBERS = 1 << 19
 };
 
+/* A runtime belongs to one thread (R1). What others have of it is this: they
+   may post mail, under the lock, and kick the reactor, which ends its sleep;
+   the loop delivers, outside of tasks. `rt` is cleared under the same lock
+   when the runtime goes, so that who finds it there may kick it. Mail that
+   comes too late is refused, and the sender deals with it; mail that has come
+   is delivered to nobody, so that each piece is handled exactly once.
+
+   `has_mail` is read without the lock each time around the loop. It may be
+   seen late, but not be missed: a post that comes after the last look before
+   a sleep has kicked the reactor, so that the sleep ends at once. */
 static ebb_mailbox *mailbox_of(ebb_handle *h) {
   return ebb_container_of(h, ebb_mailbox, handle);
 }
 
 /* ---- the handle ---- */
 
+/* A runtime's tasks cannot be taken back once posted: whether the loop has
+   begun with one is known by its thread only. An abort follows as mail, in
+   order. */
 static int mailbox_submit(ebb_handle *h, ebb_request *r) {
   return ebb_mailbox_post(mailbox_of(h), &r->start);
 }
@@ -64,6 +77,7 @@ static void number_runtime(ebb_handle *h, ebb_runtime *rt) {
   rt->tasks.numbered = true;
 }
 
+/* In the end both halves are there, or none (R9). */
 static int init_mailbox(ebb_mailbox *m, ebb_runtime *rt) {
   ebb_list_init(&m->mail);
   m->rt = rt;
@@ -79,6 +93,7 @@ static int init_mailbox(ebb_mailbox *m, ebb_runtime *rt) {
   return 0;
 }
 
+/* The reactor must be able to be kicked before anybody can post. */
 int ebb_mailbox_get(ebb_runtime *rt, ebb_mailbox **out) {
   if (rt->remote.mailbox == NULL) {
     int err = ebb_reactor_open(&rt->events.reactor);
@@ -112,6 +127,9 @@ void ebb_mailbox_set_max_threads(ebb_runtime *rt, unsigned n) {
 
 /* ---- mail ---- */
 
+/* Mail that is in the box already need not be there twice: wakers and stops
+   rely on that. One kick is enough for all that comes before the next
+   delivery. */
 int ebb_mailbox_post(ebb_mailbox *m, ebb_mail *mail) {
   int err = 0;
   assert(mail->deliver != NULL);
@@ -127,6 +145,8 @@ int ebb_mailbox_post(ebb_mailbox *m, ebb_mail *mail) {
   return err;
 }
 
+/* Once it is out of the list it is delivered, or being delivered on our own
+   thread. */
 bool ebb_mailbox_recall(ebb_mailbox *m, ebb_mail *mail) {
   ebb_mutex_lock(&m->lock);
   bool posted = !ebb_list_is_empty(&mail->link);
@@ -135,6 +155,8 @@ bool ebb_mailbox_recall(ebb_mailbox *m, ebb_mail *mail) {
   return posted;
 }
 
+/* The flag is cleared only when the box is seen empty under the lock: a post
+   that comes after that sets it again, and kicks. */
 static ebb_mail *take_mail(ebb_mailbox *m) {
   ebb_mail *mail = NULL;
   ebb_mutex_lock(&m->lock);
@@ -148,6 +170,7 @@ static ebb_mail *take_mail(ebb_mailbox *m) {
   return mail;
 }
 
+/* Not under the lock: what is delivered may post and spawn. */
 void ebb_mailbox_deliver(ebb_runtime *rt) {
   ebb_mail *mail;
   for (int i = 0; i < DELIVERIES; i++) {
@@ -156,6 +179,7 @@ void ebb_mailbox_deliver(ebb_runtime *rt) {
   }
 }
 
+/* From here on post refuses, so what is in the box now is all there is. */
 void ebb_mailbox_close(ebb_mailbox *m) {
   ebb_mail *mail;
   ebb_mutex_lock(&m->lock);

@@ -8,6 +8,11 @@
 #include "core/loop/runtime.h"
 #include "core/os/mutex.h"
 
+/* The runtime's thread may read `rt` without the lock, being the one that
+   clears it. All others look at it under the lock, and may use it only as
+   long as they hold that: for kicking its reactor. Mail is in the list from
+   the post until it is delivered or recalled, and its sender keeps it until
+   then. */
 struct ebb_mailbox {
   ebb_handle handle; /* `blocking` is the pool's */
   ebb_blocking_pool *pool;

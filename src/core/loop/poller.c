@@ -23,6 +23,11 @@ typedef struct poll_wait {
   int looks;
 } poll_wait;
 
+/* A wait is a part of one array, which poll(2) takes as a whole. It is
+   thrown away lazily: when its task is woken by whatever, the list of the
+   record is empty, and the next sweep closes the gap. So ending such a wait
+   costs nothing, which is right for a server whose clients all time out at
+   once. */
 static poll_wait *wait_of(ebb_list *link) {
   return ebb_container_of(link, poll_wait, link);
 }
@@ -49,7 +54,9 @@ void ebb_poller_destroy(ebb_poller *p) {
 
 /* ---- the array ---- */
 
-/* Takes away what nobody waits in. */
+/* Takes away what nobody waits in.
+   The order of the array is that of the list, so that one pass moves each
+   part at most once, to the left. */
 static void sweep(ebb_poller *p) {
   ebb_list *next, *at = p->waits.next;
   p->len = 1;
@@ -79,6 +86,7 @@ static int make_room(ebb_poller *p, size_t n) {
   return 0;
 }
 
+/* Entries with a negative fd are none, as for poll. */
 static void append_wait(ebb_poller *p, poll_wait *w, const struct pollfd *fds,
                         size_t n) {
   *w = (poll_wait){.first = p->len, .gathered = -1};
@@ -105,7 +113,9 @@ static int add_wait(ebb_poller *p, const struct pollfd *fds, size_t n,
 /* ---- one fd alone ---- */
 
 /* Is it one fd that they stand for? *one: it, with all that is asked; -1: none
-   is there. */
+   is there.
+   A wait for one fd, perhaps named twice, is what the reactor does better,
+   as long as it is about reading and writing only. */
 static bool is_one(const struct pollfd *fds, size_t n, struct pollfd *one) {
   *one = (struct pollfd){.fd = -1};
   for (size_t i = 0; i < n; i++) {
@@ -124,6 +134,8 @@ static int simple_events(const struct pollfd *one) {
          (one->events & POLLOUT ? EBB_WRITE : 0);
 }
 
+/* Three cases: nothing to wait for but the deadline; one fd, which is left
+   to fd.c; several, or one with events that only poll knows. */
 int ebb_poller_add(ebb_runtime *rt, const struct pollfd *fds, size_t n,
                    ebb_list **out) {
   struct pollfd one;
@@ -146,6 +158,7 @@ bool ebb_poller_is_awaited(ebb_poller *p) {
 
 /* ---- gathering ---- */
 
+/* The array keeps one entry, the epoll's own fd, in the place of the first. */
 static int gather_wait(ebb_poller *p, poll_wait *w) {
   int gathered = ebb_reactor_gather(p->fds + w->first, w->count);
   if (gathered < 0) return gathered;
@@ -155,7 +168,8 @@ static int gather_wait(ebb_poller *p, poll_wait *w) {
   return 0;
 }
 
-/* Without an fd to spare it stays as it is for as long again. */
+/* Without an fd to spare it stays as it is for as long again.
+   A short wait is over before an epoll would have paid for itself. */
 static void gather_long_waits(ebb_poller *p) {
   for (ebb_list *at = p->waits.next; at != &p->waits; at = at->next) {
     poll_wait *w = wait_of(at);
@@ -178,6 +192,7 @@ static void gather_all(ebb_poller *p) {
 
 /* ---- looking ---- */
 
+/* Of the part that belongs to one wait. */
 static bool has_event(const struct pollfd *fds, size_t n) {
   for (size_t i = 0; i < n; i++)
     if (fds[i].revents != 0) return true;
@@ -193,7 +208,10 @@ static void wake_ready(ebb_poller *p) {
 }
 
 /* Sleeps for at most `ns`, until the reactor has something to tell (then 1), or
-   one of the fds has; or a negative errno. */
+   one of the fds has; or a negative errno.
+   With more entries than the process may have open files poll refuses: then
+   every wait is gathered at once, and the look is made without sleeping, as
+   time has passed. */
 static int sleep_in_poll(ebb_runtime *rt, int64_t ns) {
   ebb_poller *p = &rt->events.poller;
   gather_long_waits(p);
@@ -209,6 +227,8 @@ static int sleep_in_poll(ebb_runtime *rt, int64_t ns) {
   return p->fds[0].revents != 0;
 }
 
+/* The reactor's own fd is the first entry, so one sleep serves both; what it
+   has is fetched afterwards, without waiting again. */
 int ebb_poller_look(ebb_runtime *rt, int64_t ns) {
   if (ebb_poller_is_awaited(&rt->events.poller)) {
     int found = sleep_in_poll(rt, ns);
@@ -227,6 +247,8 @@ static bool has_fd(const ebb_poller *p, const poll_wait *w, int fd) {
   return false;
 }
 
+/* A task that waits for many fds is told, although its others are open: it
+   must not go on to poll a number that will be another file. */
 void ebb_poller_forget(ebb_poller *p, int fd) {
   for (ebb_list *at = p->waits.next; at != &p->waits; at = at->next) {
     poll_wait *w = wait_of(at);

@@ -11,6 +11,14 @@
 #include "core/task/budget.h"
 #include "core/task/run_queue.h"
 
+/* The runtime is one block, made of the parts that its rooms keep. Making it
+   creates no thread and no fd: the reactor opens an eventfd when something may
+   have to wake it, and an epoll when somebody waits for an fd.
+
+   Its end is the harder part. Every task is aborted, and the loop runs until
+   all have ended, clean-ups included; tasks that are spawned meanwhile are
+   aborted before they begin. Then the threads of the pool are waited for,
+   and then nothing is left that could know of the runtime. */
 enum {
   STACK_SIZE = 1024 * 1024,
   STACK_SIZE_MIN = 64 * 1024,
@@ -27,6 +35,7 @@ static void *default_alloc(void *ctx, void *block, size_t old_size,
   return NULL;
 }
 
+/* Task-locals work outside of tasks, too: the root has scopes like any task. */
 static struct ebb_scope **root_scopes(ebb_task *t) {
   return &t->rt->root_scopes;
 }
@@ -37,6 +46,8 @@ static const ebb_task_ops root_ops = {
     .scopes = root_scopes,
 };
 
+/* The root has a reference that nobody gives up, and id 0, which no task
+   has. */
 static void init_root(ebb_runtime *rt) {
   rt->root.ops = &root_ops;
   rt->root.rt = rt;
@@ -79,6 +90,7 @@ int ebb_runtime_new(const ebb_options *options, ebb_runtime **out) {
   return 0;
 }
 
+/* A task behind a gate that nobody will open must have its turn to clean up. */
 static void abort_all(ebb_runtime *rt) {
   uint32_t slot = ebb_table_scan(&rt->tasks.by_id, 0);
   for (; slot != EBB_TABLE_NONE;
@@ -90,14 +102,19 @@ static void abort_all(ebb_runtime *rt) {
 }
 
 /* The only jobs that are still waited for are calls in place, which nobody
-   can leave alone. */
+   can leave alone.
+   Without mail this sleeps, which never_block excludes otherwise; here there
+   is no choice, as the other thread uses the stack of a task. */
 static void await_word(ebb_runtime *rt) {
   if (!ebb_mailbox_has_mail(rt)) (void)ebb_poller_look(rt, EBB_NEVER);
 }
 
 /* Runs the clean-up of aborted tasks to its end. A clean-up that cannot go
    on, or would block where blocking is forbidden, has its wait fail. Stacks
-   may be out: then no task can run, and the tasks are lost. */
+   may be out: then no task can run, and the tasks are lost.
+   Each round either ends tasks or breaks waits, and a wait that is broken
+   does not begin anew for ever: clean-ups are finite, or the program's own
+   fault. */
 static int drain(ebb_runtime *rt) {
   while (rt->tasks.unfinished > 0) {
     int err =
@@ -122,6 +139,8 @@ static unsigned close_mailbox(ebb_runtime *rt, const ebb_shutdown *s) {
   return left;
 }
 
+/* Failing for want of a stack leaves everything as it was, so that it can be
+   tried again: hence the flags are reset before the error is returned. */
 int ebb_runtime_shutdown(ebb_runtime *rt, const ebb_shutdown *s) {
   if (rt->tasks.current != &rt->root) return -EBUSY;
   rt->tasks.closing = rt->remote.deaf = true;

@@ -16,6 +16,15 @@
 struct ebb_work;
 typedef struct ebb_mailbox ebb_mailbox;
 
+/* One part for each concern, which the file of that name changes; others read
+   it, or call a verb. It belongs to one thread (R1): all that others may
+   touch is `interrupted`, its reactor's kick and its mailbox. Nothing here is
+   a count of references: the owner frees it, when every task has ended and
+   every handle of a task has been given back.
+
+   Exactly one of these holds at any time: a task is current and runs on
+   stacks.running, or on the native stack if it is the root; or the loop runs on
+   stacks.running, and nothing is current. */
 struct ebb_runtime {
   ebb_tasks tasks; /* comes first: see ebb_tasks_of */
   ebb_alloc alloc;

@@ -9,6 +9,22 @@
 #include "core/task/prefetch.h"
 #include "core/task/run_queue.h"
 
+/* How the loop and its stacks go together. The loop is a function that never
+   returns and keeps no state of its own, running on a stack of the pool; it
+   polls a task by calling it there. A task that returns from its poll has left
+   the stack, and the loop polls the next: that is how Lua tasks that yield
+   wait, and what makes a waiting task cost no stack (R8).
+
+   A task that waits in the middle of a call cannot return. It keeps the stack
+   that it is on, frames of the loop below it included, and takes another from
+   the pool, on which the loop goes on. When that task is ready again, whatever
+   stack the loop is on by then goes back to the pool in the middle of the
+   loop's code, and the task's own continues. The next wait in the middle of a
+   call takes such a stack and continues the loop where it was left, which is
+   why between two lines that switch nothing may be kept in variables.
+
+   The native stack, the process's own, is that of the root, which is
+   suspended in ebb_wait or ebb_tick whenever the loop runs. */
 enum {
   /* Turns between two looks at timers and reactor while tasks are ready. */
   EVENT_INTERVAL = 61
@@ -16,14 +32,20 @@ enum {
 
 /* ---- events ---- */
 
-/* How long the sentry may wait, in ns. */
+/* How long the sentry may wait, in ns.
+   Real time, not the runtime's: the sentry is set by the end of a state,
+   which must come even when the clock is paused. */
 static int64_t time_for_sentry(const ebb_runtime *rt) {
   if (rt->sentry.until == EBB_NEVER) return EBB_NEVER;
   int64_t left = rt->sentry.until - ebb_clock_system();
   return left > 0 ? left : 0;
 }
 
-/* Everything but file descriptors. */
+/* Everything but file descriptors.
+   The order is that of certainty: who ends the process, who was interrupted,
+   what other threads have sent, what is due. A timer that is due wakes with
+   -ETIMEDOUT even when the event it guards against comes in the same look;
+   fds are looked at after it. */
 static void poll_events(ebb_runtime *rt) {
   ebb_timer *timer;
   rt->tasks.now = ebb_clock_now(&rt->clock);
@@ -39,13 +61,18 @@ static void poll_events(ebb_runtime *rt) {
     ebb_prefetch_sleepers(&rt->tasks.timers);
 }
 
+/* No system call is made while nobody has ever waited for an fd. */
 static void look_at_fds(ebb_runtime *rt) {
   if (rt->events.fds.capacity > 0 || ebb_poller_is_awaited(&rt->events.poller))
     (void)ebb_poller_look(rt, 0);
 }
 
-/* Can a wait be ended by something that is no timer? */
-static bool is_known_elsewhere(ebb_runtime *rt) {
+/* Can a wait be ended by something that is no timer?
+   The question is whether a deadlock may be reported, and an error there
+   would end a program that only waits. So everything that another thread may
+   still do counts: wakers, jobs that are being done, fds, tasks here that
+   another runtime may abort, handles that somebody may spawn by. */
+static bool is_awaited_from_outside(ebb_runtime *rt) {
   if (rt->remote.wakers > 0 || rt->remote.jobs > 0) return true;
   if (ebb_fd_is_awaited(&rt->events.fds)) return true;
   if (ebb_poller_is_awaited(&rt->events.poller)) return true;
@@ -54,6 +81,8 @@ static bool is_known_elsewhere(ebb_runtime *rt) {
          atomic_load(&rt->remote.mailbox->handle.external) > 0;
 }
 
+/* A sleep that a signal has cut short is a reason for the root to look:
+   Ctrl-C must reach a program all of whose tasks sleep. */
 static void sleep_for(ebb_runtime *rt, int64_t ns) {
   int64_t most = time_for_sentry(rt);
   if (ns > most) ns = most;
@@ -74,11 +103,11 @@ static void jump(ebb_runtime *rt, int64_t next) {
    have sent some before. */
 static void idle(ebb_runtime *rt) {
   int64_t next = ebb_timer_heap_next(&rt->tasks.timers);
-  bool is_known = is_known_elsewhere(rt);
+  bool is_awaited = is_awaited_from_outside(rt);
   if (ebb_mailbox_has_mail(rt)) return;
   if (rt->clock.paused && rt->remote.jobs > 0)
     sleep_for(rt, EBB_NEVER);
-  else if (next == EBB_NEVER && !is_known)
+  else if (next == EBB_NEVER && !is_awaited)
     ebb_task_wake(rt->sentry.task, -EDEADLK);
   else if (next == EBB_NEVER)
     sleep_for(rt, EBB_NEVER);
@@ -91,7 +120,9 @@ static void idle(ebb_runtime *rt) {
 /* ---- the loop ---- */
 
 /* A task may be here whose LocalSet is not driven any more: it goes to wait
-   until it is again. */
+   until it is again.
+   The gate may have closed since the task was pushed: closing one does not
+   search the run queue. */
 static ebb_task *pop_ready(ebb_runtime *rt) {
   while (!ebb_list_is_empty(&rt->tasks.queue.ready)) {
     ebb_task *t = ebb_container_of(rt->tasks.queue.ready.next, ebb_task, link);
@@ -106,6 +137,9 @@ static ebb_task *pop_ready(ebb_runtime *rt) {
   return NULL;
 }
 
+/* One turn at least is run by every tick, or a budget of 0 would do nothing
+   for ever. The real clock is asked: a game that slows its own would get
+   longer ticks. */
 static bool tick_is_over(const ebb_runtime *rt) {
   if (rt->tick.end == EBB_NEVER || rt->tick.polls == 0) return false;
   return ebb_clock_real(&rt->clock) >= rt->tick.end;
@@ -113,7 +147,11 @@ static bool tick_is_over(const ebb_runtime *rt) {
 
 /* The task to run next; NULL: the tick is over. Only a look at everything
    starts the count anew: a timer that is always due makes a task ready each
-   time there is none, and the loop never idle. */
+   time there is none, and the loop never idle.
+   Two rhythms. While tasks are ready, events are looked at every
+   EVENT_INTERVAL turns, so that a crowd of busy tasks keeps nobody's timer
+   or socket waiting for long; when none is, at once. A tick that has nothing
+   ready looks once more, without sleeping, and leaves. */
 static ebb_task *next_task(ebb_runtime *rt) {
   if (rt->tick.active && tick_is_over(rt)) return NULL;
   if (--rt->events.countdown <= 0) {
@@ -142,12 +180,16 @@ static void begin_measure(ebb_runtime *rt, const ebb_task *t) {
   rt->measure.id = t->id;
 }
 
+/* By its id, as the task may have ended in its turn and its block be
+   another's. */
 static void end_measure(ebb_runtime *rt) {
   ebb_task *t = ebb_task_find(rt, rt->measure.id);
   if (t != NULL) t->busy += ebb_clock_real(&rt->clock) - rt->measure.begun;
   rt->measure.id = 0;
 }
 
+/* An abort that came between the wake and the turn counts: the wait ends as
+   cut off, unless the task has its clean-up to do. */
 static void begin_turn(ebb_runtime *rt, ebb_task *t) {
   assert(t->state == EBB_READY && rt->tasks.current == NULL); /* R2, R3 */
   t->state = EBB_RUNNING;
@@ -160,7 +202,10 @@ static void begin_turn(ebb_runtime *rt, ebb_task *t) {
 }
 
 /* They look again after the turn of the task that goes on, each with the end of
-   its own wait as it was. */
+   its own wait as it was.
+   A task cannot be resumed while its coroutine is below another's frames, on
+   a stack that is suspended. Only when a stack goes on can that have
+   changed. */
 static void recall_bystanders(ebb_runtime *rt) {
   while (!ebb_list_is_empty(&rt->bystanders)) {
     ebb_task *t = ebb_container_of(rt->bystanders.next, ebb_task, link);
@@ -183,6 +228,9 @@ static void resume(ebb_runtime *rt, ebb_task *t) {
                                          : &rt->stacks.native);
 }
 
+/* A task that has its own stack goes on there; this call returns when some
+   later wait continues the loop's stack, and the task that ran last has been
+   dealt with by then. */
 static void run(ebb_runtime *rt, ebb_task *t) {
   begin_turn(rt, t);
   if (t->stack != NULL || ebb_task_is_root(t))
@@ -204,6 +252,7 @@ void ebb_scheduler_loop(void *arg) {
     if (t != NULL) {
       run(rt, t);
     } else {
+      /* The tick is over: its caller is suspended on the native stack. */
       rt->tasks.current = &rt->root;
       resume(rt, rt->tasks.current);
     }
@@ -212,6 +261,8 @@ void ebb_scheduler_loop(void *arg) {
 
 /* ---- stacks ---- */
 
+/* R8: from here to the return the task has this stack for itself. The root's
+   is the native one, which is no stack of the pool. */
 void ebb_scheduler_suspend(ebb_runtime *rt, ebb_stack *s) {
   ebb_task *t = rt->tasks.current;
   assert(s != NULL && t != NULL && t->stack == NULL); /* R8 */
@@ -225,6 +276,9 @@ void ebb_scheduler_suspend(ebb_runtime *rt, ebb_stack *s) {
   assert(rt->tasks.current == t && t->state == EBB_RUNNING);
 }
 
+/* The frames below are those of the loop, and perhaps of tasks that were
+   polled there before: nothing of them is used any more, since the loop
+   keeps no state. */
 void ebb_scheduler_end_task(ebb_runtime *rt) {
   assert(rt->stacks.running != NULL && !ebb_task_is_root(rt->tasks.current));
   ebb_task_finish(rt->tasks.current);
@@ -241,6 +295,8 @@ void ebb_scheduler_reset_sentry(ebb_runtime *rt) {
   rt->sentry.until = EBB_NEVER;
 }
 
+/* The root becomes ready to run nowhere: it is taken out of all that it may
+   be waiting in, and is the running task from here on, on this stack. */
 void ebb_scheduler_move_root(ebb_runtime *rt) {
   ebb_task *root = &rt->root, *t = rt->tasks.current;
   assert(t != root && rt->stacks.running != NULL);
@@ -255,6 +311,9 @@ void ebb_scheduler_move_root(ebb_runtime *rt) {
   if (rt->sentry.task == t) rt->sentry.task = root;
 }
 
+/* No code of the task runs, so nothing that it has on its stack is given
+   back; what the engine has of it is. It passes through the running state
+   for ebb_task_finish, whose contract wants that. */
 void ebb_scheduler_kill_task(ebb_task *t) {
   ebb_runtime *rt = t->rt;
   assert(t->state == EBB_READY || t->state == EBB_WAITING);
@@ -269,6 +328,8 @@ void ebb_scheduler_kill_task(ebb_task *t) {
   ebb_task_finish(t);
 }
 
+/* For a clean-up that nothing can end. Tasks that are woken run later; none
+   comes or goes during this walk. */
 void ebb_scheduler_break_waits(ebb_runtime *rt) {
   uint32_t slot = ebb_table_scan(&rt->tasks.by_id, 0);
   for (; slot != EBB_TABLE_NONE;

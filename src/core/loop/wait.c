@@ -11,6 +11,10 @@
 
 /* ---- the waits of tasks ---- */
 
+/* The deadline first: it can fail, and R9 wants nothing changed then. A task
+   that has been aborted does not wait, but yields: its turn ends all the
+   same, as that of a task that waits would, so that no loop around a wait
+   can keep others from running. */
 int ebb_wait_begin(ebb_runtime *rt, ebb_list *list, int64_t deadline,
                    const char *what) {
   ebb_task *t = rt->tasks.current;
@@ -30,6 +34,8 @@ int ebb_wait_begin(ebb_runtime *rt, ebb_list *list, int64_t deadline,
   return 0;
 }
 
+/* The task is ready again before it has left its stack. Nothing can run in
+   between, so nobody sees that. */
 void ebb_wait_yield(ebb_runtime *rt, const char *what) {
   ebb_task *t = rt->tasks.current;
   assert(t->state == EBB_RUNNING);
@@ -40,17 +46,24 @@ void ebb_wait_yield(ebb_runtime *rt, const char *what) {
 
 /* ---- waiting in the middle of a call ---- */
 
+/* With never_block the embedder's loop runs ours by ticks: a wait of the
+   root would have to run it from here. */
 static int check_may_wait(const ebb_runtime *rt) {
   return rt->tasks.never_block && ebb_task_is_root(rt->tasks.current) ? -EPERM
                                                                       : 0;
 }
 
-/* How the wait of the running task has ended. */
+/* How the wait of the running task has ended.
+   The kind is told at the one point where the task learns of its abort, not
+   when it is aborted: between the two it may have run on. */
 static int end_of_wait(ebb_task *t) {
   if (t->status == -ECANCELED) ebb_task_tell_cut(t);
   return t->status;
 }
 
+/* The stack to go on with is taken before the wait begins: if there is none
+   the task has not waited, and may be told so. It may well be that nothing
+   else is ready, and the loop on that stack only sleeps. */
 int ebb_wait(ebb_runtime *rt, ebb_list *list, int64_t deadline,
              const char *what) {
   int err = check_may_wait(rt);
@@ -105,6 +118,8 @@ int ebb_sleep(ebb_runtime *rt, int64_t ns) {
   return ebb_sleep_until(rt, ebb_time_add(now, ns > 0 ? ns : 0));
 }
 
+/* A token is one bit: any number of unparks that nobody has waited for are
+   one. Taking it uses the budget, as a wait that is satisfied at once. */
 int ebb_park(ebb_runtime *rt, int64_t deadline) {
   ebb_task *t = rt->tasks.current;
   if (t->token) {
@@ -131,6 +146,8 @@ void ebb_begin_cleanup(ebb_runtime *rt) {
 
 /* ---- the budget ---- */
 
+/* In a loop, since the turn that a yield leads to may find the budget used
+   up by another call of this task, as a finalizer. */
 int ebb_consume_budget(ebb_runtime *rt) {
   if (ebb_wait_is_cut(rt)) return -ECANCELED;
   int err = 0;

@@ -15,6 +15,9 @@ static int ready_poll(int ready, ebb_await *w) {
   return ready > 0 ? ready : -ETIMEDOUT;
 }
 
+/* The fd itself is asked first, by poll(2): most often something can be done
+   at once, and then nothing needs to be registered. That is also the answer
+   for fds that no epoll takes, as those of regular files. */
 int ebb_wait_fd_poll(int fd, int events, ebb_await *w) {
   ebb_fd *f;
   if (w->status == EBB_GONE) return -EBADF;
@@ -25,7 +28,10 @@ int ebb_wait_fd_poll(int fd, int events, ebb_await *w) {
   return err < 0 ? err : ebb_await_in_list(w, ebb_fd_waiters(f, events));
 }
 
-/* A wait that is over looks again: what it was woken with is of one fd. */
+/* A wait that is over looks again: what it was woken with is of one fd.
+   Another task may have been quicker, so the look is what counts; it is also
+   the last thing done when the deadline has passed. No list means that no fd
+   is there to wait for: it waits for the deadline. */
 int ebb_wait_fd_poll_all(struct pollfd *fds, size_t n, ebb_await *w) {
   ebb_list *list;
   if (w->status == EBB_GONE) return -EBADF;
@@ -71,6 +77,7 @@ int ebb_wait_fds(ebb_runtime *rt, struct pollfd *fds, size_t n,
   return ebb_await_run(rt, "fds", all_poll, &o);
 }
 
+/* Both know waits for fds: of one, and of many at once. */
 void ebb_forget_fd(ebb_runtime *rt, int fd) {
   ebb_poller_forget(&rt->events.poller, fd);
   ebb_fd_forget(rt, fd);

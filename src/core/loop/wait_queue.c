@@ -5,6 +5,7 @@
 
 #include "core/loop/wait.h"
 
+/* A task that is woken leaves the list, so the next is read before. */
 void ebb_wait_queue_wake_some(ebb_wait_queue *queue, uint32_t amount) {
   ebb_list *next, *node = queue->waiting.next;
   for (; node != &queue->waiting; node = next) {
@@ -14,12 +15,15 @@ void ebb_wait_queue_wake_some(ebb_wait_queue *queue, uint32_t amount) {
   }
 }
 
+/* The amount is known before the wait begins: the one who gives looks at it. */
 static void enter(ebb_wait_queue *queue, ebb_task *t, uint32_t amount) {
   assert(t->queue == NULL && !t->granted);
   t->queue = queue;
   t->amount = amount;
 }
 
+/* For tasks that return from their poll; ebb_wait_queue_take is called in
+   the turn after. */
 int ebb_wait_queue_wait_begin(ebb_wait_queue *queue, ebb_runtime *rt,
                               uint32_t amount, const char *what) {
   ebb_task *t = rt->tasks.current;
@@ -30,6 +34,8 @@ int ebb_wait_queue_wait_begin(ebb_wait_queue *queue, ebb_runtime *rt,
   return err;
 }
 
+/* A wait that fails has left the queue when this returns, so that what had
+   been granted at the same moment is the next one's, and not lost (R11). */
 int ebb_wait_queue_wait(ebb_wait_queue *queue, ebb_runtime *rt, uint32_t amount,
                         int64_t deadline, const char *what) {
   ebb_task *t = rt->tasks.current;

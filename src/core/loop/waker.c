@@ -9,6 +9,9 @@ struct ebb_waker {
   ebb_task *task;
 };
 
+/* A waker is a piece of mail that is sent again and again. The task has a
+   reference of it, so the runtime, which goes only when all tasks are freed,
+   is there for as long as the waker is. */
 static void deliver_wake(ebb_mail *mail, ebb_runtime *rt) {
   if (rt != NULL) ebb_unpark(ebb_container_of(mail, ebb_waker, mail)->task);
 }
@@ -33,6 +36,8 @@ void ebb_waker_wake(ebb_waker *w) {
   (void)ebb_mailbox_post(w->task->rt->remote.mailbox, &w->mail);
 }
 
+/* A wake that was under way is done here and now, so that none is lost by
+   freeing. */
 void ebb_waker_free(ebb_waker *w) {
   ebb_runtime *rt = w->task->rt;
   if (ebb_mailbox_recall(rt->remote.mailbox, &w->mail)) ebb_unpark(w->task);

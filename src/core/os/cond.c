@@ -12,6 +12,8 @@ static void cond_check(int err) {
   (void)err;
 }
 
+/* The monotonic clock, as deadlines are of ebb_clock_system: a change of the
+   date must neither end a wait nor prolong it. */
 int ebb_cond_init(ebb_cond *c) {
   pthread_condattr_t attributes;
   int err = pthread_condattr_init(&attributes);
@@ -28,6 +30,8 @@ void ebb_cond_signal(ebb_cond *c) { cond_check(pthread_cond_signal(c)); }
 
 void ebb_cond_broadcast(ebb_cond *c) { cond_check(pthread_cond_broadcast(c)); }
 
+/* Any error but the timeout counts as a wake: the caller looks at what it
+   waits for in any case. */
 bool ebb_cond_wait(ebb_cond *c, ebb_mutex *m, int64_t deadline) {
   if (deadline == INT64_MAX) {
     cond_check(pthread_cond_wait(c, m));

@@ -56,6 +56,10 @@ static bool slow_switch(void) { return false; }
 
 /* ---- what the sanitizers are told ---- */
 
+/* AddressSanitizer keeps a shadow of each stack, and ThreadSanitizer a
+   history of each fiber; both must be told before the stack pointer moves,
+   and again after. Without them these functions are empty, and are compiled
+   away. */
 static void announce_leave(ebb_context *from, ebb_context *to) {
   to->from = from;
 #ifdef ASAN
@@ -99,7 +103,9 @@ void ebb_context_init(ebb_context *c, void *low, size_t size,
   *c = (ebb_context){.entry = entry, .arg = arg, .low = low, .size = size};
 }
 
-/* makecontext passes ints only. */
+/* makecontext passes ints only.
+   The base is where ebb_context_restart comes back to, to call the entry
+   anew: a jmp_buf in the first frame, which lives as long as the stack does. */
 static void first_frame(unsigned high, unsigned low) {
   ebb_context *c = (void *)(uintptr_t)((uint64_t)high << 32 | low);
   jmp_buf base;
@@ -120,6 +126,8 @@ static void begin(ebb_context *to, ucontext_t *fresh) {
               (unsigned)p);
 }
 
+/* Not inlined, so that the frame of the switch does not grow by a
+   ucontext_t, a kilobyte that each suspended stack would keep. */
 static void __attribute__((noinline)) enter(ebb_context *to) {
   ucontext_t fresh;
   begin(to, &fresh);
@@ -140,6 +148,8 @@ switch_slowly(ebb_context *from, ebb_context *to) {
   announce_arrive(from);
 }
 
+/* The registers lie in this frame, which stays as it is until somebody jumps
+   back into it: that is all that a suspended stack is. */
 static void switch_fast(ebb_context *from, ebb_context *to) {
   jmp_buf here;
   from->resume = &here;
@@ -158,4 +168,6 @@ void ebb_context_switch(ebb_context *from, ebb_context *to) {
     switch_fast(from, to);
 }
 
+/* The frames above the base are dropped as by longjmp: none of them is run
+   again. */
 void ebb_context_restart(ebb_context *c) { _longjmp(*(jmp_buf *)c->base, 1); }

@@ -37,13 +37,18 @@ void ebb_reactor_destroy(ebb_reactor *r) {
 
 /* ---- kicks ---- */
 
-/* Edge-triggered too, so that a kick need not be read to be over. */
+/* Edge-triggered too, so that a kick need not be read to be over.
+   A kick is a write to the eventfd, from any thread or signal handler. It is
+   an edge: the counter is never read while there is an epoll, and each write
+   is a new event. */
 static int watch_kicks(int poll_fd, int kick_fd) {
   struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.u64 = KICK};
   if (epoll_ctl(poll_fd, EPOLL_CTL_ADD, kick_fd, &e) < 0) return -errno;
   return 0;
 }
 
+/* An eventfd is made when the first handle or waker is: a program with one
+   thread has none. */
 int ebb_reactor_open(ebb_reactor *r) {
   if (r->kick_fd >= 0) return 0;
   int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -81,6 +86,8 @@ static int wait_for_one(int fd, int64_t ns) {
   return n < 0 ? -errno : n;
 }
 
+/* Without an epoll the eventfd is polled alone, and must be read, or the
+   next sleep would end at once. */
 static int wait_for_kick(int fd, int64_t ns) {
   int n = wait_for_one(fd, ns);
   uint64_t kicks;
@@ -93,6 +100,9 @@ static int look_now(int fd, struct epoll_event *found, int max) {
   return n < 0 ? -errno : n;
 }
 
+/* epoll_wait counts in milliseconds, and would round a sleep of 100 us up to
+   1 ms. Where there is no better call, the epoll is itself polled, by ppoll,
+   which has nanoseconds. */
 static int wait_long(int fd, int64_t ns, struct epoll_event *found, int max) {
 #ifdef HAS_PWAIT2
   struct timespec ts;
@@ -104,6 +114,9 @@ static int wait_long(int fd, int64_t ns, struct epoll_event *found, int max) {
   return ready <= 0 ? ready : look_now(fd, found, max);
 }
 
+/* A hang-up makes both reading and writing possible: each ends at once, with
+   an end or an error. A half that the other side has closed can still be
+   written to. */
 static ebb_event translate(const struct epoll_event *e) {
   ebb_event event = {.tag = e->data.u64};
   event.hung_up = (e->events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;
@@ -113,6 +126,8 @@ static ebb_event translate(const struct epoll_event *e) {
   return event;
 }
 
+/* The array on the stack is as large as the caller's may be; a kick takes no
+   place in the caller's. */
 int ebb_reactor_wait(ebb_reactor *r, int64_t ns, ebb_event *events, int max) {
   if (r->poll_fd < 0) return wait_for_kick(r->kick_fd, ns);
   struct epoll_event found[BATCH];
@@ -127,6 +142,8 @@ int ebb_reactor_wait(ebb_reactor *r, int64_t ns, ebb_event *events, int max) {
 
 /* ---- file descriptors ---- */
 
+/* When the eventfd is there already it is watched by the new epoll, as
+   ebb_reactor_open does in the other order. */
 static int open_poll(ebb_reactor *r) {
   if (r->poll_fd >= 0) return 0;
   int fd = epoll_create1(EPOLL_CLOEXEC);
@@ -139,6 +156,7 @@ static int open_poll(ebb_reactor *r) {
   return err;
 }
 
+/* EPOLLRDHUP tells a half-closed connection from one with data. */
 int ebb_reactor_watch(ebb_reactor *r, int fd, uint64_t tag, bool again) {
   int err = open_poll(r);
   if (err < 0) return err;
@@ -157,6 +175,8 @@ void ebb_reactor_unwatch(ebb_reactor *r, int fd) {
   (void)epoll_ctl(r->poll_fd, EPOLL_CTL_DEL, fd, &e);
 }
 
+/* poll(2) on the fd itself: no registration, and right for every kind of
+   file, too. Signals are of no interest to a call that does not sleep. */
 int ebb_reactor_look(int fd, int events) {
   struct pollfd one = {fd, 0, 0};
   if (events & EBB_READ) one.events |= POLLIN | POLLRDHUP;
@@ -191,6 +211,8 @@ int ebb_reactor_look_at(struct pollfd *fds, size_t n) {
   return second < 0 ? second : first + second;
 }
 
+/* The reactor's own fd stands first, so that its events and kicks end this
+   sleep; fetching them is for the caller. */
 int ebb_reactor_wait_with(ebb_reactor *r, int64_t ns, struct pollfd *fds,
                           size_t n) {
   struct timespec ts;
@@ -200,6 +222,7 @@ int ebb_reactor_wait_with(ebb_reactor *r, int64_t ns, struct pollfd *fds,
   return found < 0 ? -errno : found;
 }
 
+/* Equal fds come to stand together: an epoll takes each once. */
 static int by_fd(const void *a, const void *b) {
   return ((const struct pollfd *)a)->fd - ((const struct pollfd *)b)->fd;
 }
@@ -216,6 +239,9 @@ static int add_sorted(int gathered, const struct pollfd *fds, size_t n) {
   return 0;
 }
 
+/* An epoll is itself a file that can be polled: it is readable while one of
+   its own has an event. An fd that it does not take, or a process that has
+   none left, is an error; the caller then goes on without. */
 int ebb_reactor_gather(struct pollfd *fds, size_t n) {
   int gathered = epoll_create1(EPOLL_CLOEXEC);
   if (gathered < 0) return -errno;

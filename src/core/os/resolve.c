@@ -8,13 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Errors of getaddrinfo are above or below 0, depending on the system. */
+/* Errors of getaddrinfo are above or below 0, depending on the system.
+   The resolver's errors and errnos share one number: its own lie below
+   EBB_RESOLVE_ERROR, where no errno is. */
 static int error_of(int eai) {
   if (eai == EAI_SYSTEM) return errno != 0 ? -errno : -EIO;
   if (eai == EAI_MEMORY) return -ENOMEM;
   return EBB_RESOLVE_ERROR - 1 - abs(eai);
 }
 
+/* In the resolver's order, which is that of preference (RFC 6724). What is
+   beyond the array would hardly be tried. */
 static int copy(ebb_resolve_query *q, const struct addrinfo *found) {
   int n = 0;
   for (; found != NULL && n < EBB_RESOLVE_MAX; found = found->ai_next) {
@@ -27,6 +31,8 @@ static int copy(ebb_resolve_query *q, const struct addrinfo *found) {
   return n > 0 ? n : error_of(EAI_NONAME);
 }
 
+/* The port as digits, and none looked up: names of services are another
+   database, and slow. */
 static int ask(ebb_resolve_query *q, int flags) {
   char port[16];
   struct addrinfo *found, hints = {.ai_family = q->family};
@@ -43,6 +49,8 @@ static int ask(ebb_resolve_query *q, int flags) {
   return 0;
 }
 
+/* With this flag no file and no server is asked, so it may be called in the
+   loop. A failure other than "no number" is an answer, too. */
 bool ebb_resolve_number(ebb_resolve_query *q) {
   int eai = ask(q, q->host == NULL ? 0 : AI_NUMERICHOST);
   return eai != EAI_NONAME;

@@ -15,6 +15,9 @@
 
 bool ebb_shell_exists(void) { return access(_PATH_BSHELL, X_OK) == 0; }
 
+/* posix_spawn, not fork: a fork of a process with many mappings copies its
+   page tables, and runs the handlers of every library. The command is behind
+   "--", as one that begins with a dash is no option. */
 static int spawn_with(const char *command, const posix_spawnattr_t *attr,
                       const posix_spawn_file_actions_t *actions, pid_t *pid) {
   char sh[] = "sh", option[] = "-c", end_of_options[] = "--";
@@ -22,6 +25,7 @@ static int spawn_with(const char *command, const posix_spawnattr_t *attr,
   return -posix_spawn(pid, _PATH_BSHELL, actions, attr, argv, environ);
 }
 
+/* Only the mask differs from what the child would have by itself. */
 static int spawn(const char *command, const posix_spawn_file_actions_t *actions,
                  pid_t *pid) {
   posix_spawnattr_t attr;
@@ -36,6 +40,7 @@ static int spawn(const char *command, const posix_spawn_file_actions_t *actions,
   return err;
 }
 
+/* dup2 in the child clears the flag that would close the pipe's end. */
 static int spawn_on(const char *command, int end, int theirs, pid_t *pid) {
   posix_spawn_file_actions_t actions;
   int err = -posix_spawn_file_actions_init(&actions);
@@ -46,6 +51,8 @@ static int spawn_on(const char *command, int end, int theirs, pid_t *pid) {
   return err;
 }
 
+/* Both ends are closed on exec: a child that is started at the same time by
+   another thread must not keep the pipe open. */
 int ebb_shell_start(const char *command, int end, int *fd, pid_t *pid) {
   int pair[2]; /* to read from, to write to */
   if (end < 0) return spawn(command, NULL, pid);
@@ -59,6 +66,7 @@ int ebb_shell_start(const char *command, int end, int *fd, pid_t *pid) {
   return err;
 }
 
+/* A signal handler that runs meanwhile does not end the wait. */
 int ebb_shell_wait(pid_t pid, int *status) {
   while (waitpid(pid, status, 0) < 0)
     if (errno != EINTR) return -errno;

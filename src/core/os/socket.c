@@ -13,12 +13,18 @@
 
 enum { FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC };
 
+/* Everything is non-blocking from the beginning, by the flags of the calls
+   that make a socket: there is no moment at which another thread's child
+   could inherit it, nor one at which a call could block. Errors are returned
+   as negative errnos, as errno itself may be changed by whatever runs next. */
 static int result(int n) { return n < 0 ? -errno : n; }
 
 static ptrdiff_t size_result(ssize_t n) { return n < 0 ? -errno : n; }
 
 /* ---- addresses ---- */
 
+/* An abstract name begins with a zero byte and has no end but the length; a
+   path ends with a zero, which the length counts. */
 int ebb_socket_path_address(ebb_address *a, const char *path, size_t len) {
   *a = (ebb_address){0};
   if (len == 0) return -EINVAL;
@@ -32,6 +38,8 @@ int ebb_socket_path_address(ebb_address *a, const char *path, size_t len) {
   return 0;
 }
 
+/* A socket that is bound to nothing has an address of no length: its text is
+   empty. */
 static size_t path_text(const ebb_address *a, char text[EBB_ADDRESS_TEXT]) {
   size_t head = offsetof(struct sockaddr_un, sun_path);
   size_t len = a->len > head ? a->len - head : 0;
@@ -44,6 +52,7 @@ static size_t path_text(const ebb_address *a, char text[EBB_ADDRESS_TEXT]) {
   return len;
 }
 
+/* What the system cannot put into text has none. */
 size_t ebb_socket_address_text(const ebb_address *a,
                                char text[EBB_ADDRESS_TEXT], int *port) {
   const struct sockaddr_in *v4 = (const void *)&a->as.storage;
@@ -87,6 +96,9 @@ static int hand_out(int fd, int err, int *out) {
   return err;
 }
 
+/* Nagle's algorithm is off: a program that writes in pieces has a buffer for
+   that, and one that has
+   not would wait for delayed acknowledgements. */
 int ebb_socket_connect(const ebb_address *to, int *out) {
   int fd = socket(to->as.any.sa_family, SOCK_STREAM | FLAGS, 0);
   if (fd < 0) return -errno;
@@ -95,6 +107,7 @@ int ebb_socket_connect(const ebb_address *to, int *out) {
   return hand_out(fd, err, out);
 }
 
+/* Reading it clears it: it is asked once, when the connect is over. */
 int ebb_socket_error(int fd) {
   int error = 0;
   socklen_t len = sizeof error;
@@ -102,6 +115,8 @@ int ebb_socket_error(int fd) {
   return n < 0 ? -errno : -error;
 }
 
+/* SO_REUSEADDR: a server that is started anew must not wait until the
+   connections of the last one have been forgotten. */
 int ebb_socket_listen(const ebb_address *at, int backlog, int *out) {
   int fd = socket(at->as.any.sa_family, SOCK_STREAM | FLAGS, 0);
   if (fd < 0) return -errno;
@@ -138,6 +153,8 @@ ptrdiff_t ebb_socket_read(int fd, void *buffer, size_t size) {
   return size_result(recv(fd, buffer, size, 0));
 }
 
+/* MSG_NOSIGNAL in place of ignoring SIGPIPE, which would be the whole
+   process's affair. */
 ptrdiff_t ebb_socket_write(int fd, const struct iovec *pieces, int count) {
   if (count == 1)
     return size_result(
@@ -149,6 +166,7 @@ ptrdiff_t ebb_socket_write(int fd, const struct iovec *pieces, int count) {
 
 /* ---- datagrams ---- */
 
+/* The true length, of a datagram that may be longer than any buffer. */
 ptrdiff_t ebb_socket_next_size(int fd) {
   return size_result(recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC));
 }
@@ -178,6 +196,8 @@ int ebb_socket_shutdown(int fd, int how) {
   return result(shutdown(fd, how == EBB_WRITE ? SHUT_WR : SHUT_RDWR));
 }
 
+/* With a linger of 0 the peer gets a reset, and what was not sent is
+   dropped. */
 void ebb_socket_close(int fd, bool reset) {
   struct linger now = {1, 0};
   if (reset) (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -186,6 +206,7 @@ void ebb_socket_close(int fd, bool reset) {
 
 /* ---- errors ---- */
 
+/* A server that gets one of these waits a little and accepts again. */
 bool ebb_socket_is_exhausted(int err) {
   return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM;
 }

@@ -48,10 +48,17 @@ void ebb_stack_pool_init(ebb_stack_pool *p, size_t stack_size,
                         .alloc = alloc};
 }
 
+/* Two lists of idle stacks. The warm ones have their pages, and a suspended
+   loop that a wait can go on with at once; the last used comes first, as its
+   pages are in the cache. The cold ones have given their pages back and
+   begin anew. A program that once had a million waits in C keeps the address
+   space, and no memory for it. */
 static size_t slab_bytes(unsigned count) {
   return sizeof(ebb_stack_slab) + count * sizeof(ebb_stack);
 }
 
+/* The stack that the caller runs on cannot be unmapped under it: its slab is
+   left to the end of the process. */
 static void free_slab(ebb_stack_pool *p, ebb_stack_slab *slab,
                       const ebb_stack *running) {
   bool in_use = false;
@@ -74,6 +81,8 @@ void ebb_stack_pool_destroy(ebb_stack_pool *p, const ebb_stack *running) {
   p->warm = p->cold = NULL;
 }
 
+/* Pages that cannot be touched, below each stack: running into them is a
+   crash at the place, and not silent damage to the stack below. */
 static bool guard(char *low) {
   return madvise(low, GUARD, MADV_GUARD_INSTALL) == 0 ||
          mprotect(low, GUARD, PROT_NONE) == 0;
@@ -88,6 +97,8 @@ static void add_stack(ebb_stack_pool *p, ebb_stack_slab *slab, unsigned i) {
   p->cold = s;
 }
 
+/* No memory is reserved for it, nor huge pages used: a stack uses the pages
+   that it touches, one or two for most tasks. */
 static ebb_stack_slab *map_slab(ebb_stack_pool *p, unsigned count) {
   ebb_stack_slab *slab = ebb_alloc_new(p->alloc, slab_bytes(count));
   if (slab == NULL) return NULL;
@@ -125,6 +136,7 @@ static void add_slab(ebb_stack_pool *p) {
   if (p->slab_stacks < SLAB_MAX) p->slab_stacks *= 2;
 }
 
+/* Warm before cold before new. */
 ebb_stack *ebb_stack_take(ebb_stack_pool *p) {
   ebb_stack *s = p->warm;
   if (s != NULL) {

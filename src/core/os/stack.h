@@ -16,6 +16,12 @@ typedef struct ebb_stack {
   ebb_context context;
 } ebb_stack;
 
+/* A stack is in one of three places: idle in `warm`, idle in `cold`, or in use:
+   by the loop, or by a task that is suspended on it. An idle warm stack may
+   have a suspended loop on it, which the next to take it continues; so a stack
+   that is put back must not have anything else. The running stack is put back
+   before it is switched away from, which is right as long as nothing is taken
+   in between. */
 typedef struct ebb_stack_pool {
   size_t stack_size; /* guard included */
   void (*entry)(void *arg);

@@ -18,6 +18,11 @@ static void thread_check(int err) {
   (void)err;
 }
 
+/* A thread that is ours blocks all signals, so that handlers run on the
+   threads that the program knows. But a child inherits what its thread has
+   blocked: it would never see a SIGTERM. So each such
+   thread remembers what a child of its starter would have blocked, and gives
+   that to its own: by the handler of fork, or to posix_spawn by the caller. */
 typedef struct start {
   void (*run)(void *arg);
   void *arg;
@@ -49,6 +54,8 @@ static int watch_forks(void) {
   return -err;
 }
 
+/* The copy is on the stack of the new thread: what the starter has allocated
+   is freed by the one who takes it. */
 static void *begin(void *arg) {
   start s = *(start *)arg;
   free(arg);
@@ -58,6 +65,8 @@ static void *begin(void *arg) {
   return NULL;
 }
 
+/* Blocked before the thread is made, as it inherits the mask: from its first
+   instruction on no signal can reach it. */
 static int create_thread(const pthread_attr_t *attributes, start *s) {
   sigset_t all, before;
   pthread_t thread;
@@ -69,6 +78,8 @@ static int create_thread(const pthread_attr_t *attributes, start *s) {
   return -err;
 }
 
+/* Detached: nobody joins it. The pool counts its threads, and the last thing
+   that one does is to say that it leaves. */
 int ebb_thread_start(void (*run)(void *arg), void *arg) {
   pthread_attr_t attributes;
   start *s = malloc(sizeof *s);

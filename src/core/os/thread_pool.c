@@ -8,6 +8,16 @@
 
 #define A_MOMENT INT64_C(200000000) /* ns */
 
+/* One lock, one queue. A thread takes work while there is some, then waits for
+   more, and leaves after a while without. Work that comes wakes an idle thread
+   if there is one more than pieces of work in the queue; otherwise it starts a
+   thread, up to the limit; and otherwise it waits for one to be free.
+   Dedicated work, which goes on for as long as a runtime, has a thread of its
+   own beside all that, so that it cannot use up the limit.
+
+   Whoever waits for the end is told by `gone`. A thread whose work never
+   ends is not waited for beyond the deadline, and the pool stays for it:
+   each thread has a reference to what the pool is in. */
 int ebb_thread_pool_init(ebb_thread_pool *b) {
   *b = (ebb_thread_pool){.limit = EBB_BLOCKING_LIMIT,
                          .keep_alive = EBB_THREAD_POOL_KEEP_ALIVE};
@@ -47,7 +57,10 @@ static void unqueue(ebb_thread_pool *b, ebb_work *w) {
   b->queued--;
 }
 
-/* The lock is held. NULL: nothing came for long, or the pool is closed. */
+/* The lock is held. NULL: nothing came for long, or the pool is closed.
+   Woken in vain is possible, as another may have been quicker: the
+   conditions are looked at anew each time. A closed pool's queue is empty,
+   since closing cancels what is in it. */
 static ebb_work *take_work(ebb_thread_pool *b) {
   int64_t deadline = ebb_clock_system() + b->keep_alive;
   bool in_time = true;
@@ -61,7 +74,8 @@ static ebb_work *take_work(ebb_thread_pool *b) {
   return w;
 }
 
-/* The lock is held before and after. */
+/* The lock is held before and after.
+   `done` may free the work, so it is out of the list by then. */
 static void do_work(ebb_thread_pool *b, ebb_work *w, ebb_worker *worker) {
   ebb_list_push(&b->running, &w->link);
   ebb_mutex_unlock(&b->lock);
@@ -88,6 +102,8 @@ static void leave_pool(ebb_thread_pool *b, ebb_worker *worker, bool dedicated) {
   b->release(b->owner);
 }
 
+/* One worker for the whole life of the thread: what some work has left in
+   it, as a Lua state, serves the next. */
 static void pool_thread(void *arg) {
   ebb_thread_pool *b = arg;
   ebb_worker worker = {0};
@@ -106,7 +122,9 @@ static void lone_thread(void *arg) {
   leave_pool(b, &worker, true);
 }
 
-/* The lock is held; the new thread will wait for it. */
+/* The lock is held; the new thread will wait for it.
+   Counted before it runs, so that a pool that is closed at once waits for
+   it; the reference, too, is taken for it here. */
 static int start_thread(ebb_thread_pool *b, ebb_work *dedicated) {
   b->threads++;
   b->dedicated += dedicated != NULL;
@@ -123,7 +141,9 @@ static int start_thread(ebb_thread_pool *b, ebb_work *dedicated) {
 /* ---- from outside ---- */
 
 /* The lock is held. Work that finds no idle thread waits for one when no
-   more can be started, but not if there is none at all. */
+   more can be started, but not if there is none at all.
+   An error of starting a thread is none when there are others: the work
+   waits for them. */
 static int enqueue(ebb_thread_pool *b, ebb_work *w) {
   if (b->idle > b->queued) {
     ebb_cond_signal(&b->wanted);
@@ -157,6 +177,8 @@ int ebb_thread_pool_submit(ebb_thread_pool *b, ebb_work *w) {
   return err;
 }
 
+/* In the queue means that no thread has looked at it, and under the lock
+   none can. */
 bool ebb_thread_pool_withdraw(ebb_thread_pool *b, ebb_work *w) {
   ebb_mutex_lock(&b->lock);
   bool queued = w->queued;
@@ -176,6 +198,8 @@ static void cancel_queued(ebb_thread_pool *b) {
   }
 }
 
+/* New work is refused from here on, queued work cancelled, running work
+   waited for. */
 unsigned ebb_thread_pool_close(ebb_thread_pool *b, int64_t deadline,
                                void (*stuck)(void *ctx, ebb_work *w),
                                void *ctx) {

@@ -40,6 +40,13 @@ typedef struct ebb_work {
   void (*cancel)(struct ebb_work *w);
 } ebb_work;
 
+/* All of it is under the lock, but for limit and keep_alive before the first
+   submit, and what contains the pool. Invariants: queued is the length of
+   `queue`; idle threads wait in `wanted`, or are about to look; threads -
+   dedicated of them take work from the queue, at most `limit`, unless that was
+   lowered. Work is in `queue` until a thread takes it, then in `running` until
+   it has been done, then in neither; `done` is called after that, without the
+   lock. Once the pool is closed nothing enters `queue` any more. */
 typedef struct ebb_thread_pool {
   ebb_mutex lock;
   ebb_cond wanted; /* work has come, or the pool is closed */

@@ -17,6 +17,8 @@ typedef struct c_job {
   void *value;
 } c_job;
 
+/* No runtime on a thread of the pool: a body that wants one must be sent to
+   a handle without `blocking`. */
 static void run_on_pool(ebb_job *job, ebb_worker *worker) {
   c_job *c = (c_job *)job;
   (void)worker;
@@ -24,7 +26,9 @@ static void run_on_pool(ebb_job *job, ebb_worker *worker) {
   job->outcome = EBB_COMPLETED;
 }
 
-/* The body of the task in the other runtime; `arg` is the job. */
+/* The body of the task in the other runtime; `arg` is the job.
+   The last thing that the task does there: the job may be freed by the other
+   thread before this returns. */
 static void *run_there(ebb_runtime *rt, void *arg) {
   c_job *c = arg;
   c->value = c->body.run(rt, c->body.arg);
@@ -44,6 +48,8 @@ static void drop_there(void *arg) {
   ebb_job_done(&c->job);
 }
 
+/* The same id here and there, so that a task that prints its own is found by
+   it at home. */
 static ebb_task *arrive(ebb_job *job, ebb_runtime *rt) {
   const char *name = ((c_job *)job)->body.name;
   ebb_task *t =
@@ -70,6 +76,8 @@ typedef struct c_proxy {
   c_job *c;
 } c_proxy;
 
+/* The task here stands for one in another place. Its struct is a pointer to
+   the job, which is counted, and may outlive it. */
 static c_job *job_of(ebb_task *t) { return ((c_proxy *)t)->c; }
 
 static ebb_poll proxy_poll(ebb_task *t) {
@@ -80,6 +88,8 @@ static void proxy_start(ebb_task *t) { ebb_job_start(&job_of(t)->job, t); }
 
 static void proxy_abort(ebb_task *t) { ebb_job_abort(&job_of(t)->job); }
 
+/* Not before the mail has come: until then it is written by the other
+   thread. */
 static void *proxy_value(ebb_task *t) {
   return job_of(t)->job.is_over ? job_of(t)->value : NULL;
 }
@@ -90,6 +100,7 @@ static const char *proxy_name(const ebb_task *t) {
 
 static void proxy_finished(ebb_task *t) { ebb_job_let_go(&job_of(t)->job); }
 
+/* The place that does the work may still have its own reference. */
 static void proxy_drop(ebb_task *t) { ebb_job_release(&job_of(t)->job); }
 
 static const ebb_task_ops proxy_ops = {
@@ -103,6 +114,8 @@ static const ebb_task_ops proxy_ops = {
     .drop = proxy_drop,
 };
 
+/* All that can fail comes before ebb_job_init, which takes references: a
+   failure has nothing to give back but memory. */
 int ebb_c_job_new(ebb_runtime *rt, const ebb_target *target, ebb_body body,
                   ebb_task **out) {
   ebb_mailbox *home;
@@ -139,6 +152,9 @@ static void *run_call(ebb_runtime *rt, void *arg) {
   return NULL;
 }
 
+/* A call in place is a job whose `fn` runs on another thread, but on behalf
+   of the task that waits: it may use its stack, so nothing may end that wait
+   but the end of the call. The reference keeps the outcome readable. */
 static int start_call(ebb_runtime *rt, call *c, ebb_task **out) {
   ebb_target target = {.blocking = true};
   ebb_body body = {.run = run_call, .arg = c, .name = "block_in_place"};
@@ -159,6 +175,10 @@ static int wait_for(ebb_runtime *rt, ebb_task *t) {
   int err = 0;
   assert(!self->lending); /* it waits here: it cannot have lent it twice */
   self->lending = true;
+  /* Whatever else ends the wait is remembered, and answered by an abort of
+     the job: if that can still be withdrawn the call never happens, and if
+     not it is waited for. Without a stack to wait on, the loop is run from
+     here. */
   while (!job_of(t)->job.is_over) {
     int status = ebb_wait(rt, &t->joiners, EBB_NEVER, "block_in_place");
     if (status == 0) continue;
@@ -178,6 +198,8 @@ static int check_may_block(ebb_runtime *rt) {
                                                                       : 0;
 }
 
+/* Completed: the call was made, and that is what counts, even when the task
+   was aborted meanwhile. */
 int ebb_block_in_place(ebb_runtime *rt, void (*fn)(void *arg), void *arg) {
   call c = {fn, arg};
   ebb_task *t;

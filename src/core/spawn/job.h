@@ -39,6 +39,14 @@ typedef struct ebb_job_ops {
   void (*free)(ebb_job *job);
 } ebb_job_ops;
 
+/* What is true when: before ebb_job_start nothing but its memory is in use.
+   From then until the mail `back` comes, `task` waits and `is_over` is false,
+   and all that the work has to do with is the other side's. Then `is_over` is
+   true, `task` is NULL, and outcome and results are this side's for good.
+   `withdrawn` is between: no one does the work, and the task has not had the
+   turn in which that is told. A task that ends early, because its runtime or
+   state is closed, sets `task` to NULL and leaves `is_over` false: the results
+   are never looked at. */
 struct ebb_job {
   const ebb_job_ops *ops;
   atomic_uint refs;

@@ -10,6 +10,11 @@
 
 /* ---- default keys: integers, and bytes that are copied ---- */
 
+/* A map is a set whose members' keys mean something; where a key is kept and
+   how long is all that is added here. Keys of the default kind are integers,
+   or bytes that are copied into the map. With ops of its own a map takes
+   keys as they are, and comparing them may run any code, of a script for
+   instance, which may change the map under the search. */
 static uint64_t default_hash(void *ctx, ebb_key key) {
   (void)ctx;
   return key.data == NULL ? ebb_hash_int(key.bits)
@@ -25,6 +30,7 @@ static int default_equal(void *ctx, ebb_key a, ebb_key b) {
 /* The empty byte key must not become NULL, which says integer. */
 static size_t copy_size(ebb_key key) { return key.bits > 0 ? key.bits : 1; }
 
+/* Before anything is changed: it may fail. */
 static int copy_key(ebb_join_map *m, ebb_key *key) {
   if (!m->copies || key->data == NULL) return 0;
   void *copy = ebb_alloc_new(&m->set.rt->alloc, copy_size(*key));
@@ -40,6 +46,7 @@ void ebb_join_map_key_free(ebb_join_map *m, ebb_key key) {
                  copy_size(key));
 }
 
+/* `drop` is of maps with ops of their own, the copy of those without. */
 static void drop_key(ebb_join_map *m, ebb_key key) {
   ebb_join_map_key_free(m, key);
   if (m->ops.drop != NULL) m->ops.drop(m->ops.ctx, key);
@@ -47,6 +54,8 @@ static void drop_key(ebb_join_map *m, ebb_key key) {
 
 /* ---- the table of keys ---- */
 
+/* Hashes are compared first, so that `equal` is called for likely matches
+   only. */
 int ebb_join_map_find(ebb_join_map *m, uint32_t hash, ebb_key key, void *ctx,
                       uint32_t *slot) {
 again:
@@ -69,12 +78,14 @@ void ebb_join_map_put(ebb_join_map *m, uint32_t hash, ebb_key key,
   ebb_join_set_put(&m->set, hash, key, t);
 }
 
+/* Read before it is gone: the table keeps the key. */
 ebb_key ebb_join_map_remove(ebb_join_map *m, ebb_task *t) {
   ebb_key key = ebb_join_map_key(m, t);
   ebb_join_set_remove(&m->set, t);
   return key;
 }
 
+/* The two keys are equal but need not be the same: each has its owner. */
 ebb_key ebb_join_map_replace(ebb_join_map *m, ebb_task *old, ebb_key key,
                              ebb_task *t) {
   ebb_key old_key = ebb_join_map_key(m, old);
@@ -84,6 +95,7 @@ ebb_key ebb_join_map_replace(ebb_join_map *m, ebb_task *old, ebb_key key,
 
 /* ---- the public map ---- */
 
+/* The ops are copied: the caller's may be on its stack. */
 void ebb_join_map_init(ebb_join_map *m, ebb_runtime *rt,
                        const ebb_key_ops *ops) {
   ebb_key_ops defaults = {.hash = default_hash, .equal = default_equal};
@@ -112,6 +124,9 @@ void ebb_join_map_free(ebb_join_map *m) {
   ebb_alloc_free(&m->set.rt->alloc, m, sizeof *m);
 }
 
+/* A user's hash may be poor in its low bits, which are the ones that the
+   table uses: it is mixed once more. Our own is mixed as it is, and integers
+   keep their order by it. */
 static uint32_t hash_of(const ebb_join_map *m, ebb_key key) {
   uint64_t hash = m->ops.hash(m->ops.ctx, key);
   return ebb_hash_fold(m->copies ? hash : ebb_hash_bits(hash));
@@ -121,6 +136,8 @@ static int find_key(ebb_join_map *m, ebb_key key, uint32_t *slot) {
   return ebb_join_map_find(m, hash_of(m, key), key, m->ops.ctx, slot);
 }
 
+/* The old one is aborted but not waited for: nobody will see it, and its
+   clean-up runs as that of a detached task. */
 static void replace_task(ebb_join_map *m, ebb_task *old, ebb_key key,
                          ebb_task *t) {
   ebb_task_abort(old);
@@ -154,6 +171,9 @@ static int find_place(ebb_join_map *m, uint32_t hash, ebb_key key,
   return err;
 }
 
+/* `equal` and the wait for a place may run other tasks, which may change the
+   map; from ebb_join_map_reserve on no code but ours runs, so that `old`
+   holds until it is used. */
 int ebb_join_map_spawn_on(ebb_join_map *m, ebb_key key,
                           const ebb_target *target, ebb_body body, ebb_id *id) {
   uint32_t hash = hash_of(m, key), old;
@@ -188,6 +208,7 @@ void ebb_join_map_set_max_tasks(ebb_join_map *m, size_t n) {
   ebb_wake_all(&m->set.waiters);
 }
 
+/* The key goes to the caller, or is dropped if it is not asked for. */
 int ebb_join_map_try_join_next(ebb_join_map *m, ebb_key *key,
                                ebb_result *result) {
   ebb_task *t = ebb_join_set_peek(&m->set);
@@ -223,6 +244,8 @@ int ebb_join_map_abort(ebb_join_map *m, ebb_key key) {
   return 1;
 }
 
+/* Collecting the matches first would take memory, so tasks are aborted
+   during the walk, which survives whatever the predicate does. */
 int ebb_join_map_abort_matching(ebb_join_map *m,
                                 int (*pred)(void *ctx, ebb_key key),
                                 void *ctx) {
@@ -241,6 +264,7 @@ void ebb_join_map_abort_all(ebb_join_map *m) {
   ebb_join_set_abort_all(&m->set);
 }
 
+/* A walk and no scan: `drop` of a key may change the map. */
 void ebb_join_map_detach_all(ebb_join_map *m) {
   ebb_table_cursor c = ebb_join_set_begin_walk(&m->set);
   for (ebb_task *t; (t = ebb_join_set_walk(&m->set, &c)) != NULL;) {
@@ -273,6 +297,7 @@ int ebb_join_map_reserve(ebb_join_map *m, size_t n) {
   return ebb_table_reserve(&m->set.group.members, n);
 }
 
+/* Shrinking renumbers the slots, which the tasks keep. */
 static void moved(void *item, uint32_t slot) {
   ((ebb_task *)item)->group_slot = slot;
 }

@@ -11,7 +11,11 @@
 
 /* Invariants: a task is in group.members iff its `group` is this set's, at its
    group_slot, and the set has one reference to it. Its link is in `finished`
-   iff it has finished. */
+   iff it has finished; `unfinished` counts the others. A task in `waiters`
+   waits for any change, and looks anew when woken.
+
+   With an owner it is a race: its first task to finish decides it, and then
+   the others are aborted, once. */
 struct ebb_join_set {
   ebb_group group;
   ebb_runtime *rt;

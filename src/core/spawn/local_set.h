@@ -7,6 +7,11 @@
 #include "core/loop/await.h"
 #include "core/loop/runtime.h"
 
+/* Invariants: a task is behind the gate iff its place is in `members`, from
+   before its start until it finishes or is taken out. While the gate is closed
+   its ready tasks are in gate.ready, or on their way there in the run queue;
+   while it is open gate.ready is empty. `spare` is the place that the next task
+   will have: made before the task, so that putting it in cannot fail. */
 struct ebb_local_set {
   ebb_gate gate;
   ebb_runtime *rt;

@@ -8,12 +8,17 @@
 #include "core/spawn/c_task.h"
 #include "core/spawn/local_set.h"
 
-/* Is the task to run on another thread? */
+/* Is the task to run on another thread?
+   A handle of this very runtime is as none. */
 static bool leaves(const ebb_runtime *rt, const ebb_target *target) {
   return target->blocking ||
          (target->handle != NULL && !ebb_mailbox_is_own(rt, target->handle));
 }
 
+/* Three ways, told apart by what the target names. A LocalSet belongs to
+   this runtime, so it cannot be combined with a place on another thread.
+   Room in the set is made before the task, since putting it in must not
+   fail. */
 int ebb_spawn_create(ebb_runtime *rt, const ebb_target *target, ebb_body body,
                      ebb_task **out) {
   if (target != NULL && leaves(rt, target))
@@ -27,6 +32,8 @@ int ebb_spawn_create(ebb_runtime *rt, const ebb_target *target, ebb_body body,
   return 0;
 }
 
+/* A task that is detached is freed when it finishes, which may be in
+   ebb_task_start, if its place refuses the work: the handle is taken before. */
 int ebb_spawn_on(ebb_runtime *rt, const ebb_target *target, ebb_body body,
                  ebb_task **out) {
   ebb_task *t;

@@ -13,6 +13,10 @@ struct ebb_scope {
   void *value;
 };
 
+/* A chain of frames, each on the stack of the call that made it: the
+   innermost is found first, and nothing is allocated. Lua tasks have
+   task-locals of another kind, tied to coroutines, and no chain: for them it
+   is -ENOTSUP. */
 static struct ebb_scope **scopes_of(ebb_runtime *rt) {
   ebb_task *t = rt->tasks.current;
   return t->ops->scopes != NULL ? t->ops->scopes(t) : NULL;
@@ -32,6 +36,7 @@ int ebb_task_local_scope(ebb_runtime *rt, const void *key, void *value,
   return 0;
 }
 
+/* The chain is as long as calls are nested, mostly one or two. */
 int ebb_task_local_get(ebb_runtime *rt, const void *key, void **value) {
   struct ebb_scope **scopes = scopes_of(rt);
   if (scopes == NULL) return -ENOTSUP;

@@ -13,6 +13,10 @@ struct ebb_channel {
   void **places;
 };
 
+/* Which value is whose is in the ring (ring.h); here are the places, an
+   array of pointers, and the count of senders. A send and a receive are
+   polls of await.h: each looks at the ring, and either takes its place or
+   value at once or waits in the ring's queue of its side. */
 int ebb_channel_new(ebb_runtime *rt, size_t limit, ebb_channel **out) {
   ebb_channel *c = ebb_alloc_new(&rt->alloc, sizeof *c);
   if (c == NULL) return -ENOMEM;
@@ -22,6 +26,8 @@ int ebb_channel_new(ebb_runtime *rt, size_t limit, ebb_channel **out) {
   return 0;
 }
 
+/* Values that are still in it are forgotten: the channel does not know what
+   they are. */
 void ebb_channel_free(ebb_channel *c) {
   ebb_alloc *alloc = &c->rt->alloc;
   assert(ebb_list_is_empty(&c->ring.senders.waiting));
@@ -30,7 +36,9 @@ void ebb_channel_free(ebb_channel *c) {
   ebb_alloc_free(alloc, c, sizeof *c);
 }
 
-/* Sees to it that there is a place in memory. */
+/* Sees to it that there is a place in memory.
+   Growing may fail, and then the send does; shrinking may fail unnoticed.
+   The values move to the front in their order, which the ring is told. */
 static int make_room(ebb_channel *c) {
   ebb_alloc *alloc = &c->rt->alloc;
   ebb_ring *r = &c->ring;
@@ -47,6 +55,8 @@ static int make_room(ebb_channel *c) {
   return 0;
 }
 
+/* The ring says where, before the pointer is written: both happen in one
+   turn, so nobody sees the place in between. */
 static int put_value(ebb_channel *c, void *value) {
   if (c->ring.closed) return -EPIPE;
   int err = make_room(c);
@@ -80,6 +90,7 @@ typedef struct call {
   int64_t deadline;
 } call;
 
+/* A closed channel is an answer, too, as it will never have a place again. */
 static int send_poll(void *op, ebb_await *w) {
   const call *o = op;
   w->deadline = o->deadline;
@@ -94,6 +105,8 @@ int ebb_channel_send(ebb_channel *c, void *value, int64_t deadline) {
   return ebb_await_run(c->rt, "send", send_poll, &o);
 }
 
+/* The pointer stays in the array until the place is written again; it means
+   nothing any more. */
 static int take_value(ebb_channel *c, void **value, bool granted) {
   *value = c->places[ebb_ring_take(&c->ring, granted)];
   return 1;
@@ -122,6 +135,8 @@ int ebb_channel_recv(ebb_channel *c, int64_t deadline, void **value) {
 
 void ebb_channel_add_sender(ebb_channel *c) { c->senders++; }
 
+/* A receiver learns of the end as soon as nothing can come any more, though
+   nobody has called close. */
 void ebb_channel_drop_sender(ebb_channel *c) {
   assert(c->senders > 0);
   if (--c->senders == 0) ebb_channel_close(c);

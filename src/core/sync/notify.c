@@ -7,6 +7,10 @@
 #include <assert.h>
 #include <errno.h>
 
+/* A task that was told by notify_one and was aborted before it ran hands the
+   notification on (R11): the next in line has it, or it is kept as the
+   permit. One of notify_waiters was for all who waited then, so nothing is
+   lost with it. */
 static void on_leave(ebb_wait_queue *queue, uint32_t amount, bool granted) {
   if (granted && amount > 0)
     ebb_notify_one(ebb_container_of(queue, ebb_notify, queue));
@@ -42,6 +46,8 @@ int ebb_notify_wait(ebb_notify *n, int64_t deadline) {
   return ebb_await_run(n->rt, "notified", notified_poll, &o);
 }
 
+/* At most one is kept, however often this is called: it says that something
+   has happened, not how often. */
 void ebb_notify_one(ebb_notify *n) {
   ebb_task *t = ebb_wait_queue_first(&n->queue);
   assert(!n->permit || t == NULL); /* with a permit nobody waits */
@@ -51,6 +57,8 @@ void ebb_notify_one(ebb_notify *n) {
   ebb_wait_queue_grant(t);
 }
 
+/* Only those that wait now. One that is granted leaves the list at once, so
+   this ends. */
 void ebb_notify_waiters(ebb_notify *n) {
   ebb_task *t;
   while ((t = ebb_wait_queue_first(&n->queue)) != NULL) ebb_wait_queue_grant(t);
@@ -64,6 +72,8 @@ int ebb_notify_new(ebb_runtime *rt, ebb_notify **out) {
   return 0;
 }
 
+/* A task that has been granted but has not run still points here: nobody may
+   be in a call. */
 void ebb_notify_free(ebb_notify *n) {
   assert(ebb_list_is_empty(&n->queue.waiting));
   ebb_alloc_free(&n->rt->alloc, n, sizeof *n);

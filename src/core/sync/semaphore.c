@@ -4,7 +4,9 @@
 #include <assert.h>
 #include <errno.h>
 
-/* Gives what there is to those who have waited longest. */
+/* Gives what there is to those who have waited longest.
+   Strictly in the order of asking: one who wants many is not overtaken by
+   those who want few, or he would wait for ever. */
 static void hand_out(ebb_semaphore *s) {
   ebb_task *t;
   while ((t = ebb_wait_queue_first(&s->queue)) != NULL &&
@@ -14,6 +16,7 @@ static void hand_out(ebb_semaphore *s) {
   }
 }
 
+/* One that leaves the front may have been all that kept the others waiting. */
 static void on_leave(ebb_wait_queue *queue, uint32_t amount, bool granted) {
   ebb_semaphore *s = ebb_container_of(queue, ebb_semaphore, queue);
   assert(!granted || amount <= EBB_PERMITS_MAX - s->permits);
@@ -50,6 +53,7 @@ typedef struct acquire {
   int64_t deadline;
 } acquire;
 
+/* Closed is an answer for those who wait and for those who come. */
 static int acquire_poll(void *op, ebb_await *w) {
   const acquire *a = op;
   w->deadline = a->deadline;
@@ -61,6 +65,7 @@ int ebb_semaphore_acquire(ebb_semaphore *s, uint32_t n, int64_t deadline) {
   return ebb_await_run(s->rt, "acquire", acquire_poll, &a);
 }
 
+/* Given to those in line before anybody else can see them. */
 int ebb_semaphore_add_permits(ebb_semaphore *s, uint32_t n) {
   if (n > EBB_PERMITS_MAX - s->permits) return -EOVERFLOW;
   s->permits += n;
@@ -68,6 +73,7 @@ int ebb_semaphore_add_permits(ebb_semaphore *s, uint32_t n) {
   return 0;
 }
 
+/* What is left while others wait is spoken for. */
 uint32_t ebb_semaphore_available_permits(const ebb_semaphore *s) {
   return ebb_list_is_empty(&s->queue.waiting) ? s->permits : 0;
 }

@@ -6,7 +6,11 @@
 
 #include "core/loop/await.h"
 
-/* Invariant: who is first in line wants more than there are. */
+/* Invariant: the first in line wants more than there are. Permits that have
+   been granted are the task's, and are not counted here, from the grant on,
+   before the task has run (R11); one that leaves without having run gives
+   them back. A closed semaphore still takes permits back: tasks that hold
+   some may end. */
 struct ebb_semaphore {
   ebb_runtime *rt;
   ebb_wait_queue queue;

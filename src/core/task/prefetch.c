@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/task/prefetch.h"
 
+/* A task that has finished is about to be taken out of both tables. */
 static void prefetch_entries(const ebb_task *t) {
   ebb_table_prefetch(&ebb_tasks_of(t->rt)->by_id, t->id_slot);
   if (t->group != NULL) ebb_table_prefetch(&t->group->members, t->group_slot);
 }
 
+/* Two steps ahead: the task after the next is fetched now, so that at the
+   next step its pointers can be followed without waiting for them. The root
+   has no entry and no object. */
 void ebb_prefetch_tasks(const ebb_task *t, const ebb_list *list) {
   const ebb_list *next = t->link.next;
   if (next == list || next->next == list) return;
@@ -18,6 +22,7 @@ void ebb_prefetch_tasks(const ebb_task *t, const ebb_list *list) {
     n->ops->prefetch(n);
 }
 
+/* The heap's next minimum is one of the first's four children. */
 void ebb_prefetch_sleepers(const ebb_timer_heap *h) {
   for (uint32_t i = 1; i < 5 && i < h->len; i++)
     ebb_prefetch(ebb_container_of(h->slots[i].timer, ebb_task, timer),

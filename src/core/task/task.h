@@ -118,7 +118,33 @@ typedef struct ebb_wait_queue {
   void (*on_leave)(struct ebb_wait_queue *queue, uint32_t amount, bool granted);
 } ebb_wait_queue;
 
-/* What every turn and every wake touches comes last, next to the fields of
+/* Where a task is follows from its state, see above: `link` is in one list at
+   most, `timer` in the heap only while it waits, and both leave together when
+   the wait ends (R4). A task that has a stack is suspended in the middle of a
+   call; one that waits without has returned from its poll (R8). While it
+   is in a queue, or has a grant of it that it has not taken, `queue` is set.
+
+   The flags, and what changes them:
+
+   aborted        its abort was asked for (R5): ebb_task_abort, and its start
+                  while the runtime goes; for good
+   uncancellable  no abort cuts its waits: ebb_begin_cleanup, ebb_job_start, a
+                  call in place until it is over; ebb_task_set_uncancellable
+                  sets and clears it
+   in_park        it waits in ebb_park, which sets and clears it
+   token          an unpark has not been taken: ebb_unpark; ebb_park clears it
+   racing         it owns a race: ebb_join_set_race; ebb_join_set_end_race
+   granted        it has been given what it waits for in `queue`:
+                  ebb_wait_queue_grant; cleared by ebb_wait_queue_take, or by
+                  ebb_task_leave_queue, which gives it back
+   gated          it is ready behind a closed gate: ebb_run_queue_push; cleared
+                  by ebb_run_queue_ungate and ebb_run_queue_remove
+   unconstrained  it has no budget: ebb_budget_suspend, ebb_budget_inherit;
+                  cleared by ebb_budget_resume
+   lending        a thread of the pool uses its stack: ebb_block_in_place, which
+                  clears it; nothing may end the task then
+
+   What every turn and every wake touches comes last, next to the fields of
    the kind of task. */
 struct ebb_task {
   ebb_id id;          /* 0: the root */
@@ -165,7 +191,14 @@ typedef struct ebb_run_queue {
 } ebb_run_queue;
 
 /* What the tasks of a runtime share. It is the beginning of the runtime, of
-   which this room knows no more. */
+   which this room knows no more.
+
+   `unfinished` counts the tasks that have started and not finished, those
+   whose work is done on other threads included; `by_id` has those and the
+   finished ones to which somebody still has a reference. `current` is the root
+   outside of tasks, so that code that may run there needs no second case; it
+   is NULL while the loop looks for the next task, when no code of a task runs.
+   `budget` is that of the current task's turn. */
 typedef struct ebb_tasks {
   ebb_run_queue queue;
   ebb_timer_heap timers; /* of waits with a deadline */
