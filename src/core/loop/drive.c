@@ -54,8 +54,8 @@ int ebb_run(ebb_runtime *rt) {
   return 0;
 }
 
-/* The store comes first: whoever is woken by the kick must find it. Both are
-   safe in a signal handler. */
+/* The store comes first: the thread that the kick wakes must find it. Both
+   are safe in a signal handler. */
 void ebb_interrupt(ebb_runtime *rt) {
   atomic_store(&rt->events.interrupted, true);
   ebb_reactor_kick(&rt->events.reactor);

@@ -18,7 +18,7 @@ enum { EVENTS_AT_ONCE = 128, FIRST_CAPACITY = 64 };
    Registration is for good: the first wait adds the fd to the epoll,
    edge-triggered, and later waits make no system call. The price is that the
    kernel drops a closed fd from the epoll silently, so that a record may say
-   `watched` of a file that is gone. Owners who close with ebb_forget_fd
+   `watched` of a file that is gone. Owners that close with ebb_forget_fd
    spare us that; for all others the fd is watched anew before each wait,
    which is one call. */
 void ebb_fd_table_init(ebb_fd_table *fds, const ebb_alloc *alloc) {
@@ -75,8 +75,8 @@ static int make_record(ebb_fd_table *fds, int fd, ebb_fd **out) {
 
 /* ---- waking ---- */
 
-/* Everybody is woken: nobody is granted anything, so each tries again, in
-   the order of waiting. Those that wait for either get what there is. */
+/* All are woken: nothing is granted, so each tries again, in the order of
+   waiting. Those that wait for either get what there is. */
 static void wake_waiters(ebb_fd *f, int ready) {
   if (ready & EBB_READ) ebb_task_end_waits(&f->readers, EBB_READ);
   if (ready & EBB_WRITE) ebb_task_end_waits(&f->writers, EBB_WRITE);
@@ -97,8 +97,8 @@ static uint64_t tag_of(const ebb_fd *f) {
 }
 
 /* An event may be of a file that has left this number: it is dropped, since
-   its tag has another generation. `ready` only grows here; who reads until
-   there is nothing left takes it back. */
+   its tag has another generation. `ready` only grows here; a reader that finds
+   nothing left takes it back. */
 static void deliver_event(const ebb_fd_table *fds, const ebb_event *event) {
   ebb_fd *f = find_record(fds, (int)(event->tag & UINT32_MAX));
   if (f == NULL || tag_of(f) != event->tag) return;

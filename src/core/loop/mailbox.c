@@ -18,9 +18,10 @@ enum {
 /* A runtime belongs to one thread (R1). What others have of it is this: they
    may post mail, under the lock, and kick the reactor, which ends its sleep;
    the loop delivers, outside of tasks. `rt` is cleared under the same lock
-   when the runtime goes, so that who finds it there may kick it. Mail that
-   comes too late is refused, and the sender deals with it; mail that has come
-   is delivered to nobody, so that each piece is handled exactly once.
+   when the runtime goes, so that a thread that finds it there may kick it.
+   Mail that comes too late is refused, and the sender deals with it; mail
+   that has come is delivered to nobody, so that each piece is handled exactly
+   once.
 
    `has_mail` is read without the lock each time around the loop. It may be
    seen late, but not be missed: a post that comes after the last look before

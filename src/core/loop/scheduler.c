@@ -41,11 +41,10 @@ static int64_t time_for_sentry(const ebb_runtime *rt) {
   return left > 0 ? left : 0;
 }
 
-/* Everything but file descriptors.
-   The order is that of certainty: who ends the process, who was interrupted,
-   what other threads have sent, what is due. A timer that is due wakes with
-   -ETIMEDOUT even when the event it guards against comes in the same look;
-   fds are looked at after it. */
+/* Everything but file descriptors. The order is that of certainty: the end of
+   the process, an interrupt, the mail of other threads, the timers that are
+   due. A timer that is due wakes with -ETIMEDOUT even when the event it
+   guards against comes in the same look; fds are looked at after it. */
 static void poll_events(ebb_runtime *rt) {
   ebb_timer *timer;
   rt->tasks.now = ebb_clock_now(&rt->clock);

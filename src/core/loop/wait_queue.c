@@ -15,7 +15,7 @@ void ebb_wait_queue_wake_some(ebb_wait_queue *queue, uint32_t amount) {
   }
 }
 
-/* The amount is known before the wait begins: the one who gives looks at it. */
+/* The amount is known before the wait begins: the giver looks at it. */
 static void enter(ebb_wait_queue *queue, ebb_task *t, uint32_t amount) {
   assert(t->queue == NULL && !t->granted);
   t->queue = queue;

@@ -55,7 +55,7 @@ static int watch_forks(void) {
 }
 
 /* The copy is on the stack of the new thread: what the starter has allocated
-   is freed by the one who takes it. */
+   is freed by the new thread. */
 static void *begin(void *arg) {
   start s = *(start *)arg;
   free(arg);

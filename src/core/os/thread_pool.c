@@ -15,9 +15,9 @@
    Dedicated work, which goes on for as long as a runtime, has a thread of its
    own beside all that, so that it cannot use up the limit.
 
-   Whoever waits for the end is told by `gone`. A thread whose work never
-   ends is not waited for beyond the deadline, and the pool stays for it:
-   each thread has a reference to what the pool is in. */
+   `gone` tells of each thread that has left a closed pool. A thread whose
+   work never ends is not waited for beyond the deadline, and the pool stays
+   for it: each thread has a reference to what the pool is in. */
 int ebb_thread_pool_init(ebb_thread_pool *b) {
   *b = (ebb_thread_pool){.limit = EBB_BLOCKING_LIMIT,
                          .keep_alive = EBB_THREAD_POOL_KEEP_ALIVE};

@@ -13,11 +13,11 @@
    become of it. And back here that mail is delivered, in the loop, and wakes
    the task, which takes the outcome in its next turn.
 
-   Both sides may go first. The task's runtime goes: the mail back is
-   refused, and whoever is last frees the job. The target goes: what it had
-   not begun is cancelled, and the mail comes back as ever. Between them
-   nothing is shared but the job, and each field belongs to one side at a
-   time; `outcome` and results change hands with the mail. */
+   Both sides may go first. The task's runtime goes: the mail back is refused,
+   and the last reference frees the job. The target goes: what it had not
+   begun is cancelled, and the mail comes back as ever. Between them nothing
+   is shared but the job, and each field belongs to one side at a time;
+   `outcome` and results change hands with the mail. */
 ebb_job *ebb_job_retain(ebb_job *job) {
   atomic_fetch_add(&job->refs, 1);
   return job;
@@ -108,7 +108,7 @@ static void deliver_back(ebb_mail *mail, ebb_runtime *rt) {
   ebb_job_release(job);
 }
 
-/* Cancelled until somebody says otherwise: a place that fails need not say
+/* Cancelled until the place says otherwise: a place that fails need not say
    so. A task that may block goes where the target has such work done. */
 void ebb_job_init(ebb_job *job, const ebb_job_ops *ops, ebb_mailbox *home,
                   ebb_handle *target, bool blocking) {

@@ -43,10 +43,10 @@ typedef struct ebb_job_ops {
    From then until the mail `back` comes, `task` waits and `is_over` is false,
    and all that the work has to do with is the other side's. Then `is_over` is
    true, `task` is NULL, and outcome and results are this side's for good.
-   `withdrawn` is between: no one does the work, and the task has not had the
+   `withdrawn` is between: nothing does the work, and the task has not had the
    turn in which that is told. A task that ends early, because its runtime or
-   state is closed, sets `task` to NULL and leaves `is_over` false: the results
-   are never looked at. */
+   state is closed, sets `task` to NULL and leaves `is_over` false: the
+   results are never looked at. */
 struct ebb_job {
   const ebb_job_ops *ops;
   atomic_uint refs;
@@ -62,10 +62,10 @@ struct ebb_job {
   bool withdrawn;      /* nobody does it, but `cancel` is still due. here */
   bool in_place;       /* uses memory of the task that made it: nothing but
                          its end ends the wait for it */
-  bool is_over;        /* the word has come: what was done there can be looked
-                         at. here */
+  bool is_over;        /* the mail has come: what was done there can be read.
+                          here */
   uint8_t outcome;     /* ebb_outcome. there, then here */
-  ebb_task *task;      /* that waits for the word; NULL once it has come, or
+  ebb_task *task;      /* that waits for the mail; NULL once it has come, or
                          nobody waits. here */
   ebb_task *away;      /* that does it, in another runtime. there */
 };

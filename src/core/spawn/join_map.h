@@ -9,10 +9,10 @@
 #include "core/base/hash.h"
 #include "core/spawn/join_set.h"
 
-/* The key of a task, and its hash, are those of its entry in the members. A key
-   is the map's from the spawn until the task leaves: then it goes to the one
-   who takes the task out, or to `drop`. One key has one task, finished or not,
-   which is the one that a spawn under an equal key replaces. */
+/* The key of a task, and its hash, are those of its entry in the members. A
+   key is the map's from the spawn until the task leaves: then it goes to the
+   call that takes the task out, or to `drop`. One key has one task, finished
+   or not, which is the one that a spawn under an equal key replaces. */
 struct ebb_join_map {
   ebb_join_set set;
   ebb_key_ops ops;

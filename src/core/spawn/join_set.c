@@ -56,8 +56,8 @@ static void enter(ebb_join_set *s, ebb_task *t, uint32_t slot) {
   ebb_task_retain(t);
 }
 
-/* A place has become free, and who joins by key is told that the key is not
-   that task's any more. */
+/* A place has become free, and tasks that join by key learn that the key is
+   not that task's any more. */
 static void leave(ebb_join_set *s, ebb_task *t) {
   if (t->state == EBB_FINISHED) {
     if (s->group.members.len > EBB_CROWD) ebb_prefetch_tasks(t, &s->finished);
@@ -71,15 +71,15 @@ static void leave(ebb_join_set *s, ebb_task *t) {
   ebb_wake_all(&t->joiners);
 }
 
-/* The hash and key are only for those who look tasks up by them; the set
-   itself finds a member by the slot that the task keeps. */
+/* The hash and key are only for look-ups; the set itself finds a member by
+   the slot that the task keeps. */
 void ebb_join_set_put(ebb_join_set *s, uint32_t hash, ebb_key key,
                       ebb_task *t) {
   assert(t->group == NULL && t->state == EBB_NEW);
   enter(s, t, ebb_table_insert(&s->group.members, hash, key, t));
 }
 
-/* The reference goes to the caller, who thereby decides what happens to the
+/* The reference goes to the caller, which decides by it what happens to the
    task. */
 void ebb_join_set_remove(ebb_join_set *s, ebb_task *t) {
   assert(t->group == &s->group);

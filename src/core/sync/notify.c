@@ -9,7 +9,7 @@
 
 /* A task that was told by notify_one and was aborted before it ran hands the
    notification on (R11): the next in line has it, or it is kept as the
-   permit. One of notify_waiters was for all who waited then, so nothing is
+   permit. One of notify_waiters was for all that waited then, so nothing is
    lost with it. */
 static void on_leave(ebb_wait_queue *queue, uint32_t amount, bool granted) {
   if (granted && amount > 0)

@@ -8,8 +8,8 @@ enum { SIZE_MIN = 8, SIZE_LARGE = 512 };
 /* Three numbers tell all: `len` values are in the ring, of which the first
    `promised` belong to receivers that have been woken; and `reserved` places
    behind them belong to senders that have been woken. All are counts and no
-   marks on single places, since those who have been woken run in the order
-   in which they were, and so find theirs at the front. */
+   marks on single places, since tasks that have been woken run in the order
+   of their waking, and so find theirs at the front. */
 static bool is_full(const ebb_ring *r) {
   return r->len + r->reserved == r->size;
 }
@@ -45,7 +45,7 @@ static void sender_left(ebb_wait_queue *queue, uint32_t amount, bool granted) {
 
 /* The promise goes to the next receiver; if there is none the value is free
    again, in its old place in the order. Also one that had been promised
-   nothing may have been in front of others who can be served now. */
+   nothing may have been in front of others that can be served now. */
 static void receiver_left(ebb_wait_queue *queue, uint32_t amount,
                           bool granted) {
   ebb_ring *r = ebb_container_of(queue, ebb_ring, receivers);
@@ -100,8 +100,7 @@ void ebb_ring_forgo(ebb_ring *r) {
   reserve(r);
 }
 
-/* All who wait look again, and find it closed. Those who have been granted
-   something before keep it. */
+/* All that wait look again, and find it closed. Earlier grants stay. */
 void ebb_ring_close(ebb_ring *r) {
   r->closed = true;
   ebb_wait_queue_wake_all(&r->senders);

@@ -4,9 +4,9 @@
 #include <assert.h>
 #include <errno.h>
 
-/* Gives what there is to those who have waited longest.
-   Strictly in the order of asking: one who wants many is not overtaken by
-   those who want few, or he would wait for ever. */
+/* Gives what there is to those who have waited longest. Strictly in the order
+   of asking: a task that wants many is not overtaken by tasks that want few,
+   or it would wait for ever. */
 static void hand_out(ebb_semaphore *s) {
   ebb_task *t;
   while ((t = ebb_wait_queue_first(&s->queue)) != NULL &&
@@ -53,7 +53,7 @@ typedef struct acquire {
   int64_t deadline;
 } acquire;
 
-/* Closed is an answer for those who wait and for those who come. */
+/* Closed is an answer for tasks that wait and for those that come. */
 static int acquire_poll(void *op, ebb_await *w) {
   const acquire *a = op;
   w->deadline = a->deadline;

@@ -91,11 +91,11 @@ void ebb_task_start(ebb_task *t) {
 }
 
 /* The order matters. A grant that was not taken goes to the next in line,
-   while the task still has its id. Then those who joined are woken, then the
-   group puts it into its list of finished tasks, so that each who is woken
-   finds it there. `finished` comes when all have been told, as it may end
-   the process. The reference given up last is the scheduler's: the task may
-   be gone when this returns. */
+   while the task still has its id. Then those that joined are woken, then the
+   group puts it into its list of finished tasks, so that each that is woken
+   finds it there. `finished` comes when all have been told, as it may end the
+   process. The reference given up last is the scheduler's: the task may be
+   gone when this returns. */
 void ebb_task_finish(ebb_task *t) {
   ebb_tasks *all = ebb_tasks_of(t->rt);
   assert(t->state == EBB_RUNNING && t->stack == NULL);
@@ -167,8 +167,8 @@ void ebb_task_abort(ebb_task *t) {
 /* ---- the end of waits ---- */
 
 /* The one place where waits end, whatever ends them: a timer, an event, a
-   grant, an abort. Who comes second finds the task ready, and does nothing.
-   The list and the timer are left at once: a task that has been woken can be
+   grant, an abort. A second one finds the task ready, and does nothing. The
+   list and the timer are left at once: a task that has been woken can be
    woken by nothing else (R4). */
 void ebb_task_wake(ebb_task *t, int status) {
   if (t->state != EBB_WAITING) return;
