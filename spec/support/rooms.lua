@@ -31,6 +31,7 @@ local list = {
 -- Files whose names do not begin with their stem, or not all.
 local stems = {
   ["core/os/reactor_epoll"] = {"ebb_reactor"},
+  ["lua/net/net"] = {"ebb_lua_net"},
   ["lua/net/open"] = {"ebb_lua_net"},
   ["lua/sync/open"] = {"ebb_lua_sync"},
   ["lua/task/wait"] = {"ebb_lua_wait", "ebb_lua_await"},

@@ -71,13 +71,13 @@ static void define_classes(lua_State *L, ebb_lua *el) {
 #undef DEFINE
 }
 
-static void open(lua_State *L, unsigned parts);
+static void open_in(lua_State *L, unsigned parts);
 
 /* Makes the ebb_lua and leaves it on the stack. Without an engine's runtime
    it makes its own, in the allocator of the Lua state. */
 static ebb_lua *new_state(lua_State *L, ebb_runtime *rt, unsigned parts) {
   ebb_lua *el = ebb_lua_state_new(L, rt, parts);
-  el->open = open;
+  el->open = open_in;
   define_classes(L, el);
   if (rt == NULL) {
     ebb_options options = {0};
@@ -102,7 +102,7 @@ static ebb_lua *ensure(lua_State *L, unsigned parts) {
   return el;
 }
 
-static void open(lua_State *L, unsigned parts) {
+static void open_in(lua_State *L, unsigned parts) {
   (void)ensure(L, parts);
   luaL_requiref(L, "ebb", luaopen_ebb, 0);
 }

@@ -140,7 +140,7 @@ static int shutdown_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   return ebb_await_in_list(w, &set->waiters);
 }
 
-static int shutdown(lua_State *L) {
+static int collection_shutdown(lua_State *L) {
   static const ebb_lua_op op = {"shutdown", shutdown_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   (void)ebb_lua_collection_check(L, el);
@@ -243,7 +243,7 @@ void ebb_lua_collection_define(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                     {"detach_all", detach_all},
                                     {"is_empty", is_empty},
                                     {"len", len},
-                                    {"shutdown", shutdown},
+                                    {"shutdown", collection_shutdown},
                                     {NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__close", close_it}, {"__gc", collect}, {NULL, NULL}};

@@ -175,7 +175,7 @@ static void let_go(executor *c) {
   c->lt = NULL;
 }
 
-static ebb_poll poll(ebb_task *t) {
+static ebb_poll executor_poll(ebb_task *t) {
   executor *c = (executor *)t;
   ebb_task_set_outcome(t, EBB_COMPLETED);
   if (c->lt == NULL && !t->aborted) {
@@ -215,7 +215,7 @@ static void drop(ebb_task *t) { (void)t; }
 static const ebb_task_ops executor_ops = {
     .size = sizeof(executor),
     .traits = EBB_LUA_IS_INNER,
-    .poll = poll,
+    .poll = executor_poll,
     .abort = abort_task,
     .owner = owner,
     .finished = finished,

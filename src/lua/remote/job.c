@@ -184,7 +184,7 @@ static void keep(ebb_lua_task *lt, lua_State *aux, int base) {
     lt->count = count;
 }
 
-static ebb_poll poll(ebb_task *t) {
+static ebb_poll proxy_poll(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   lua_State *aux = lt->el->aux;
   int base = lua_gettop(aux);
@@ -223,7 +223,7 @@ const ebb_task_ops ebb_lua_job_proxy_ops = {
     .size = sizeof(ebb_lua_task),
     .traits = EBB_LUA_IS_TASK,
     .start = start,
-    .poll = poll,
+    .poll = proxy_poll,
     .abort = abort_task,
     .owner = ebb_lua_task_owner,
     .finished = finished,

@@ -117,7 +117,7 @@ static void close_end(end *e, ebb_lua_class class) {
 
 /* Of either kind. Also called by the clean-up of a task that was collected,
    and when the state is closed. */
-static int close(lua_State *L) {
+static int broadcast_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   end *e = check(L, el, 2);
   if (e->b == NULL || e->closed || el->rt == NULL) return 0;
@@ -144,7 +144,7 @@ static int subscribe(lua_State *L) {
 }
 
 /* Of a sender. The clone of a closed one is closed. */
-static int clone(lua_State *L) {
+static int broadcast_clone(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   const end *e = check(L, el, 1);
   end *copy = push_end(L, el, CLASS_BROADCAST_SENDER);
@@ -154,7 +154,7 @@ static int clone(lua_State *L) {
 
 /* ---- sender ---- */
 
-static int send(lua_State *L) {
+static int broadcast_send(lua_State *L) {
   end *e = check(L, ebb_lua_state_checked(L), 2);
   broadcast *b = e->b;
   ebb_lua_sync_check_value(L);
@@ -208,7 +208,7 @@ static int recv_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   return push_news(L, e, NULL);
 }
 
-static int recv(lua_State *L) {
+static int broadcast_recv(lua_State *L) {
   static const ebb_lua_op op = {"recv", recv_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   return ebb_lua_await_method(L, el, &op, check(L, el, 2));
@@ -219,21 +219,19 @@ static int try_recv(lua_State *L) {
 }
 
 static const luaL_Reg meta[] = {
-    {"__close", close}, {"__gc", close}, {NULL, NULL}};
+    {"__close", broadcast_close}, {"__gc", broadcast_close}, {NULL, NULL}};
 
 void ebb_lua_broadcast_define_sender(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg methods[] = {{"clone", clone},
-                                     {"close", close},
-                                     {"receiver_count", receiver_count},
-                                     {"send", send},
-                                     {"subscribe", subscribe},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"clone", broadcast_clone},         {"close", broadcast_close},
+      {"receiver_count", receiver_count}, {"send", broadcast_send},
+      {"subscribe", subscribe},           {NULL, NULL}};
   ebb_lua_class_define_shared(L, el, CLASS_BROADCAST_SENDER, methods, meta);
 }
 
 void ebb_lua_broadcast_define_receiver(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg methods[] = {{"close", close},
-                                     {"recv", recv},
+  static const luaL_Reg methods[] = {{"close", broadcast_close},
+                                     {"recv", broadcast_recv},
                                      {"resubscribe", subscribe},
                                      {"try_recv", try_recv},
                                      {NULL, NULL}};

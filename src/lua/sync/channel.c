@@ -180,7 +180,7 @@ static int try_send_on(lua_State *L, end *e) {
 
 /* What can never wait takes nothing of the budget, since it would have to
    wait when none is left: finalizers send, too. */
-static int send(lua_State *L) {
+static int channel_send(lua_State *L) {
   static const ebb_lua_op op = {"send", send_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   end *e = check(L, el, 2);
@@ -223,7 +223,7 @@ static int recv_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   return answer == EBB_RING_GRANTED ? take(L, e->c, true) : answer;
 }
 
-static int recv(lua_State *L) {
+static int channel_recv(lua_State *L) {
   static const ebb_lua_op op = {"recv", recv_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
   return ebb_lua_await_method(L, el, &op, check(L, el, 2));
@@ -250,7 +250,7 @@ static void close_end(end *e, ebb_lua_class class) {
 
 /* Of either kind. Also called by the clean-up of a task that was collected,
    and when the state is closed. */
-static int close(lua_State *L) {
+static int channel_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   end *e = check(L, el, 2);
   if (e->c != NULL && !e->closed && el->rt != NULL)
@@ -265,7 +265,7 @@ static int is_closed(lua_State *L) {
 
 /* With the last receiver, nobody can receive what is left. */
 static int collect_receiver(lua_State *L) {
-  close(L);
+  channel_close(L);
   end *e = check(L, ebb_lua_state_raw(L), 1);
   if (e->c == NULL || e->collected) return 0;
   e->collected = true;
@@ -278,7 +278,7 @@ static int collect_receiver(lua_State *L) {
 }
 
 /* The clone of a closed end is closed. */
-static int clone(lua_State *L) {
+static int channel_clone(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_class class = ebb_lua_class_of(L);
   const end *e = check(L, el, 1);
@@ -290,28 +290,29 @@ static int clone(lua_State *L) {
 }
 
 static const luaL_Reg sender_meta[] = {
-    {"__close", close}, {"__gc", close}, {NULL, NULL}};
+    {"__close", channel_close}, {"__gc", channel_close}, {NULL, NULL}};
 static const luaL_Reg receiver_meta[] = {
-    {"__close", close}, {"__gc", collect_receiver}, {NULL, NULL}};
+    {"__close", channel_close}, {"__gc", collect_receiver}, {NULL, NULL}};
 
 void ebb_lua_channel_define_sender(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg methods[] = {{"clone", clone},         {"close", close},
-                                     {"is_closed", is_closed}, {"send", send},
-                                     {"try_send", try_send},   {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"clone", channel_clone}, {"close", channel_close},
+      {"is_closed", is_closed}, {"send", channel_send},
+      {"try_send", try_send},   {NULL, NULL}};
   ebb_lua_class_define_shared(L, el, CLASS_SENDER, methods, sender_meta);
 }
 
 void ebb_lua_channel_define_receiver(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg methods[] = {{"clone", clone},
-                                     {"close", close},
-                                     {"recv", recv},
+  static const luaL_Reg methods[] = {{"clone", channel_clone},
+                                     {"close", channel_close},
+                                     {"recv", channel_recv},
                                      {"try_recv", try_recv},
                                      {NULL, NULL}};
   ebb_lua_class_define_shared(L, el, CLASS_RECEIVER, methods, receiver_meta);
 }
 
 void ebb_lua_channel_define_oneshot_sender(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg methods[] = {{"close", close},
+  static const luaL_Reg methods[] = {{"close", channel_close},
                                      {"is_closed", is_closed},
                                      {"send", try_send},
                                      {NULL, NULL}};
@@ -320,8 +321,10 @@ void ebb_lua_channel_define_oneshot_sender(lua_State *L, ebb_lua *el) {
 }
 
 void ebb_lua_channel_define_oneshot_receiver(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg methods[] = {
-      {"close", close}, {"recv", recv}, {"try_recv", try_recv}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"close", channel_close},
+                                     {"recv", channel_recv},
+                                     {"try_recv", try_recv},
+                                     {NULL, NULL}};
   ebb_lua_class_define_shared(L, el, CLASS_ONESHOT_RECEIVER, methods,
                               receiver_meta);
 }

@@ -17,12 +17,12 @@ static int rw_lock_new(lua_State *L) {
   return 1;
 }
 
-static int read(lua_State *L) {
+static int rw_lock_read(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   return ebb_lua_permit_acquire(L, el, check(L, el, 1), 1, "read");
 }
 
-static int write(lua_State *L) {
+static int rw_lock_write(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   return ebb_lua_permit_acquire(L, el, check(L, el, 1), ALL, "write");
 }
@@ -38,10 +38,10 @@ static int try_write(lua_State *L) {
 }
 
 void ebb_lua_rw_lock_define(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg methods[] = {{"read", read},
+  static const luaL_Reg methods[] = {{"read", rw_lock_read},
                                      {"try_read", try_read},
                                      {"try_write", try_write},
-                                     {"write", write},
+                                     {"write", rw_lock_write},
                                      {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
   ebb_lua_class_define(L, el, CLASS_RW_LOCK, methods, none);

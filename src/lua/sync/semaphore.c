@@ -43,7 +43,7 @@ static int available_permits(lua_State *L) {
   return 1;
 }
 
-static int close(lua_State *L) {
+static int semaphore_close(lua_State *L) {
   ebb_semaphore_close(check(L, ebb_lua_state_checked(L), 2));
   return 0;
 }
@@ -58,7 +58,7 @@ void ebb_lua_semaphore_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"acquire", acquire},
                                      {"add_permits", add_permits},
                                      {"available_permits", available_permits},
-                                     {"close", close},
+                                     {"close", semaphore_close},
                                      {"is_closed", is_closed},
                                      {"try_acquire", try_acquire},
                                      {NULL, NULL}};

@@ -73,7 +73,7 @@ static void close_end(end *e, ebb_lua_class class) {
 
 /* Also called by the clean-up of a task that was collected, and when the
    state is closed. */
-static int close(lua_State *L) {
+static int watch_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   end *e = check(L, el, 2);
   if (e->w == NULL || e->closed || el->rt == NULL) return 0;
@@ -82,7 +82,7 @@ static int close(lua_State *L) {
 }
 
 /* It has seen what the other has seen, and is closed if that is. */
-static int clone(lua_State *L) {
+static int watch_clone(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_class class = ebb_lua_class_of(L);
   const end *e = check(L, el, 1);
@@ -106,7 +106,7 @@ static void replace(lua_State *L, watch *w) {
   ebb_wake_all(&w->waiters);
 }
 
-static int send(lua_State *L) {
+static int watch_send(lua_State *L) {
   end *e = check(L, ebb_lua_state_checked(L), 2);
   luaL_checkany(L, 2);
   if (e->closed || e->w->receivers == 0)
@@ -182,15 +182,15 @@ static int borrow_and_update(lua_State *L) {
 }
 
 static const luaL_Reg meta[] = {
-    {"__close", close}, {"__gc", close}, {NULL, NULL}};
+    {"__close", watch_close}, {"__gc", watch_close}, {NULL, NULL}};
 
 void ebb_lua_watch_define_sender(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"borrow", borrow},
-                                     {"clone", clone},
-                                     {"close", close},
+                                     {"clone", watch_clone},
+                                     {"close", watch_close},
                                      {"is_closed", is_closed},
                                      {"receiver_count", receiver_count},
-                                     {"send", send},
+                                     {"send", watch_send},
                                      {"send_replace", send_replace},
                                      {"subscribe", subscribe},
                                      {NULL, NULL}};
@@ -198,11 +198,13 @@ void ebb_lua_watch_define_sender(lua_State *L, ebb_lua *el) {
 }
 
 void ebb_lua_watch_define_receiver(lua_State *L, ebb_lua *el) {
-  static const luaL_Reg methods[] = {
-      {"borrow", borrow},   {"borrow_and_update", borrow_and_update},
-      {"changed", changed}, {"clone", clone},
-      {"close", close},     {"has_changed", has_changed},
-      {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"borrow", borrow},
+                                     {"borrow_and_update", borrow_and_update},
+                                     {"changed", changed},
+                                     {"clone", watch_clone},
+                                     {"close", watch_close},
+                                     {"has_changed", has_changed},
+                                     {NULL, NULL}};
   ebb_lua_class_define_shared(L, el, CLASS_WATCH_RECEIVER, methods, meta);
 }
 

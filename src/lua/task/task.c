@@ -162,7 +162,7 @@ static bool take_arguments(ebb_lua_task *lt) {
   return true;
 }
 
-static ebb_poll poll(ebb_task *t) {
+static ebb_poll task_poll(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   if (ebb_task_is_cut(&lt->task)) return ebb_lua_unwind_abort(lt);
   if (lt->exposed && !lt->started && !take_arguments(lt))
@@ -208,7 +208,7 @@ void *ebb_lua_task_owner(const ebb_task *t) {
 const ebb_task_ops ebb_lua_task_ops = {
     .size = sizeof(ebb_lua_task),
     .traits = EBB_LUA_IS_TASK | EBB_LUA_IS_COROUTINE,
-    .poll = poll,
+    .poll = task_poll,
     .cut = ebb_lua_cut,
     .owner = ebb_lua_task_owner,
     .finished = finished,

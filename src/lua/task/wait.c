@@ -176,8 +176,8 @@ static int suspend(lua_State *L, ebb_lua *el, const ebb_await *w, int answer) {
   return after(L, el, lt, status);
 }
 
-static inline int poll(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
-                       ebb_await *w) {
+static inline int poll_once(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
+                            ebb_await *w) {
   if (el->unconstrained > 0)
     w->unconstrained = ebb_lua_budget_is_suspended(L, el);
   int answer = op->poll(L, el, w);
@@ -193,7 +193,7 @@ static inline int poll_again(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
   if (op->poll == NULL) return 0;
   bool granted = ebb_wait_queue_take(el->rt);
   ebb_await_begin(w, el->rt, op->what, status, true, granted);
-  return poll(L, el, op, w);
+  return poll_once(L, el, op, w);
 }
 
 /* A poll has answered that it has to wait, and Lua may not yield. */
@@ -236,7 +236,7 @@ int ebb_lua_await_method(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
   ebb_await w;
   ebb_await_begin(&w, el->rt, op->what, 0, false, false);
   w.self = self;
-  int answer = poll(L, el, op, &w);
+  int answer = poll_once(L, el, op, &w);
   return answer >= 0 ? answer : wait_for(L, el, op, &w, answer);
 }
 
