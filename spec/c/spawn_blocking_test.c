@@ -268,16 +268,24 @@ static void *pass_when_asked(void *arg) {
   return NULL;
 }
 
+/* The next would begin when the first ends, had it not been dropped. */
+static void *pass_when_next_is_dropped(void *arg) {
+  held *h = arg;
+  while (atomic_load(&h[1].drops) == 0) sched_yield();
+  gate_pass(&h[0].may_end);
+  return NULL;
+}
+
 TEST(a_runtime_that_goes_waits_for_what_has_started) {
   for (int never_block = 0; never_block < 2; never_block++) {
     ebb_runtime *rt = new_narrow_runtime(never_block);
-    held h = HELD, waiting = HELD;
-    ebb_task_release(start_held(rt, &h));
-    ebb_task_release(start_held(rt, &waiting));
-    gate_wait(&h.started, 1);
-    pthread_t thread = start_thread(pass_when_asked, &h);
+    held h[] = {HELD, HELD};
+    ebb_task_release(start_held(rt, &h[0]));
+    ebb_task_release(start_held(rt, &h[1]));
+    gate_wait(&h[0].started, 1);
+    pthread_t thread = start_thread(pass_when_next_is_dropped, h);
     free_runtime(rt);
-    CHECK(came_to(&h, 1, 0) && came_to(&waiting, 0, 1));
+    CHECK(came_to(&h[0], 1, 0) && came_to(&h[1], 0, 1));
     join_thread(thread);
   }
 }
