@@ -135,8 +135,7 @@ static void move_to(ebb_table *t, void *block, uint32_t capacity,
 }
 
 /* Slots keep their numbers: only shrinking renumbers them. */
-int ebb_table_reserve(ebb_table *t, size_t n) {
-  if (n <= t->capacity - t->len) return 0;
+int ebb_table_grow(ebb_table *t, size_t n) {
   /* Slots are uint32_t, and the block's size must not overflow. */
   if (n > (UINT32_C(1) << 30) - t->len) return -ENOMEM;
   uint32_t capacity = capacity_for(t->len + n);

@@ -45,7 +45,10 @@ void ebb_table_init(ebb_table *t, const ebb_alloc *alloc);
 void ebb_table_destroy(ebb_table *t);
 
 /* Makes room for n more items. 0 or -ENOMEM. */
-int ebb_table_reserve(ebb_table *t, size_t n);
+int ebb_table_grow(ebb_table *t, size_t n);
+static inline int ebb_table_reserve(ebb_table *t, size_t n) {
+  return n <= t->capacity - t->len ? 0 : ebb_table_grow(t, n);
+}
 
 /* Puts an item into a slot and returns the slot. There must be room. */
 uint32_t ebb_table_insert(ebb_table *t, uint32_t hash, ebb_key key, void *item);

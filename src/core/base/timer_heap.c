@@ -85,9 +85,8 @@ int ebb_timer_heap_push(ebb_timer_heap *h, ebb_timer *timer, int64_t deadline) {
   return 0;
 }
 
-void ebb_timer_heap_remove(ebb_timer_heap *h, ebb_timer *timer) {
+void ebb_timer_heap_take_out(ebb_timer_heap *h, ebb_timer *timer) {
   uint32_t place = timer->place;
-  if (place == EBB_HEAP_NONE) return;
   assert(place < h->len && h->slots[place].timer == timer);
   timer->place = EBB_HEAP_NONE;
   ebb_timer_heap_slot last = h->slots[--h->len];
@@ -105,7 +104,7 @@ void ebb_timer_heap_remove(ebb_timer_heap *h, ebb_timer *timer) {
 ebb_timer *ebb_timer_heap_pop_due(ebb_timer_heap *h, int64_t now) {
   if (h->len == 0 || h->slots[0].deadline > now) return NULL;
   ebb_timer *timer = h->slots[0].timer;
-  ebb_timer_heap_remove(h, timer);
+  ebb_timer_heap_take_out(h, timer);
   return timer;
 }
 

@@ -33,8 +33,11 @@ void ebb_timer_heap_destroy(ebb_timer_heap *h);
 /* 0 or -ENOMEM. The timer must not be in a heap. */
 int ebb_timer_heap_push(ebb_timer_heap *h, ebb_timer *timer, int64_t deadline);
 
-/* Takes a timer out; does nothing when it is not in the heap. */
-void ebb_timer_heap_remove(ebb_timer_heap *h, ebb_timer *timer);
+/* Removes a timer that is in the heap; or one that may be. */
+void ebb_timer_heap_take_out(ebb_timer_heap *h, ebb_timer *timer);
+static inline void ebb_timer_heap_remove(ebb_timer_heap *h, ebb_timer *timer) {
+  if (timer->place != EBB_HEAP_NONE) ebb_timer_heap_take_out(h, timer);
+}
 
 /* The deadline of the first timer, or EBB_NEVER. */
 static inline int64_t ebb_timer_heap_next(const ebb_timer_heap *h) {

@@ -150,8 +150,7 @@ int ebb_poller_add(ebb_runtime *rt, const struct pollfd *fds, size_t n,
   return err;
 }
 
-bool ebb_poller_is_awaited(ebb_poller *p) {
-  if (ebb_list_is_empty(&p->waits)) return false;
+bool ebb_poller_sweep(ebb_poller *p) {
   sweep(p);
   return !ebb_list_is_empty(&p->waits);
 }

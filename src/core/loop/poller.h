@@ -37,7 +37,10 @@ int ebb_poller_add(struct ebb_runtime *rt, const struct pollfd *fds, size_t n,
                    ebb_list **out);
 
 /* Does a task wait here? */
-bool ebb_poller_is_awaited(ebb_poller *p);
+bool ebb_poller_sweep(ebb_poller *p);
+static inline bool ebb_poller_is_awaited(ebb_poller *p) {
+  return !ebb_list_is_empty(&p->waits) && ebb_poller_sweep(p);
+}
 
 /* Wakes what waits here, or for one fd alone, for what has happened; waits at
    most `ns` for that to happen. 0 or a negative errno, as ebb_reactor_wait. */

@@ -96,7 +96,7 @@ static void jump(ebb_runtime *rt, int64_t next) {
     ebb_clock_jump(&rt->clock, next);
 }
 
-/* Nothing is ready: sleeps until something may be. The sentry waits, since no
+/* Nothing is ready, as of just now: sleeps until something may be. The sentry waits, since no
    tick runs. Virtual time stands still while a job is being done. The mail
    is looked at last: whoever has given up the last handle since then may
    have sent some before. */
@@ -113,7 +113,7 @@ static void idle(ebb_runtime *rt) {
   else if (rt->clock.paused)
     jump(rt, next);
   else
-    sleep_for(rt, next - ebb_clock_now(&rt->clock));
+    sleep_for(rt, next - rt->tasks.now);
 }
 
 /* ---- the loop ---- */

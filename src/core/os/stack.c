@@ -136,16 +136,10 @@ static void add_slab(ebb_stack_pool *p) {
   if (p->slab_stacks < SLAB_MAX) p->slab_stacks *= 2;
 }
 
-/* Warm before cold before new. */
-ebb_stack *ebb_stack_take(ebb_stack_pool *p) {
-  ebb_stack *s = p->warm;
-  if (s != NULL) {
-    p->warm = s->next;
-    p->warm_count--;
-    return s;
-  }
+/* Cold before new. */
+ebb_stack *ebb_stack_take_cold(ebb_stack_pool *p) {
   if (p->cold == NULL) add_slab(p);
-  s = p->cold;
+  ebb_stack *s = p->cold;
   if (s != NULL) p->cold = s->next;
   return s;
 }
@@ -160,15 +154,9 @@ static void cool(ebb_stack_pool *p, ebb_stack *s) {
 
 void ebb_stack_discard(ebb_stack_pool *p, ebb_stack *s) { cool(p, s); }
 
-void ebb_stack_put(ebb_stack_pool *p, ebb_stack *s) {
-  if (p->warm_count == EBB_STACKS_WARM) {
-    /* The one cooled must not be `s`, which may be the one we are on. */
-    ebb_stack *idle = p->warm;
-    p->warm = idle->next;
-    p->warm_count--;
-    cool(p, idle);
-  }
-  s->next = p->warm;
-  p->warm = s;
-  p->warm_count++;
+void ebb_stack_cool(ebb_stack_pool *p) {
+  ebb_stack *idle = p->warm;
+  p->warm = idle->next;
+  p->warm_count--;
+  cool(p, idle);
 }

@@ -43,12 +43,27 @@ void ebb_stack_pool_init(ebb_stack_pool *p, size_t stack_size,
    caller runs on until the process exits. */
 void ebb_stack_pool_destroy(ebb_stack_pool *p, const ebb_stack *running);
 
-/* An idle stack, or a new one; NULL when none can be had. */
-ebb_stack *ebb_stack_take(ebb_stack_pool *p);
+/* An idle stack, or a new one; NULL when none can be had. Warm before cold. */
+ebb_stack *ebb_stack_take_cold(ebb_stack_pool *p);
+static inline ebb_stack *ebb_stack_take(ebb_stack_pool *p) {
+  ebb_stack *s = p->warm;
+  if (s == NULL) return ebb_stack_take_cold(p);
+  p->warm = s->next;
+  p->warm_count--;
+  return s;
+}
+
+/* One idle stack less is warm. There must be one. */
+void ebb_stack_cool(ebb_stack_pool *p);
 
 /* Gives a stack back. Its context may be the running one: it is about to be
-   switched away from. */
-void ebb_stack_put(ebb_stack_pool *p, ebb_stack *s);
+   switched away from. So that one is not the one to cool. */
+static inline void ebb_stack_put(ebb_stack_pool *p, ebb_stack *s) {
+  if (p->warm_count == EBB_STACKS_WARM) ebb_stack_cool(p);
+  s->next = p->warm;
+  p->warm = s;
+  p->warm_count++;
+}
 
 /* Gives back a stack whose suspended frames nobody will go on with. */
 void ebb_stack_discard(ebb_stack_pool *p, ebb_stack *s);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "lua/net/net.h"
+#include "lua/state/args.h"
 #include "lua/task/budget.h"
 #include "lua/task/wait.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
    ebb.net (Tokio: net), the module table. */
 #include "lua/net/net.h"
+#include "lua/state/args.h"
 #include "lua/state/parts.h"
 #include "lua/state/slot.h"
 

@@ -3,11 +3,11 @@
    name, which is kept apart by its id, since few tasks have one. */
 #include "lua/spawn/builder.h"
 
-#include "lua/net/net.h"
 #include "lua/remote/state_ref.h"
 #include "lua/spawn/join_handle.h"
 #include "lua/spawn/local_set.h"
 #include "lua/spawn/spawn.h"
+#include "lua/state/args.h"
 #include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/current_set.h"

@@ -4,7 +4,6 @@
 #include "lua/spawn/join_handle.h"
 
 #include "core/loop/join.h"
-#include "lua/net/net.h"
 #include "lua/spawn/scope.h"
 #include "lua/spawn/spawn.h"
 #include "lua/state/args.h"
@@ -39,9 +38,15 @@ void ebb_lua_join_handle_new(lua_State *L, ebb_lua *el) {
 
 /* ---- methods of both ---- */
 
+/* The end of the state may finalize the handle during the wait. */
+static ebb_lua_task *task_of(lua_State *L, const handle *h) {
+  if (h->lt == NULL) luaL_error(L, "the handle has been finalized");
+  return h->lt;
+}
+
 static handle *check_handle(lua_State *L, ebb_lua_class class) {
   handle *h = ebb_lua_class_check(L, ebb_lua_state_checked(L), 1, class);
-  if (h->lt == NULL) luaL_error(L, "the handle has been finalized");
+  (void)task_of(L, h);
   return h;
 }
 
@@ -99,7 +104,7 @@ static int handle_gc(lua_State *L) {
 
 /* stack: handle -> ok, values... */
 static int join_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
-  ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
+  ebb_lua_task *lt = task_of(L, ebb_lua_await_self(L, w));
   int answer = ebb_join_poll(&lt->task, w);
   return answer < 0 ? answer : ebb_lua_join_error_push_result(L, el, lt);
 }
@@ -109,31 +114,30 @@ static int await_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   int count = join_poll(L, el, w);
   if (count < 0) return count;
   if (lua_toboolean(L, -count)) return count - 1;
-  ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
+  ebb_lua_task *lt = task_of(L, ebb_lua_await_self(L, w));
   return ebb_lua_join_error_unwrap_result(L, el, lt, count);
 }
 
 static const ebb_lua_op join = {"join", join_poll, false};
 static const ebb_lua_op await = {"join", await_poll, false};
 
-static void check_not_self(lua_State *L, ebb_lua *el) {
-  ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
-  if (&lt->task == el->rt->tasks.current)
+static handle *check_not_self(lua_State *L, const ebb_lua *el) {
+  handle *h = check_handle(L, CLASS_JOIN_HANDLE);
+  if (&h->lt->task == el->rt->tasks.current)
     luaL_error(L, "a task cannot join itself");
   ebb_lua_args_check_surplus(L, 1);
   lua_settop(L, 1);
+  return h;
 }
 
 static int handle_join(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  check_not_self(L, el);
-  return ebb_lua_await(L, el, &join);
+  return ebb_lua_await_method(L, el, &join, check_not_self(L, el));
 }
 
 static int handle_await(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  check_not_self(L, el);
-  return ebb_lua_await(L, el, &await);
+  return ebb_lua_await_method(L, el, &await, check_not_self(L, el));
 }
 
 static int handle_abort_handle(lua_State *L) {

@@ -3,6 +3,7 @@
    its number; the branches' keys stay on the stack of the caller. */
 #include "core/spawn/join_map.h"
 #include "lua/spawn/scope.h"
+#include "lua/state/args.h"
 #include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/join_error.h"

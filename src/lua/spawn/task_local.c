@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
    ebb.task_local (Tokio: task_local!, task::LocalKey). */
-#include "lua/net/net.h"
 #include "lua/spawn/guarded_call.h"
+#include "lua/state/args.h"
 #include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/task_vars.h"

@@ -34,4 +34,16 @@ lua_Integer ebb_lua_args_count_option(lua_State *L, int arg, const char *name,
 bool ebb_lua_args_push_option(lua_State *L, int arg, const char *name,
                               int type);
 
+/* As ebb_lua_state_checked, in a function that is no method, of at most so many
+   arguments: a value beyond them is an argument error. nil is none, since a
+   caller may hand on what it was not given. What a generic `for` may call
+   allows for the control variable, and what may be a __close for the error.
+   Not for what takes the arguments of another function, nor for yield_now and
+   consume_budget, which Lua may call with its own, as hooks and
+   metamethods. */
+static inline ebb_lua *ebb_lua_state_enter(lua_State *L, int most) {
+  ebb_lua_args_check_surplus(L, most);
+  return ebb_lua_state_checked(L);
+}
+
 #endif

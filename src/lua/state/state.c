@@ -17,11 +17,6 @@ void ebb_lua_state_refuse(lua_State *L) {
   abort(); /* luaL_error does not return, but its type does not say so */
 }
 
-ebb_lua *ebb_lua_state_enter(lua_State *L, int most) {
-  ebb_lua_args_check_surplus(L, most);
-  return ebb_lua_state_checked(L);
-}
-
 ebb_lua *ebb_lua_state_find(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
   ebb_lua *el = lua_touserdata(L, -1);

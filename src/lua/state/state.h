@@ -79,15 +79,6 @@ static inline ebb_lua *ebb_lua_state_checked(lua_State *L) {
   return el;
 }
 
-/* As ebb_lua_state_checked, in a function that is no method, of at most so many
-   arguments: a value beyond them is an argument error. nil is none, since a
-   caller may hand on what it was not given. What a generic `for` may call
-   allows for the control variable, and what may be a __close for the error.
-   Not for what takes the arguments of another function, nor for yield_now and
-   consume_budget, which Lua may call with its own, as hooks and
-   metamethods. */
-ebb_lua *ebb_lua_state_enter(lua_State *L, int most);
-
 /* The ebb_lua of a state; NULL when there is none. */
 ebb_lua *ebb_lua_state_find(lua_State *L);
 

@@ -4,6 +4,7 @@
    receiver has not got; one that is further behind is told how many it has
    missed. Each keeps the number of the value that it wants next, so a waiter
    that is aborted loses nothing. */
+#include "lua/state/args.h"
 #include "lua/state/parts.h"
 #include "lua/sync/sync.h"
 #include "lua/task/budget.h"

@@ -11,6 +11,7 @@
 #include <limits.h>
 
 #include "core/sync/ring.h"
+#include "lua/state/args.h"
 #include "lua/state/error.h"
 #include "lua/state/parts.h"
 #include "lua/sync/sync.h"

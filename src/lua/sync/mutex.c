@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
    ebb.sync.Mutex (Tokio: sync::Mutex): a semaphore with one permit. */
+#include "lua/state/args.h"
 #include "lua/state/parts.h"
 #include "lua/sync/sync.h"
 

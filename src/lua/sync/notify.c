@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
    ebb.sync.Notify (Tokio: sync::Notify). */
 #include "core/sync/notify.h"
+#include "lua/state/args.h"
 #include "lua/state/parts.h"
 #include "lua/sync/sync.h"
 #include "lua/task/wait.h"

@@ -2,6 +2,7 @@
    ebb.sync.RwLock (Tokio: sync::RwLock): a semaphore of which a reader takes
    one permit and a writer all. So a writer that waits holds up the readers
    that come after it, and cannot be starved. */
+#include "lua/state/args.h"
 #include "lua/state/parts.h"
 #include "lua/sync/sync.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
    ebb.sync.Semaphore (Tokio: sync::Semaphore). */
+#include "lua/state/args.h"
 #include "lua/state/parts.h"
 #include "lua/sync/sync.h"
 

@@ -3,6 +3,7 @@
    that it has changed. What was before the last change nobody sees, so a
    waiter that is aborted loses nothing: each receiver keeps the version that
    it has seen. */
+#include "lua/state/args.h"
 #include "lua/state/parts.h"
 #include "lua/sync/sync.h"
 #include "lua/task/budget.h"

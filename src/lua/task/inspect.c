@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lua/state/args.h"
 #include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/detail.h"

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "core/spawn/join_set.h"
+#include "lua/state/args.h"
 #include "lua/state/error.h"
 #include "lua/state/parts.h"
 #include "lua/state/slot.h"
@@ -278,14 +279,7 @@ static bool call_with(ebb_lua_task *lt, lua_CFunction f) {
   return false;
 }
 
-static bool is_unhandled(const ebb_lua_task *lt) {
-  const ebb_task *t = &lt->task;
-  return t->state == EBB_FINISHED && t->outcome == EBB_PANICKED && !lt->seen &&
-         lt->handles == 0 && t->group == NULL;
-}
-
-void ebb_lua_join_error_check_unhandled(ebb_lua_task *lt) {
-  if (!is_unhandled(lt)) return;
+void ebb_lua_join_error_report_unhandled(ebb_lua_task *lt) {
   lt->seen = true;
   ebb_lua *el = lt->el;
   const char *outer = el->no_wait;

@@ -22,11 +22,24 @@ void ebb_lua_join_error_push(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
    with nothing pushed, when the map has changed meanwhile. Raises errors. */
 bool ebb_lua_join_error_push_last(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
 
+/* Reports a panic that nobody has seen, nor can see any more. Runs Lua code,
+   which cannot wait. */
+void ebb_lua_join_error_report_unhandled(ebb_lua_task *lt);
+
+static inline bool ebb_lua_join_error_is_unhandled(const ebb_lua_task *lt) {
+  const ebb_task *t = &lt->task;
+  return t->state == EBB_FINISHED && t->outcome == EBB_PANICKED && !lt->seen &&
+         lt->handles == 0 && t->group == NULL;
+}
+
 /* Reports a task that has panicked if nobody has seen it and nobody can join
    it any more: it has no JoinHandle and is in no collection. Called when it
    finishes, and when it loses one of those. Runs Lua code, which cannot
    wait. */
-void ebb_lua_join_error_check_unhandled(ebb_lua_task *lt);
+static inline void ebb_lua_join_error_check_unhandled(ebb_lua_task *lt) {
+  if (ebb_lua_join_error_is_unhandled(lt))
+    ebb_lua_join_error_report_unhandled(lt);
+}
 
 typedef struct ebb_lua_join_error {
   lua_Integer id;

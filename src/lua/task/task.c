@@ -121,11 +121,6 @@ ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua *el, int body) {
   return lt;
 }
 
-void ebb_lua_task_start(ebb_lua_task *lt) {
-  ebb_task_start(&lt->task);
-  if (lt->el->refusing) ebb_task_abort(&lt->task);
-}
-
 /* ---- aborting ---- */
 
 void ebb_lua_task_abort(lua_State *L, ebb_lua_task *lt, int reason) {

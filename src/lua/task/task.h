@@ -78,7 +78,10 @@ ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua *el,
                                   const ebb_task_ops *ops);
 
 /* Starts it. */
-void ebb_lua_task_start(ebb_lua_task *lt);
+static inline void ebb_lua_task_start(ebb_lua_task *lt) {
+  ebb_task_start(&lt->task);
+  if (lt->el->refusing) ebb_task_abort(&lt->task);
+}
 
 /* Raises an argument error unless the value can be a task's body. */
 void ebb_lua_task_check_body(lua_State *L, ebb_lua *el, int arg);

@@ -90,7 +90,7 @@ static void give(ebb_lua *el, ebb_lua_idle thread) {
 
 /* Finalizers run before the thread is made, if at all, and may take the one
    that was there. */
-void ebb_lua_thread_reserve(lua_State *L, ebb_lua *el) {
+void ebb_lua_thread_reserve_new(lua_State *L, ebb_lua *el) {
   while (el->idle_count == 0) {
     luaL_checkstack(L, 4, NULL);
     if (!has_room(el)) ebb_lua_error_raise(L, -ENOMEM);

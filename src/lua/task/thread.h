@@ -7,7 +7,10 @@
 
 /* Sees to it that there is an idle thread. May run finalizers; raises
    errors. */
-void ebb_lua_thread_reserve(lua_State *L, ebb_lua *el);
+void ebb_lua_thread_reserve_new(lua_State *L, ebb_lua *el);
+static inline void ebb_lua_thread_reserve(lua_State *L, ebb_lua *el) {
+  if (el->idle_count == 0) ebb_lua_thread_reserve_new(L, el);
+}
 
 /* The thread that ebb_lua_thread_take will return: there must be one. */
 static inline const ebb_lua_idle *ebb_lua_thread_next(const ebb_lua *el) {

@@ -3,7 +3,6 @@
 #include "lua/time/interval.h"
 
 #include "core/loop/interval.h"
-#include "lua/net/net.h"
 #include "lua/task/budget.h"
 #include "lua/task/wait.h"
 
