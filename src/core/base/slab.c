@@ -46,15 +46,10 @@ void ebb_slab_destroy(ebb_slab *p) {
 
 #ifdef WATCHED
 
-/* Under AddressSanitizer the general allocator serves each block, so that
-   use after giving back is seen. */
-void *ebb_slab_take(ebb_slab *p) {
+void *ebb_slab_take_new(ebb_slab *p) {
   return ebb_alloc_new(p->alloc, p->block_size);
 }
 
-/* The block itself keeps the list of free ones: memcpy, as it may have held
-   an object of any type. The last given back is the first taken, being the
-   one that the cache still has. */
 void ebb_slab_give(ebb_slab *p, void *block) {
   ebb_alloc_free(p->alloc, block, p->block_size);
 }
@@ -65,7 +60,7 @@ void ebb_slab_give(ebb_slab *p, void *block) {
    the chunk is made: the pages of blocks that were never used are never
    touched. The first block begins on a cache line, and as their size is a
    multiple of one, so do all. */
-static void *take_unused(ebb_slab *p) {
+void *ebb_slab_take_new(ebb_slab *p) {
   if (p->unused == 0) {
     chunk *slab = ebb_alloc_new(p->alloc, slab_size(p));
     if (slab == NULL) return NULL;
@@ -78,13 +73,8 @@ static void *take_unused(ebb_slab *p) {
   return p->chunks->blocks + (SLAB_BLOCKS - p->unused--) * p->block_size;
 }
 
-void *ebb_slab_take(ebb_slab *p) {
-  void *block = p->free;
-  if (block == NULL) return take_unused(p);
-  memcpy(&p->free, block, sizeof p->free);
-  return block;
-}
-
+/* The block itself keeps the list of free ones: memcpy, as it may have held
+   an object of any type. */
 void ebb_slab_give(ebb_slab *p, void *block) {
   assert(block != NULL && p->chunks != NULL);
   memcpy(block, &p->free, sizeof p->free);

@@ -6,6 +6,8 @@
 #ifndef EBB_CORE_BASE_SLAB_H
 #define EBB_CORE_BASE_SLAB_H
 
+#include <string.h>
+
 #include "core/base/alloc.h"
 
 typedef struct ebb_slab {
@@ -21,8 +23,15 @@ void ebb_slab_init(ebb_slab *p, size_t block_size, const ebb_alloc *alloc);
 /* Every block is freed with its slab, taken or not. */
 void ebb_slab_destroy(ebb_slab *p);
 
-/* NULL: no memory. */
-void *ebb_slab_take(ebb_slab *p);
+/* NULL: no memory. The last given back is the first taken, being the one that
+   the cache still has. */
+void *ebb_slab_take_new(ebb_slab *p);
+static inline void *ebb_slab_take(ebb_slab *p) {
+  void *block = p->free;
+  if (block == NULL) return ebb_slab_take_new(p);
+  memcpy(&p->free, block, sizeof p->free);
+  return block;
+}
 void ebb_slab_give(ebb_slab *p, void *block);
 
 #endif

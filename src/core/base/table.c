@@ -42,11 +42,6 @@ void ebb_table_destroy(ebb_table *t) {
   t->version = version + 1;
 }
 
-/* The slot an item of this hash would like best. */
-static uint32_t home(const ebb_table *t, uint32_t hash) {
-  return hash & (t->capacity - 1);
-}
-
 /* ---- free slots, a ring through `next` and `key.bits` ---- */
 
 /* Takes a slot out of the ring, wherever it is in it. */
@@ -80,7 +75,7 @@ static void make_free(ebb_table *t, uint32_t slot, bool first) {
 
 /* An item in its home slot is in no chain: it is found there first. */
 static void link_slot(ebb_table *t, uint32_t slot) {
-  uint32_t at = home(t, t->entries[slot].hash);
+  uint32_t at = ebb_table_home(t, t->entries[slot].hash);
   if (at == slot) return;
   t->entries[slot].next = t->buckets[at];
   t->buckets[at] = slot;
@@ -90,7 +85,7 @@ static void link_slot(ebb_table *t, uint32_t slot) {
    the walk from the bucket costs less than a second link in each entry
    would. */
 static void unlink_slot(ebb_table *t, uint32_t slot) {
-  uint32_t h = home(t, t->entries[slot].hash);
+  uint32_t h = ebb_table_home(t, t->entries[slot].hash);
   if (h == slot) return;
   uint32_t *at = &t->buckets[h];
   while (*at != slot) at = &t->entries[*at].next;
@@ -148,7 +143,7 @@ int ebb_table_grow(ebb_table *t, size_t n) {
 uint32_t ebb_table_insert(ebb_table *t, uint32_t hash, ebb_key key,
                           void *item) {
   assert(t->free != EBB_TABLE_NONE && item != NULL);
-  uint32_t slot = home(t, hash);
+  uint32_t slot = ebb_table_home(t, hash);
   if (t->entries[slot].item != NULL) slot = t->free;
   unfree(t, slot);
   t->entries[slot].key = key;
@@ -182,24 +177,16 @@ void ebb_table_replace(ebb_table *t, uint32_t slot, ebb_key key, void *item) {
 
 /* Only hashes are compared here. Keys are compared by the caller, whose way
    of comparing may run any code. */
-static uint32_t match(const ebb_table *t, uint32_t slot, uint32_t hash) {
+uint32_t ebb_table_match(const ebb_table *t, uint32_t slot, uint32_t hash) {
   while (slot != EBB_TABLE_NONE && t->entries[slot].hash != hash)
     slot = t->entries[slot].next;
   return slot;
 }
 
-uint32_t ebb_table_first(const ebb_table *t, uint32_t hash) {
-  if (t->len == 0) return EBB_TABLE_NONE;
-  uint32_t slot = home(t, hash);
-  const ebb_table_entry *e = &t->entries[slot];
-  if (e->item != NULL && e->hash == hash) return slot;
-  return match(t, t->buckets[slot], hash);
-}
-
 uint32_t ebb_table_next(const ebb_table *t, uint32_t slot) {
   const ebb_table_entry *e = &t->entries[slot];
-  uint32_t h = home(t, e->hash);
-  return match(t, slot == h ? t->buckets[h] : e->next, e->hash);
+  uint32_t h = ebb_table_home(t, e->hash);
+  return ebb_table_match(t, slot == h ? t->buckets[h] : e->next, e->hash);
 }
 
 uint32_t ebb_table_scan(const ebb_table *t, uint32_t slot) {
@@ -246,7 +233,7 @@ static bool is_to_come(const ebb_table *t, uint32_t slot,
 static uint32_t next_of(const ebb_table *t, uint32_t at,
                         const ebb_table_cursor *c, order_fn *order) {
   const ebb_table_entry *e = &t->entries[at];
-  bool lives = e->item != NULL && home(t, e->hash) == at;
+  bool lives = e->item != NULL && ebb_table_home(t, e->hash) == at;
   uint32_t best = EBB_TABLE_NONE, slot = lives ? at : t->buckets[at];
   while (slot != EBB_TABLE_NONE) {
     if (is_to_come(t, slot, c, order) &&
@@ -312,11 +299,11 @@ void ebb_table_check(const ebb_table *t) {
   for (uint32_t i = 0; i < t->capacity; i++) {
     const ebb_table_entry *e = &t->entries[i];
     used += e->item != NULL;
-    at_home += e->item != NULL && home(t, e->hash) == i;
+    at_home += e->item != NULL && ebb_table_home(t, e->hash) == i;
     for (uint32_t s = t->buckets[i]; s != EBB_TABLE_NONE;
          s = t->entries[s].next) {
       assert(t->entries[s].item != NULL && s != i);
-      assert(home(t, t->entries[s].hash) == i);
+      assert(ebb_table_home(t, t->entries[s].hash) == i);
       chained++;
     }
   }

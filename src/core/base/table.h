@@ -58,7 +58,18 @@ void ebb_table_remove(ebb_table *t, uint32_t slot);
 void ebb_table_replace(ebb_table *t, uint32_t slot, ebb_key key, void *item);
 
 /* The candidates of a hash: first, then next until EBB_TABLE_NONE. */
-uint32_t ebb_table_first(const ebb_table *t, uint32_t hash);
+uint32_t ebb_table_match(const ebb_table *t, uint32_t slot, uint32_t hash);
+static inline uint32_t ebb_table_home(const ebb_table *t, uint32_t hash) {
+  return hash & (t->capacity - 1);
+}
+static inline uint32_t ebb_table_first(const ebb_table *t, uint32_t hash) {
+  if (t->len == 0) return EBB_TABLE_NONE;
+  uint32_t slot = ebb_table_home(t, hash);
+  const ebb_table_entry *e = &t->entries[slot];
+  if (e->item != NULL && e->hash == hash) return slot;
+  if (t->buckets[slot] == EBB_TABLE_NONE) return EBB_TABLE_NONE;
+  return ebb_table_match(t, t->buckets[slot], hash);
+}
 uint32_t ebb_table_next(const ebb_table *t, uint32_t slot);
 
 static inline void *ebb_table_item(const ebb_table *t, uint32_t slot) {

@@ -99,15 +99,6 @@ void ebb_timer_heap_take_out(ebb_timer_heap *h, ebb_timer *timer) {
     sift_down(h, place, last);
 }
 
-/* One at a time: what is woken may set or remove timers before the next is
-   looked at. */
-ebb_timer *ebb_timer_heap_pop_due(ebb_timer_heap *h, int64_t now) {
-  if (h->len == 0 || h->slots[0].deadline > now) return NULL;
-  ebb_timer *timer = h->slots[0].timer;
-  ebb_timer_heap_take_out(h, timer);
-  return timer;
-}
-
 void ebb_timer_heap_check(const ebb_timer_heap *h) {
   assert(h->len <= h->capacity);
   for (uint32_t i = 0; i < h->len; i++) {

@@ -45,7 +45,13 @@ static inline int64_t ebb_timer_heap_next(const ebb_timer_heap *h) {
 }
 
 /* Takes out the first timer that is due at `now`, or returns NULL. */
-ebb_timer *ebb_timer_heap_pop_due(ebb_timer_heap *h, int64_t now);
+static inline ebb_timer *ebb_timer_heap_pop_due(ebb_timer_heap *h,
+                                                int64_t now) {
+  if (h->len == 0 || h->slots[0].deadline > now) return NULL;
+  ebb_timer *timer = h->slots[0].timer;
+  ebb_timer_heap_take_out(h, timer);
+  return timer;
+}
 
 /* Asserts that order and places are right; for tests. */
 void ebb_timer_heap_check(const ebb_timer_heap *h);

@@ -73,18 +73,6 @@ again:
   return 0;
 }
 
-void ebb_join_map_put(ebb_join_map *m, uint32_t hash, ebb_key key,
-                      ebb_task *t) {
-  ebb_join_set_put(&m->set, hash, key, t);
-}
-
-/* Read before it is gone: the table keeps the key. */
-ebb_key ebb_join_map_remove(ebb_join_map *m, ebb_task *t) {
-  ebb_key key = ebb_join_map_key(m, t);
-  ebb_join_set_remove(&m->set, t);
-  return key;
-}
-
 /* The two keys are equal but need not be the same: each has its owner. */
 ebb_key ebb_join_map_replace(ebb_join_map *m, ebb_task *old, ebb_key key,
                              ebb_task *t) {

@@ -30,22 +30,29 @@ void ebb_join_map_destroy(ebb_join_map *m);
 int ebb_join_map_find(ebb_join_map *m, uint32_t hash, ebb_key key, void *ctx,
                       uint32_t *slot);
 
-/* Puts a new task in under a key that is not there. There must be room. */
-void ebb_join_map_put(ebb_join_map *m, uint32_t hash, ebb_key key, ebb_task *t);
-
-/* Takes a task out; the caller gets the set's reference, and the key. */
-ebb_key ebb_join_map_remove(ebb_join_map *m, ebb_task *t);
-
-/* Puts a new task under an equal key in the place of another; the caller gets
-   the old one's reference, and its key. */
-ebb_key ebb_join_map_replace(ebb_join_map *m, ebb_task *old, ebb_key key,
-                             ebb_task *t);
-
 static inline ebb_key ebb_join_map_key(const ebb_join_map *m,
                                        const ebb_task *t) {
   assert(t->group == &m->set.group);
   return ebb_table_key(&m->set.group.members, t->group_slot);
 }
+
+/* Puts a new task in under a key that is not there. There must be room. */
+static inline void ebb_join_map_put(ebb_join_map *m, uint32_t hash, ebb_key key,
+                                    ebb_task *t) {
+  ebb_join_set_put(&m->set, hash, key, t);
+}
+
+/* Takes a task out; the caller gets the set's reference, and the key. */
+static inline ebb_key ebb_join_map_remove(ebb_join_map *m, ebb_task *t) {
+  ebb_key key = ebb_join_map_key(m, t);
+  ebb_join_set_remove(&m->set, t);
+  return key;
+}
+
+/* Puts a new task under an equal key in the place of another; the caller gets
+   the old one's reference, and its key. */
+ebb_key ebb_join_map_replace(ebb_join_map *m, ebb_task *old, ebb_key key,
+                             ebb_task *t);
 
 /* Waits for a free place: a poll, see await.h. 0. A task in the place of `old`
    (may be NULL) needs none while that is unfinished. */

@@ -105,4 +105,9 @@ int ebb_join_set_poll_next(ebb_join_set *s, ebb_await *w);
 /* The same for C. 1, 0, or what a wait returns. */
 int ebb_join_set_wait_next(ebb_join_set *s, int64_t deadline);
 
+/* Makes room for n more tasks. 0 or -ENOMEM. */
+static inline int ebb_join_set_reserve(ebb_join_set *s, size_t n) {
+  return ebb_table_reserve(&s->group.members, n);
+}
+
 #endif

@@ -93,7 +93,7 @@ static void keep_key(lua_State *L, ebb_lua *el, int place) {
 /* stack: map, key, target, body, arguments... -> id. Runs no Lua code until
    the task is in its place. */
 static int spawn_in(lua_State *L, ebb_lua_map *map, ebb_lua_place at) {
-  int err = ebb_join_map_reserve(&map->engine, 1);
+  int err = ebb_join_set_reserve(&map->engine.set, 1);
   if (err < 0) ebb_lua_error_raise(L, err);
   int place = ebb_lua_thread_next(map->el)->place;
   if (at.anchored) keep_key(L, map->el, place);
@@ -125,7 +125,7 @@ static int spawn_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_lua_place at;
   do {
     ebb_lua_task_prepare(L, el, 4);
-    map = ebb_lua_map_key_check_map(L, el);
+    map = ebb_lua_join_map_at(L);
     at = ebb_lua_map_key_find(L, map, 2);
   } while (el->idle_count == 0); /* the hasher has spawned */
   if (at.task != NULL && lua_tointeger(L, lua_upvalueindex(2)) == IF_ABSENT) {
@@ -141,7 +141,7 @@ static int spawn_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
 static int map_spawn(lua_State *L) {
   static const ebb_lua_op op = {"a free place", spawn_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
-  (void)ebb_lua_map_key_check_map(L, el);
+  (void)ebb_lua_join_map_check(L, el);
   lua_Integer where = lua_tointeger(L, lua_upvalueindex(2));
   bool anchored;
   luaL_checkany(L, 2);
@@ -155,13 +155,13 @@ static int map_spawn(lua_State *L) {
 /* ---- joining ---- */
 
 static int map_join_next(lua_State *L) {
-  ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 2);
   return ebb_lua_collection_join_next(L, true);
 }
 
 static int map_try_join_next(lua_State *L) {
-  ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 2);
   return ebb_lua_collection_try_join_next(L, true);
 }
@@ -171,7 +171,7 @@ static int map_try_join_next(lua_State *L) {
 static int join_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_id id = (ebb_id)lua_tointeger(L, 2);
   for (;;) {
-    ebb_lua_map *map = ebb_lua_map_key_check_map(L, el);
+    ebb_lua_map *map = ebb_lua_join_map_at(L);
     ebb_task *t = ebb_task_find(el->rt, id);
     if (t == NULL || ebb_join_set_of(t) != &map->engine.set) {
       lua_pushnil(L);
@@ -187,11 +187,10 @@ static int join_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
 static int map_join(lua_State *L) {
   static const ebb_lua_op op = {"join", join_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
-  (void)ebb_lua_map_key_check_map(L, el);
+  (void)ebb_lua_join_map_check(L, el);
   ebb_lua_args_check_surplus(L, 2);
   lua_settop(L, 2);
-  ebb_lua_place at =
-      ebb_lua_map_key_find(L, ebb_lua_map_key_check_map(L, el), 2);
+  ebb_lua_place at = ebb_lua_map_key_find(L, ebb_lua_join_map_check(L, el), 2);
   if (at.task == NULL) {
     lua_pushnil(L);
     return 1;
@@ -207,7 +206,7 @@ static int map_join(lua_State *L) {
 
 static int map_abort(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  ebb_lua_map *map = ebb_lua_map_key_check_map(L, el);
+  ebb_lua_map *map = ebb_lua_join_map_check(L, el);
   ebb_lua_args_check_surplus(L, 3);
   ebb_lua_place at = ebb_lua_map_key_find(L, map, 2);
   if (at.task != NULL) ebb_lua_task_abort(L, lua_task(at.task), 3);
@@ -219,20 +218,20 @@ static int map_abort(lua_State *L) {
    turn has come, and aborted only if it is still there after. */
 static int map_abort_matching(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  (void)ebb_lua_map_key_check_map(L, el);
+  (void)ebb_lua_join_map_check(L, el);
   ebb_lua_args_check_surplus(L, 2);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   ebb_table_cursor c =
-      ebb_join_set_begin_walk(&ebb_lua_map_key_check_map(L, el)->engine.set);
+      ebb_join_set_begin_walk(&ebb_lua_join_map_check(L, el)->engine.set);
   for (;;) {
-    ebb_lua_map *map = ebb_lua_map_key_check_map(L, el);
+    ebb_lua_map *map = ebb_lua_join_map_check(L, el);
     ebb_task *t = ebb_join_set_walk(&map->engine.set, &c);
     if (t == NULL) return 0;
     ebb_id id = t->id;
     lua_pushvalue(L, 2);
     ebb_lua_key_push_task(L, el, t);
     lua_call(L, 1, 1);
-    map = ebb_lua_map_key_check_map(L, el);
+    map = ebb_lua_join_map_check(L, el);
     if (lua_toboolean(L, -1) && ebb_join_map_contains_task(&map->engine, id))
       ebb_task_abort(t);
     lua_pop(L, 1);
@@ -240,7 +239,7 @@ static int map_abort_matching(lua_State *L) {
 }
 
 static int map_detach(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_map *map = ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 2);
   ebb_lua_place at = ebb_lua_map_key_find(L, map, 2);
   if (at.task != NULL) ebb_lua_collection_let_go(map, at.task);

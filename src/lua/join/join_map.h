@@ -28,8 +28,23 @@ static inline ebb_lua_map *ebb_lua_map_of(const ebb_task *t) {
 
 static inline ebb_lua_task *lua_task(ebb_task *t) { return (ebb_lua_task *)t; }
 
+/* The map or set whose object is at index 1; NULL once it is finalized. */
+static inline ebb_lua_map *ebb_lua_collection_at(lua_State *L) {
+  return *(ebb_lua_map **)lua_touserdata(L, 1);
+}
+
+/* The same, when it was checked to be a JoinMap before. */
+static inline ebb_lua_map *ebb_lua_join_map_at(lua_State *L) {
+  ebb_lua_map *map = ebb_lua_collection_at(L);
+  if (map == NULL) luaL_error(L, "the JoinMap has been finalized");
+  return map;
+}
+
 /* The JoinMap at index 1, where these functions all expect it. */
-ebb_lua_map *ebb_lua_map_key_check_map(lua_State *L, ebb_lua *el);
+static inline ebb_lua_map *ebb_lua_join_map_check(lua_State *L, ebb_lua *el) {
+  (void)ebb_lua_class_check(L, el, 1, CLASS_JOIN_MAP);
+  return ebb_lua_join_map_at(L);
+}
 
 /* ---- collection.c ---- */
 
@@ -40,11 +55,6 @@ ebb_lua_map *ebb_lua_collection_check(lua_State *L, ebb_lua *el);
 ebb_lua_map *ebb_lua_collection_new(lua_State *L, ebb_lua *el,
                                     ebb_lua_class class,
                                     int (*equal)(void *, ebb_key, ebb_key));
-
-/* The map or set whose object is at index 1; NULL once it is finalized. */
-static inline ebb_lua_map *ebb_lua_collection_at(lua_State *L) {
-  return *(ebb_lua_map **)lua_touserdata(L, 1);
-}
 
 /* A task that was under `key` has left the collection: what is kept for the
    key is forgotten. Cannot fail. */

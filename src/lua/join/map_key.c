@@ -10,13 +10,6 @@
 #include "lua/task/key.h"
 #include "lua/task/task.h"
 
-ebb_lua_map *ebb_lua_map_key_check_map(lua_State *L, ebb_lua *el) {
-  (void)ebb_lua_class_check(L, el, 1, CLASS_JOIN_MAP);
-  ebb_lua_map *map = ebb_lua_collection_at(L);
-  if (map == NULL) luaL_error(L, "the JoinMap has been finalized");
-  return map;
-}
-
 /* What a comparison in Lua needs to know. */
 typedef struct probe {
   lua_State *L;
@@ -63,13 +56,15 @@ ebb_lua_place ebb_lua_map_key_find(lua_State *L, ebb_lua_map *map, int arg) {
   ebb_lua_place at = {.anchored = false};
   at.key = ebb_lua_key(L, arg, &at.anchored);
   at.hash = map->hasher ? hash_in_lua(L, arg) : ebb_lua_key_hash(at.key);
-  check_again(L, map);
-  if (map->hasher) at.anchored = true;
+  if (map->hasher) {
+    check_again(L, map);
+    at.anchored = true;
+  }
   uint32_t slot;
   probe p = {L, map, arg};
   int err = ebb_join_map_find(&map->engine, at.hash, at.key, &p, &slot);
   if (err == -EBADMSG) lua_error(L);
-  check_again(L, map);
+  if (map->hasher) check_again(L, map);
   if (err < 0) ebb_lua_error_raise(L, err);
   if (slot != EBB_TABLE_NONE)
     at.task = ebb_table_item(&map->engine.set.group.members, slot);

@@ -8,14 +8,14 @@
 #include "lua/task/key.h"
 
 static int map_contains_key(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_map *map = ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 2);
   lua_pushboolean(L, ebb_lua_map_key_find(L, map, 2).task != NULL);
   return 1;
 }
 
 static int map_is_finished(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_map *map = ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 2);
   ebb_task *t = ebb_lua_map_key_find(L, map, 2).task;
   lua_pushboolean(L, t != NULL && t->state == EBB_FINISHED);
@@ -23,7 +23,7 @@ static int map_is_finished(lua_State *L) {
 }
 
 static int map_id(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_map *map = ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 2);
   ebb_task *t = ebb_lua_map_key_find(L, map, 2).task;
   if (t != NULL)
@@ -50,7 +50,7 @@ static int keys_next(lua_State *L) {
 }
 
 static int map_keys(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_map *map = ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 1);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, 1);
@@ -61,14 +61,14 @@ static int map_keys(lua_State *L) {
 }
 
 static int map_capacity(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_map *map = ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 1);
   lua_pushinteger(L, (lua_Integer)ebb_join_map_capacity(&map->engine));
   return 1;
 }
 
 static int map_reserve(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_map *map = ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 2);
   int err =
       ebb_join_map_reserve(&map->engine, (size_t)ebb_lua_args_count(L, 2));
@@ -77,7 +77,7 @@ static int map_reserve(lua_State *L) {
 }
 
 static int map_shrink_to(lua_State *L) {
-  ebb_lua_map *map = ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  ebb_lua_map *map = ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 2);
   int err =
       ebb_join_map_shrink_to(&map->engine, (size_t)ebb_lua_args_count(L, 2));
@@ -86,7 +86,7 @@ static int map_shrink_to(lua_State *L) {
 }
 
 static int map_shrink_to_fit(lua_State *L) {
-  (void)ebb_lua_map_key_check_map(L, ebb_lua_state_checked(L));
+  (void)ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 1);
   lua_settop(L, 1);
   lua_pushinteger(L, 0);
@@ -95,7 +95,7 @@ static int map_shrink_to_fit(lua_State *L) {
 
 static int map_tostring(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
-  ebb_lua_map *map = ebb_lua_map_key_check_map(L, el);
+  ebb_lua_map *map = ebb_lua_join_map_check(L, el);
   ebb_table_cursor c = ebb_join_set_begin_walk(&map->engine.set);
   luaL_Buffer b;
   luaL_buffinit(L, &b);
@@ -104,7 +104,7 @@ static int map_tostring(lua_State *L) {
   for (bool first = true; t != NULL; first = false) {
     lua_Integer id = (lua_Integer)t->id;
     ebb_lua_key_push_task_text(L, el, t);
-    (void)ebb_lua_map_key_check_map(L, el);
+    (void)ebb_lua_join_map_check(L, el);
     lua_pushstring(L, first ? "" : ", ");
     lua_insert(L, -2);
     lua_pushfstring(L, ": %I", id);

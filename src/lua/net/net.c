@@ -26,21 +26,6 @@ ebb_lua_net_conn *ebb_lua_net_new_conn(lua_State *L, ebb_lua *el) {
   return c;
 }
 
-int64_t ebb_lua_net_deadline(ebb_lua *el, const ebb_lua_net_socket *s) {
-  if (s->timeout == EBB_NEVER) return EBB_NEVER;
-  return ebb_time_add(ebb_now(el->rt), s->timeout);
-}
-
-int ebb_lua_net_wait(ebb_await *w, ebb_lua_net_socket *s, int events,
-                     int64_t deadline) {
-  if (s->fd < 0) return -EBADF;
-  if (s->io == NULL || !s->io->watched) { /* ebb.io.forget may have come */
-    int err = ebb_fd_watch(w->rt, s->fd, &s->io);
-    if (err < 0) return err;
-  }
-  return ebb_await_until(w, ebb_fd_waiters(s->io, events), deadline);
-}
-
 void ebb_lua_net_close(lua_State *L, ebb_lua *el, ebb_lua_net_socket *s,
                        bool reset) {
   (void)L;

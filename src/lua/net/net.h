@@ -43,7 +43,11 @@ void *ebb_lua_net_new(lua_State *L, ebb_lua *el, ebb_lua_class class,
 ebb_lua_net_conn *ebb_lua_net_new_conn(lua_State *L, ebb_lua *el);
 
 /* When a call that begins now must end. */
-int64_t ebb_lua_net_deadline(ebb_lua *el, const ebb_lua_net_socket *s);
+static inline int64_t ebb_lua_net_deadline(ebb_lua *el,
+                                           const ebb_lua_net_socket *s) {
+  if (s->timeout == EBB_NEVER) return EBB_NEVER;
+  return ebb_time_add(ebb_now(el->rt), s->timeout);
+}
 
 /* Would a try to do it not be sure to end with EAGAIN? */
 static inline bool ebb_lua_net_may_try(const ebb_lua_net_socket *s,
@@ -58,8 +62,15 @@ static inline void ebb_lua_net_clear(ebb_lua_net_socket *s, int events) {
 
 /* Where a poll waits until it is worth a try: EBB_AWAIT_PENDING; or -EBADF when
    the socket was closed, or another error that ebb_lua_net_fail can tell. */
-int ebb_lua_net_wait(ebb_await *w, ebb_lua_net_socket *s, int events,
-                     int64_t deadline);
+static inline int ebb_lua_net_wait(ebb_await *w, ebb_lua_net_socket *s,
+                                   int events, int64_t deadline) {
+  if (s->fd < 0) return -EBADF;
+  if (s->io == NULL || !s->io->watched) { /* ebb.io.forget may have come */
+    int err = ebb_fd_watch(w->rt, s->fd, &s->io);
+    if (err < 0) return err;
+  }
+  return ebb_await_until(w, ebb_fd_waiters(s->io, events), deadline);
+}
 
 /* What a call begins with: its turn's budget. False: it is to yield. */
 static inline bool ebb_lua_net_may_begin(const ebb_await *w) {

@@ -149,7 +149,8 @@ static int keep(lua_State *L, ebb_lua_net_conn *c, const char *data, size_t n) {
 
 static int push_from_chunk(lua_State *L, ebb_lua_net_conn *c, const char *chunk,
                            size_t len, answer a) {
-  int err = keep(L, c, chunk + a.drop, len - a.drop);
+  int err = 0;
+  if (len > a.drop) err = keep(L, c, chunk + a.drop, len - a.drop);
   return err < 0 ? err : push_bytes(L, c, chunk, a.len);
 }
 

@@ -63,12 +63,6 @@ void ebb_lua_args_refuse_surplus(lua_State *L, int most) {
     if (!lua_isnil(L, i)) luaL_typeerror(L, i, "no value");
 }
 
-lua_Integer ebb_lua_args_count(lua_State *L, int arg) {
-  lua_Integer n = luaL_checkinteger(L, arg);
-  luaL_argcheck(L, n >= 0, arg, "count is negative");
-  return n;
-}
-
 /* The largest span that is an int64_t of ns; more is for ever. */
 #define SECONDS_MAX 9.2e9
 

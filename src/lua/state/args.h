@@ -18,7 +18,11 @@ int64_t ebb_lua_args_duration(lua_State *L, int arg);
 int64_t ebb_lua_args_time(lua_State *L, int arg);
 
 /* The integer at `arg`, which must not be negative. */
-lua_Integer ebb_lua_args_count(lua_State *L, int arg);
+static inline lua_Integer ebb_lua_args_count(lua_State *L, int arg) {
+  lua_Integer n = luaL_checkinteger(L, arg);
+  luaL_argcheck(L, n >= 0, arg, "count is negative");
+  return n;
+}
 
 /* All raise argument errors. Checks that `arg` is a table that has no other
    keys than `names`, which end with NULL. */

@@ -190,7 +190,7 @@ static void prefetch(const ebb_task *t) {
 static void drop(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   ebb_lua *el = lt->el;
-  ebb_lua_detail_forget_all(lt);
+  if (lt->detailed || lt->named) ebb_lua_detail_forget_all(lt);
   if (lt->handed) ebb_lua_panic_forget(el, lt);
   if (lt->localized) ebb_lua_task_vars_forget(el, lt->L);
   ebb_lua_thread_give(el, lt);

@@ -192,11 +192,6 @@ lua_State *ebb_lua_thread(const ebb_task *t) {
   return ebb_lua_is_coroutine(t) ? ((const ebb_lua_task *)t)->L : NULL;
 }
 
-bool ebb_lua_thread_has_frames(lua_State *L) {
-  lua_Debug ar;
-  return lua_status(L) == LUA_OK && lua_getstack(L, 0, &ar);
-}
-
 static bool runs(lua_State *L, lua_State *candidate) {
   return candidate != NULL && candidate != L &&
          ebb_lua_thread_has_frames(candidate);

@@ -50,6 +50,9 @@ int ebb_lua_thread_running(lua_State *L);
 lua_State *ebb_lua_thread_resumed_by(lua_State *L);
 
 /* Is it in the middle of a call, and has not yielded? */
-bool ebb_lua_thread_has_frames(lua_State *L);
+static inline bool ebb_lua_thread_has_frames(lua_State *L) {
+  lua_Debug ar;
+  return lua_status(L) == LUA_OK && lua_getstack(L, 0, &ar);
+}
 
 #endif
