@@ -10,47 +10,57 @@
 
 typedef struct ebb_lua ebb_lua;
 
+/* The classes of ebb.sync. OPENED(X, ID, name, define, open) stands for
+   X(ID, name, define), see below, where scripts can make objects: `open` is the
+   end of the name of the function that adds the constructor to the table. */
+#define EBB_LUA_SYNC_CLASSES(X, OPENED)                                     \
+  OPENED(X, SEMAPHORE, "Semaphore", semaphore_define, semaphore_open)       \
+  OPENED(X, MUTEX, "Mutex", mutex_define, mutex_open)                       \
+  OPENED(X, RW_LOCK, "RwLock", rw_lock_define, rw_lock_open)                \
+  X(PERMIT, "Permit", permit_define)                                        \
+  OPENED(X, NOTIFY, "Notify", notify_define, notify_open)                   \
+  OPENED(X, BARRIER, "Barrier", barrier_define, barrier_open)               \
+  OPENED(X, SENDER, "Sender", channel_define_sender, channel_open)          \
+  X(RECEIVER, "Receiver", channel_define_receiver)                          \
+  OPENED(X, ONESHOT_SENDER, "OneshotSender", channel_define_oneshot_sender, \
+         channel_open_oneshot)                                              \
+  X(ONESHOT_RECEIVER, "OneshotReceiver", channel_define_oneshot_receiver)   \
+  OPENED(X, WATCH_SENDER, "WatchSender", watch_define_sender, watch_open)   \
+  X(WATCH_RECEIVER, "WatchReceiver", watch_define_receiver)                 \
+  OPENED(X, BROADCAST_SENDER, "BroadcastSender", broadcast_define_sender,   \
+         broadcast_open)                                                    \
+  X(BROADCAST_RECEIVER, "BroadcastReceiver", broadcast_define_receiver)
+
+#define EBB_LUA_CLASS_PLAIN(X, ID, name, define, open) X(ID, name, define)
+
 /* X(ID, name, define): CLASS_ID; the name in errors and in tostring, which
    begins with "ebb." where scripts do not meet the class; and the end of the
    name of the function that fills its metatable. */
-#define EBB_LUA_CLASSES(X)                                                \
-  X(STATE, "ebb.state", close_define_state)                               \
-  X(SENTINEL, "ebb.sentinel", close_define_sentinel)                      \
-  X(JOIN_HANDLE, "JoinHandle", join_handle_define)                        \
-  X(ABORT_HANDLE, "AbortHandle", join_handle_define_abort)                \
-  X(JOIN_ERROR, "JoinError", join_error_define)                           \
-  X(JOIN_MAP, "JoinMap", join_map_define)                                 \
-  X(JOIN_SET, "JoinSet", join_set_define)                                 \
-  X(BUILDER, "Builder", builder_define)                                   \
-  X(HANDLE, "Handle", handle_define)                                      \
-  X(TARGET, "ebb.target", job_define_target)                              \
-  X(RUNTIME, "Runtime", runtime_define)                                   \
-  X(LOCAL_SET, "LocalSet", local_set_define)                              \
-  X(LOCAL_GUARD, "LocalEnterGuard", local_set_define_guard)               \
-  X(LOCAL_KEY, "LocalKey", task_local_define_key)                         \
-  X(LOCAL_SCOPE, "ebb.local_scope", task_local_define_scope)              \
-  X(ACCESS_ERROR, "AccessError", task_local_define_error)                 \
-  X(UNCONSTRAINED, "ebb.unconstrained", unconstrained_define)             \
-  X(SEMAPHORE, "Semaphore", semaphore_define)                             \
-  X(MUTEX, "Mutex", mutex_define)                                         \
-  X(RW_LOCK, "RwLock", rw_lock_define)                                    \
-  X(PERMIT, "Permit", permit_define)                                      \
-  X(NOTIFY, "Notify", notify_define)                                      \
-  X(BARRIER, "Barrier", barrier_define)                                   \
-  X(SENDER, "Sender", channel_define_sender)                              \
-  X(RECEIVER, "Receiver", channel_define_receiver)                        \
-  X(ONESHOT_SENDER, "OneshotSender", channel_define_oneshot_sender)       \
-  X(ONESHOT_RECEIVER, "OneshotReceiver", channel_define_oneshot_receiver) \
-  X(WATCH_SENDER, "WatchSender", watch_define_sender)                     \
-  X(WATCH_RECEIVER, "WatchReceiver", watch_define_receiver)               \
-  X(BROADCAST_SENDER, "BroadcastSender", broadcast_define_sender)         \
-  X(BROADCAST_RECEIVER, "BroadcastReceiver", broadcast_define_receiver)   \
-  X(SCOPE, "ebb.scope", scope_define)                                     \
-  X(INTERVAL, "Interval", interval_define)                                \
-  X(NET_CONN, "Connection", net_conn_define)                              \
-  X(NET_GUARD, "ebb.net.guard", net_write_define_guard)                   \
-  X(NET_LISTENER, "Listener", net_listener_define)                        \
-  X(NET_UDP, "Udp", net_udp_define)                                       \
+#define EBB_LUA_CLASSES(X)                                    \
+  X(STATE, "ebb.state", close_define_state)                   \
+  X(SENTINEL, "ebb.sentinel", close_define_sentinel)          \
+  X(JOIN_HANDLE, "JoinHandle", join_handle_define)            \
+  X(ABORT_HANDLE, "AbortHandle", join_handle_define_abort)    \
+  X(JOIN_ERROR, "JoinError", join_error_define)               \
+  X(JOIN_MAP, "JoinMap", join_map_define)                     \
+  X(JOIN_SET, "JoinSet", join_set_define)                     \
+  X(BUILDER, "Builder", builder_define)                       \
+  X(HANDLE, "Handle", handle_define)                          \
+  X(TARGET, "ebb.target", job_define_target)                  \
+  X(RUNTIME, "Runtime", runtime_define)                       \
+  X(LOCAL_SET, "LocalSet", local_set_define)                  \
+  X(LOCAL_GUARD, "LocalEnterGuard", local_set_define_guard)   \
+  X(LOCAL_KEY, "LocalKey", task_local_define_key)             \
+  X(LOCAL_SCOPE, "ebb.local_scope", task_local_define_scope)  \
+  X(ACCESS_ERROR, "AccessError", task_local_define_error)     \
+  X(UNCONSTRAINED, "ebb.unconstrained", unconstrained_define) \
+  EBB_LUA_SYNC_CLASSES(X, EBB_LUA_CLASS_PLAIN)                \
+  X(SCOPE, "ebb.scope", scope_define)                         \
+  X(INTERVAL, "Interval", interval_define)                    \
+  X(NET_CONN, "Connection", net_conn_define)                  \
+  X(NET_GUARD, "ebb.net.guard", net_write_define_guard)       \
+  X(NET_LISTENER, "Listener", net_listener_define)            \
+  X(NET_UDP, "Udp", net_udp_define)                           \
   X(LOAD, "ebb.load", require_define_load)
 
 #define EBB_LUA_CLASS_ID(ID, name, define) CLASS_##ID,

@@ -332,5 +332,8 @@ void ebb_lua_channel_define_oneshot_receiver(lua_State *L, ebb_lua *el) {
 
 void ebb_lua_channel_open(lua_State *L, ebb_lua *el) {
   ebb_lua_sync_add_function(L, el, "channel", new_channel);
+}
+
+void ebb_lua_channel_open_oneshot(lua_State *L, ebb_lua *el) {
   ebb_lua_sync_add_function(L, el, "oneshot", new_oneshot);
 }

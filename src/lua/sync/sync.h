@@ -8,15 +8,12 @@
 #include "lua/state/class.h"
 #include "lua/state/state.h"
 
-/* Each puts its constructor into the table at the top of the stack. */
-void ebb_lua_semaphore_open(lua_State *L, ebb_lua *el);
-void ebb_lua_mutex_open(lua_State *L, ebb_lua *el);
-void ebb_lua_rw_lock_open(lua_State *L, ebb_lua *el);
-void ebb_lua_notify_open(lua_State *L, ebb_lua *el);
-void ebb_lua_barrier_open(lua_State *L, ebb_lua *el);
-void ebb_lua_channel_open(lua_State *L, ebb_lua *el);
-void ebb_lua_watch_open(lua_State *L, ebb_lua *el);
-void ebb_lua_broadcast_open(lua_State *L, ebb_lua *el);
+/* Each adds to the table at the top of the stack. */
+#define EBB_LUA_SYNC_OPEN(X, ID, name, define, open) \
+  void ebb_lua_##open(lua_State *L, ebb_lua *el);
+#define EBB_LUA_SYNC_SKIP(ID, name, define)
+EBB_LUA_SYNC_CLASSES(EBB_LUA_SYNC_SKIP, EBB_LUA_SYNC_OPEN)
+#undef EBB_LUA_SYNC_OPEN
 
 /* Adds a table `name` with the constructor `new` to the one at the top. */
 void ebb_lua_sync_add_class(lua_State *L, ebb_lua *el, const char *name,
