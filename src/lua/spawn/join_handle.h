@@ -15,8 +15,8 @@ void ebb_lua_join_handle_fill(lua_State *L, int arg, ebb_lua_task *lt);
 /* The task of the handle, of either class, at `arg`. */
 ebb_lua_task *ebb_lua_join_handle_task(lua_State *L, int arg);
 
-/* Waits for the task of the JoinHandle at 1, alone on the stack, and returns its
-   values or raises what it has raised. */
+/* Waits for the task of the JoinHandle at 1, alone on the stack, and returns
+   its values or raises what it has raised. */
 int ebb_lua_join_handle_await(lua_State *L);
 
 #endif

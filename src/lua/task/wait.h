@@ -9,9 +9,9 @@
 
 /* A primitive: see core/loop/await.h. The poll finds its arguments on the
    stack, and on top of that nothing. It pushes results and returns how many;
-   or it answers that it has to wait, and leaves the stack at least as high as it
-   was. It may raise errors, and run Lua code; a call that may yield is the last
-   thing that it does. */
+   or it answers that it has to wait, and leaves the stack at least as high as
+   it was. It may raise errors, and run Lua code; a call that may yield is the
+   last thing that it does. */
 typedef int ebb_lua_poll(lua_State *L, ebb_lua *el, ebb_await *w);
 
 /* Static, since a wait refers to it. */
@@ -29,8 +29,8 @@ typedef struct ebb_lua_op {
    with the poll. An abort does not return. */
 int ebb_lua_await(lua_State *L, ebb_lua *el, const ebb_lua_op *op);
 
-/* The same for a method of the object at 1, which is `self`. The poll gets it by
-   ebb_lua_await_self. */
+/* The same for a method of the object at 1, which is `self`. The poll gets it
+   by ebb_lua_await_self. */
 int ebb_lua_await_method(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
                          void *self);
 
