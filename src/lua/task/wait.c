@@ -154,12 +154,13 @@ int ebb_lua_wait_in_place(lua_State *L, ebb_lua *el, void (*fn)(void *arg),
 
 /* Where Lua may yield: the wait begins. 0 or -ENOMEM. */
 static int begin(ebb_await *w, int answer) {
-  if (w->queue != NULL && answer == EBB_AWAIT_PENDING)
+  if (answer == EBB_AWAIT_YIELD) { /* it has not said where to wait */
+    ebb_wait_yield(w->rt, EBB_NEXT_TURN);
+    return 0;
+  }
+  if (w->queue != NULL)
     return ebb_wait_queue_wait_begin(w->queue, w->rt, w->amount, w->what);
-  if (answer == EBB_AWAIT_PENDING)
-    return ebb_wait_begin(w->rt, w->list, w->deadline, w->what);
-  ebb_wait_yield(w->rt, EBB_NEXT_TURN);
-  return 0;
+  return ebb_wait_begin(w->rt, w->list, w->deadline, w->what);
 }
 
 /* Anywhere else: suspends the stack. */
