@@ -181,8 +181,13 @@ static inline int poll_once(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
                             ebb_await *w) {
   if (el->unconstrained > 0)
     w->unconstrained = ebb_lua_budget_is_suspended(L, el);
+#ifndef NDEBUG
+  int top = lua_gettop(L);
+#endif
   int answer = op->poll(L, el, w);
   assert(answer >= 0 || answer <= EBB_AWAIT_YIELD);
+  assert(answer >= 0 || lua_gettop(L) >= top);
+  assert(answer >= 0 || !ebb_lua_wait_failed(w->status));
   return answer;
 }
 
