@@ -167,6 +167,13 @@ describe("ebb.io.wait", function()
     while not done do ebb.io.wait(reader, "r", 0) end
   end)
 
+  it("does not let one whose fd is closed starve the others", function()
+    reader:close()
+    local done = false
+    ebb.spawn(function() done = true end)
+    while not done do ebb.io.wait(reader, "r") end
+  end)
+
   it("shows in the snapshot of tasks", function()
     local task <close> = ebb.spawn(ebb.io.wait, reader, "r")
     settle()

@@ -7,12 +7,13 @@
 #include "core/loop/poller.h"
 #include "core/loop/runtime.h"
 
-/* Is there a result, be it that the time is over? It costs of the budget. */
+/* Is there a result, be it an error, or the end of the time? It costs of the
+   budget: a task that asks again and again must not keep others from
+   running. */
 static int ready_poll(int ready, ebb_await *w) {
-  if (ready < 0) return ready;
   if (ready == 0 && w->deadline > ebb_now(w->rt)) return EBB_AWAIT_PENDING;
   if (!ebb_await_proceed(w)) return EBB_AWAIT_YIELD;
-  return ready > 0 ? ready : -ETIMEDOUT;
+  return ready != 0 ? ready : -ETIMEDOUT;
 }
 
 /* The fd itself is asked first, by poll(2): most often something can be done
