@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#define _POSIX_C_SOURCE 200809L /* fileno */
 #include "lua/net/pollable.h"
 
 #include <limits.h>
 #include <stdio.h>
-
-#include "lua/task/wait.h"
-
-#define _POSIX_C_SOURCE 200809L /* fileno */
 
 bool ebb_lua_net_pollable_call(lua_State *L, int arg, const char *name) {
   if (!lua_istable(L, arg)) {
