@@ -1,34 +1,45 @@
 /* SPDX-License-Identifier: MIT
-   Connections (Tokio: net::TcpStream, UnixStream): what is done to them
-   besides reading and writing. */
+   The methods of connections (Tokio: net::TcpStream, UnixStream) besides
+   reading and writing. None of them waits. On a connection that is closed the
+   system is asked about fd -1, and its EBADF is the answer "closed". */
 #include <errno.h>
 #include <string.h>
 
 #include "lua/net/net.h"
 #include "lua/task/wait.h"
 
-/* Who waits for its turn to write looks, and finds it closed. */
+/* Also called when it is closed already, and after the end of the runtime,
+   where no task is left to be woken. Bytes that were read ahead are dropped:
+   the next read is to say "closed", not to find them. Tasks that wait for
+   their turn to write are not in a list of the fd, and are woken here; the
+   write that has its turn is woken as all waits for the fd are. */
 static void close_conn(lua_State *L, ebb_lua *el, ebb_lua_net_conn *c,
                        bool reset) {
   ebb_alloc alloc = ebb_lua_net_alloc(L);
   ebb_buffer_drop(&c->in, ebb_buffer_len(&c->in), &alloc);
   if (el->rt != NULL) ebb_wake_all(&c->turns);
-  ebb_lua_net_close(L, el, &c->s, reset);
+  ebb_lua_net_close(el, &c->s, reset);
+  assert(c->s.fd < 0 && ebb_buffer_len(&c->in) == 0);
 }
 
-/* Also __close and __gc, and after the state has been closed. */
+/* Also __close, which passes an error as second argument, and __gc. */
 static int conn_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   close_conn(L, el, ebb_lua_net_check_conn(L, el, 2), false);
   return 0;
 }
 
+/* For a peer that is not to be sent the rest of an answer, and for ports: the
+   side that closes first keeps its own in TIME_WAIT, unless it resets. */
 static int conn_reset(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   close_conn(L, el, ebb_lua_net_check_conn(L, el, 1), true);
   return 0;
 }
 
+/* Closes one direction, by default the one to the peer, which then reads the
+   end; what it sends after that can still be read. Waits of other tasks go on:
+   the reactor tells them of the end. */
 static int conn_shutdown(lua_State *L) {
   static const char *const names[] = {"r", "w", "rw", NULL};
   static const int ways[] = {EBB_READ, EBB_WRITE, EBB_READ | EBB_WRITE};
@@ -40,6 +51,8 @@ static int conn_shutdown(lua_State *L) {
   return 1;
 }
 
+/* Connections have it from the start. Without it, small writes are held back
+   until those before are acknowledged. */
 static int conn_set_nodelay(lua_State *L) {
   ebb_lua_net_conn *c = ebb_lua_net_check_conn(L, ebb_lua_state_checked(L), 2);
   luaL_checktype(L, 2, LUA_TBOOLEAN);

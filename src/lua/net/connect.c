@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
-   ebb.net.connect and connect_unix: the addresses of the host are tried in
-   turn. The attempt is a connection object that is to be closed: an abort
-   closes the socket at once. What the caller gets is another one, which the
-   socket moves to. */
+   Connecting: ebb.net.connect and connect_unix. The addresses of the host are
+   tried in turn, until one answers. The attempt is a connection object in a
+   to-be-closed variable, so that an abort closes its socket at once. The caller
+   gets another object, to which the socket moves: Lua closes the variable also
+   when the call succeeds. */
+#include <assert.h>
 #include <errno.h>
 
 #include "lua/net/net.h"
@@ -22,14 +24,17 @@ enum {
   CALL_TOP = AT_ATTEMPT
 };
 
+/* The state of the call is on the Lua stack, which outlives a yield. */
 static void set(lua_State *L, int place, lua_Integer value) {
   lua_pushinteger(L, value);
   lua_replace(L, place);
 }
 
+/* The record of the fd moves along with it: the number stays the same. */
 static int finish(lua_State *L) {
   ebb_lua_net_conn *from = lua_touserdata(L, AT_ATTEMPT);
   ebb_lua_net_conn *to = lua_touserdata(L, AT_CONN);
+  assert(from->s.fd >= 0 && to->s.fd < 0);
   to->s = from->s;
   to->tcp = !lua_isnil(L, AT_PORT);
   from->s.fd = -1;
@@ -38,12 +43,13 @@ static int finish(lua_State *L) {
   return 1;
 }
 
-/* Begins with the next address. -EINPROGRESS, 0 when it is connected, or the
-   last error when there is none left. */
+/* Begins with the next address. -EINPROGRESS; 0 when it is connected, as a Unix
+   socket is at once; or the last error when there is none left. */
 static int begin_next(lua_State *L, ebb_lua_net_conn *attempt) {
   const ebb_resolve_query *q = lua_touserdata(L, AT_QUERY);
   int next = (int)lua_tointeger(L, AT_NEXT);
   int err = (int)lua_tointeger(L, AT_ERROR);
+  assert(attempt->s.fd < 0);
   while (next < q->count) {
     err = ebb_socket_connect(&q->addresses[next++], &attempt->s.fd);
     if (err == 0 || err == -EINPROGRESS) break;
@@ -53,24 +59,30 @@ static int begin_next(lua_State *L, ebb_lua_net_conn *attempt) {
   return err;
 }
 
-/* The socket can be written to: how has the attempt ended? */
+/* The socket can be written to: how has the attempt ended? 0 and -EINPROGRESS
+   are of this attempt; after a failure the result is that of the next. */
 static int end_attempt(lua_State *L, ebb_lua *el, ebb_lua_net_conn *attempt) {
+  assert(attempt->s.fd >= 0);
   int err = ebb_socket_error(attempt->s.fd);
   ebb_address peer;
-  /* Woken too early, it is still under way. */
+  /* No error yet, but no peer either: woken too early, it is under way. */
   if (err == 0 && ebb_socket_peer(attempt->s.fd, &peer) == -ENOTCONN)
     return -EINPROGRESS;
   if (err == 0) return 0;
   set(L, AT_ERROR, err);
-  ebb_lua_net_close(L, el, &attempt->s, false);
+  ebb_lua_net_close(el, &attempt->s, false);
   return begin_next(L, attempt);
 }
 
-/* An interrupted wait looks, as one that was woken. */
+/* A wait that was interrupted looks at the socket, as one that was woken. The
+   time is that of all attempts together: when it is over no other address is
+   tried. The attempts come one after the other, without the head start that
+   other libraries give to one family of addresses. */
 static int connect_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_lua_net_conn *attempt = lua_touserdata(L, AT_ATTEMPT);
   int64_t deadline = lua_tointeger(L, AT_DEADLINE);
   int status = w->status == 0 ? EBB_WRITE : w->status;
+  assert(lua_gettop(L) == CALL_TOP);
   if (!w->again) status = begin_next(L, attempt);
   while (status != 0) {
     if (ebb_lua_net_is_over(status) && status != -EINPROGRESS)
@@ -84,10 +96,12 @@ static int connect_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   return finish(L);
 }
 
-/* stack: host, port, deadline, query */
+/* stack: host, port, deadline, query. Both objects are made before the first
+   attempt, so that nothing can fail between a socket and its owner. */
 static int connect_start(lua_State *L, ebb_lua *el) {
   static const ebb_lua_op op = {"connect", connect_poll, false};
   const ebb_resolve_query *q = lua_touserdata(L, AT_QUERY);
+  assert(lua_gettop(L) == AT_QUERY && q->count != 0);
   if (q->count < 0) return ebb_lua_net_fail(L, q->count);
   ebb_lua_net_new_conn(L, el);
   lua_pushinteger(L, 0);
@@ -97,7 +111,8 @@ static int connect_start(lua_State *L, ebb_lua *el) {
   return ebb_lua_await(L, el, &op);
 }
 
-/* The seconds at index 3 become a deadline. */
+/* The seconds at index 3 become a deadline, before the host is resolved: that
+   takes of the same time, though it is not cut short by it. */
 static void set_deadline(lua_State *L, ebb_lua *el) {
   int64_t deadline = EBB_NEVER;
   if (!lua_isnoneornil(L, AT_DEADLINE))
@@ -115,6 +130,7 @@ int ebb_lua_net_connect(lua_State *L) {
   return connect_start(L, el);
 }
 
+/* A path has one address and no port: the same call from there on. */
 int ebb_lua_net_connect_unix(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 2);
   lua_settop(L, 2);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
-   ebb.io: waiting for file descriptors that others own (Tokio: io::unix::
-   AsyncFd). They may close them at any time, so nothing is remembered of an
-   fd from one call to the next. */
+   The table ebb.io: waits for file descriptors that other libraries own (Tokio:
+   io::unix::AsyncFd). These may close them at any time, so nothing is
+   remembered of an fd from one call to the next: each call asks the object, and
+   the system. */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -14,11 +16,15 @@
 #include "lua/task/budget.h"
 #include "lua/task/wait.h"
 
+/* The call's places on the Lua stack once it has been understood. */
+enum { AT_OBJECT = 1, AT_EVENTS, AT_DEADLINE, AT_FD };
+
 /* ---- r and w ---- */
 
+/* By their bits: EBB_READ is 1, EBB_WRITE 2. */
 static const char *const event_names[] = {"", "r", "w", "rw"};
 
-/* 0 when the text is none of them. */
+/* 0 when the text is none of them. Both may be named in either order. */
 static int events_of(const char *text) {
   if (text == NULL) return 0;
   if (strcmp(text, "wr") == 0) return EBB_READ | EBB_WRITE;
@@ -33,9 +39,10 @@ static int check_events(lua_State *L, int arg) {
   return events;
 }
 
-/* ---- what an object says of its wait; it is at index 1 ---- */
+/* ---- the wait that an object asks for; it is at index 1 ---- */
 
 static int check_fd(lua_State *L, bool *pollable) {
+  assert(lua_gettop(L) >= AT_OBJECT);
   int fd = ebb_lua_net_pollable_fd(L, 1, pollable);
   if (fd == FD_UNKNOWN)
     luaL_typeerror(L, 1, "fd, file, or object with getfd or pollfd");
@@ -49,7 +56,9 @@ static int64_t own_timeout(lua_State *L) {
   return lua_tonumber(L, -1) < 0 ? 0 : ebb_lua_args_duration(L, -1);
 }
 
-/* What a pollable object waits for, and until when at the latest. */
+/* Asks a pollable object for the events that it waits for, unless the caller
+   names some, and for its time; the shorter of both times counts. A wait that
+   ends by the object's time is a timeout, too: its library finds out itself. */
 static void ask_pollable(lua_State *L, int *events, int64_t *ns) {
   if (*events == 0 && ebb_lua_net_pollable_call(L, 1, "events")) {
     *events = events_of(lua_tostring(L, -1));
@@ -64,7 +73,10 @@ static void ask_pollable(lua_State *L, int *events, int64_t *ns) {
 
 /* ---- waiting ---- */
 
+/* An fd that is closed, and the end of the time, are results; the rest are
+   errors: of memory, or of an fd that cannot be waited for. */
 static int push_answer(lua_State *L, int answer) {
+  assert(answer != 0 && answer <= (EBB_READ | EBB_WRITE));
   if (answer > 0) {
     lua_pushstring(L, event_names[answer]);
     return 1;
@@ -75,7 +87,8 @@ static int push_answer(lua_State *L, int answer) {
   return 2;
 }
 
-/* Until the deadline alone. */
+/* Until the deadline alone, for an object that waits for no fd just now.
+   Without a deadline either, only an abort ends it. */
 static int poll_time(ebb_await *w) {
   if (w->status == -ETIMEDOUT) return w->status;
   if (w->deadline > ebb_now(w->rt))
@@ -83,11 +96,16 @@ static int poll_time(ebb_await *w) {
   return ebb_await_proceed(w) ? -ETIMEDOUT : EBB_AWAIT_YIELD;
 }
 
-/* stack: object, events, deadline, fd */
+/* stack: object, events, deadline, fd. The object is not asked again: a wait is
+   for the fd that it had at first. The poll of an fd is ebb_wait_fd's. Bytes
+   that the owner has read ahead are there until its caller takes them, so that
+   only the budget can make such a call wait. */
 static int wait_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
-  int events = (int)lua_tointeger(L, 2), fd = (int)lua_tointeger(L, 4), answer;
+  int events = (int)lua_tointeger(L, AT_EVENTS);
+  int fd = (int)lua_tointeger(L, AT_FD), answer;
   (void)el;
-  w->deadline = lua_tointeger(L, 3);
+  assert(lua_gettop(L) == AT_FD);
+  w->deadline = lua_tointeger(L, AT_DEADLINE);
   if (fd == FD_DIRTY)
     answer = ebb_await_proceed(w) ? EBB_READ : EBB_AWAIT_YIELD;
   else
@@ -95,7 +113,8 @@ static int wait_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   return answer <= EBB_AWAIT_YIELD ? answer : push_answer(L, answer);
 }
 
-/* stack: object, events, seconds */
+/* stack: object, events, seconds. The methods of the object may do anything,
+   and may wait, too; so the time counts from the end of the last one. */
 static int io_wait(lua_State *L) {
   static const ebb_lua_op op = {"an fd", wait_poll, false};
   ebb_lua *el = ebb_lua_state_enter(L, 3);
@@ -107,7 +126,7 @@ static int io_wait(lua_State *L) {
   int events = lua_isnil(L, 2) ? 0 : check_events(L, 2);
   int fd = check_fd(L, &pollable);
   if (pollable) ask_pollable(L, &events, &ns);
-  if (!pollable && events == 0) check_events(L, 2);
+  if (!pollable && events == 0) check_events(L, 2); /* it raises an error */
   if (events == 0) fd = FD_NONE;
   if ((events & EBB_READ) && ebb_lua_net_pollable_is_dirty(L, 1)) fd = FD_DIRTY;
   lua_settop(L, 1);
@@ -117,6 +136,8 @@ static int io_wait(lua_State *L) {
   return ebb_lua_await(L, el, &op);
 }
 
+/* For an owner that closes its fd: tasks that wait for it are told at once. The
+   kernel would say nothing of a file that is gone. */
 static int io_forget(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
   bool pollable;

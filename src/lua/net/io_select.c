@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT
-   ebb.io.select: one wait for any number of objects. */
+   The function ebb.io.select: one wait for any number of objects, with the
+   arguments of LuaSocket's select. The task waits with poll(2), by way of
+   core/loop/poller.h, not in the list of each fd: scripts hand over sockets by
+   the hundred, of which few are ready. */
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 
@@ -11,23 +15,28 @@
 #include "lua/task/budget.h"
 #include "lua/task/wait.h"
 
-/* ---- stack: readers, writers, deadline, entries. The lists are our own
-   copies, whatever becomes of the caller's while the task waits ---- */
+/* ---- stack: readers, writers, deadline, entries. The lists are copies, since
+   the caller's may change while the task waits ---- */
 
 enum { READERS = 1, WRITERS = 2, DEADLINE = 3, ENTRIES = 4 };
 
+/* An array in a userdata: first the entries of the readers, then those of the
+   writers, each in the order of its list. */
 static struct pollfd *entries(lua_State *L) {
+  assert(lua_isuserdata(L, ENTRIES));
   return lua_touserdata(L, ENTRIES);
 }
 
-/* Those of the readers come first. */
 static size_t count(lua_State *L, int list) { return lua_rawlen(L, list); }
 
 static size_t count_all(lua_State *L) {
   return count(L, READERS) + count(L, WRITERS);
 }
 
+/* As ipairs goes through it: up to the first nil, and by metamethods. nil is
+   the empty list. */
 static void copy_list(lua_State *L, int list) {
+  assert(lua_gettop(L) == ENTRIES);
   if (!lua_isnil(L, list)) luaL_checktype(L, list, LUA_TTABLE);
   lua_newtable(L);
   for (int i = 1; !lua_isnil(L, list); i++) {
@@ -38,7 +47,8 @@ static void copy_list(lua_State *L, int list) {
   lua_replace(L, list);
 }
 
-/* Asks the object on the top, item `i` of its list. */
+/* Asks the object on the top, item `i` of its list. One that is closed is no
+   error: LuaSocket's select passes it over, and programs rely on that. */
 static struct pollfd ask(lua_State *L, int list, int i) {
   bool pollable;
   int object = lua_gettop(L);
@@ -46,6 +56,7 @@ static struct pollfd ask(lua_State *L, int list, int i) {
   int fd = ebb_lua_net_pollable_fd(L, object, &pollable);
   if (fd == FD_UNKNOWN)
     luaL_argerror(L, list, lua_pushfstring(L, "no fd is at %d", i));
+  assert(lua_gettop(L) == object);
   if (fd < 0) return (struct pollfd){FD_CLOSED, events, 0};
   if (list == READERS && ebb_lua_net_pollable_is_dirty(L, object))
     fd = FD_DIRTY;
@@ -61,19 +72,22 @@ static void ask_list(lua_State *L, int list, struct pollfd *fds) {
   }
 }
 
-/* An object may be closed, and read ahead, while the task waits. */
+/* An object may be closed, and read ahead, while the task waits: so its methods
+   are called again for each look that follows a wait. */
 static void ask_all(lua_State *L) {
   ask_list(L, READERS, entries(L));
   ask_list(L, WRITERS, entries(L) + count(L, READERS));
 }
 
-/* ---- what is ready ---- */
+/* ---- the objects that are ready ---- */
 
+/* Errors and hang-ups count as ready: the call that follows tells them. */
 static bool is_ready(const struct pollfd *e) {
   return e->fd == FD_DIRTY || (e->fd >= 0 && e->revents != 0);
 }
 
-/* How many are. What is closed is passed over from then on. */
+/* How many are. poll(2) passes over entries with an fd below 0; one that turns
+   out to be closed becomes such an entry. */
 static size_t look(lua_State *L) {
   struct pollfd *fds = entries(L);
   size_t ready = 0, n = count_all(L);
@@ -86,7 +100,8 @@ static size_t look(lua_State *L) {
   return ready;
 }
 
-/* Appends those that are dirty, or the others, to the table at the top. */
+/* Appends those that are dirty, or the others, to the table at the top. Dirty
+   ones come first in LuaSocket's results, too. */
 static int append_ready(lua_State *L, int list, const struct pollfd *fds,
                         bool dirty, int place) {
   size_t n = count(L, list);
@@ -104,6 +119,8 @@ static void push_ready(lua_State *L, int list, const struct pollfd *fds) {
   append_ready(L, list, fds, false, place);
 }
 
+/* LuaSocket gives empty lists as well when the time is over; here as in all of
+   ebb it is nil and a message. */
 static int push_results(lua_State *L, size_t ready) {
   if (ready > 0) {
     push_ready(L, READERS, entries(L));
@@ -121,10 +138,14 @@ static bool is_over(lua_State *L, const ebb_lua *el) {
   return lua_tointeger(L, DEADLINE) <= ebb_now(el->rt);
 }
 
-/* When a wait was ended by an event but nothing is ready, another task has
-   taken what there was, and may have read ahead. */
+/* After an event only the system is asked, as nothing but time has passed for
+   the objects; if then nothing is ready, another task has taken the bytes, may
+   have read ahead, and the objects are asked, too. The same after EBB_GONE, and
+   where an fd has been closed since the look. At the end of the time the last
+   look is the system's alone. */
 static int select_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_list *list;
+  assert(lua_gettop(L) == ENTRIES);
   for (int status = w->status, err;; status = err < 0 ? EBB_GONE : 0) {
     bool has_event = status > 0 && status != EBB_GONE;
     if (!has_event && status != -ETIMEDOUT) ask_all(L);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
-   What the classes of ebb.net share. */
+   The part common to the classes of ebb.net: objects, waits, results of
+   failures, addresses, and the methods that all of them have. */
 #include "lua/net/net.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -12,6 +14,8 @@
 
 /* ---- objects ---- */
 
+/* An object is made before its socket: once there is an fd, nothing may fail
+   before an object owns it. */
 void *ebb_lua_net_new(lua_State *L, ebb_lua *el, ebb_lua_class class,
                       size_t size) {
   ebb_lua_net_socket *s = ebb_lua_class_new(L, el, class, size, 1);
@@ -26,9 +30,10 @@ ebb_lua_net_conn *ebb_lua_net_new_conn(lua_State *L, ebb_lua *el) {
   return c;
 }
 
-void ebb_lua_net_close(lua_State *L, ebb_lua *el, ebb_lua_net_socket *s,
-                       bool reset) {
-  (void)L;
+/* The number is forgotten while it is still ours: closed first, it could be
+   another thread's file by then. Without a runtime there is nothing to forget,
+   only the fd to close. */
+void ebb_lua_net_close(ebb_lua *el, ebb_lua_net_socket *s, bool reset) {
   int fd = s->fd;
   if (fd < 0) return;
   s->fd = -1;
@@ -39,6 +44,7 @@ void ebb_lua_net_close(lua_State *L, ebb_lua *el, ebb_lua_net_socket *s,
 
 /* ---- outcomes ---- */
 
+/* nil, not false: as functions of the standard library fail. */
 static int push_failure(lua_State *L, const char *message, const char *code) {
   luaL_pushfail(L);
   lua_pushstring(L, message);
@@ -46,8 +52,12 @@ static int push_failure(lua_State *L, const char *message, const char *code) {
   return 3;
 }
 
+/* Messages are for people and differ between systems; the code, which is the
+   name of the errno, is for programs. "closed" and "timeout" are LuaSocket's,
+   and libraries compare those. */
 int ebb_lua_net_fail(lua_State *L, int err) {
   const char *code;
+  assert(err < 0 && err > EBB_AWAIT_YIELD);
   if (err == -EBADF) return push_failure(L, "closed", "EBADF");
   if (err == -ETIMEDOUT) return push_failure(L, "timeout", "ETIMEDOUT");
   if (err < EBB_RESOLVE_ERROR) {
@@ -59,10 +69,13 @@ int ebb_lua_net_fail(lua_State *L, int err) {
   return push_failure(L, strerror(-err), code);
 }
 
+/* LuaSocket has one message for both ends of a stream; the code tells them
+   apart. */
 int ebb_lua_net_fail_end(lua_State *L) {
   return push_failure(L, "closed", "EOF");
 }
 
+/* A Unix socket without a name, as most clients have, is the empty path. */
 int ebb_lua_net_push_address(lua_State *L, const ebb_address *a) {
   char text[EBB_ADDRESS_TEXT];
   int port;
@@ -75,12 +88,16 @@ int ebb_lua_net_push_address(lua_State *L, const ebb_address *a) {
 
 /* ---- hosts and paths ---- */
 
+/* "host\0.evil" would pass a check of the script's, and be another host for the
+   system. */
 const char *ebb_lua_net_check_text(lua_State *L, int arg, size_t *len) {
   const char *text = luaL_checklstring(L, arg, len);
   luaL_argcheck(L, strlen(text) == *len, arg, "contains a NUL");
   return text;
 }
 
+/* A path needs no resolver. One that is too long is no error of the caller's
+   program: the query has it as its answer, and the call fails with it. */
 ebb_resolve_query *ebb_lua_net_push_path(lua_State *L, int arg) {
   size_t len;
   const char *path = ebb_lua_net_check_text(L, arg, &len);
@@ -91,6 +108,9 @@ ebb_resolve_query *ebb_lua_net_push_path(lua_State *L, int arg) {
   return q;
 }
 
+/* The query refers to the text of the host, which must stay on the stack until
+   it is answered. Port 0 lets the system choose one, which is of use only to
+   the passive side. */
 ebb_resolve_query *ebb_lua_net_push_query(lua_State *L, int arg, bool passive,
                                           bool datagram) {
   bool any = passive && lua_isnoneornil(L, arg);
@@ -108,16 +128,22 @@ ebb_resolve_query *ebb_lua_net_push_query(lua_State *L, int arg, bool passive,
   return q;
 }
 
+/* A name blocks its thread as long as the servers of names take. So a thread of
+   the pool asks for it, and the task waits with its stack; the query and the
+   text of the host stay on that of Lua meanwhile. */
 int ebb_lua_net_resolve(lua_State *L, ebb_lua *el, int arg) {
   ebb_resolve_query *q = lua_touserdata(L, arg);
   if (ebb_resolve_number(q)) return 0;
   int status = ebb_lua_wait_in_place(L, el, ebb_resolve_name, q);
   if (status < 0 && status != -EINTR) q->count = status;
+  assert(q->count != 0); /* EINTR: the error of "no number" */
   return status == -EINTR ? -EINTR : 0;
 }
 
-/* ---- what all classes have ---- */
+/* ---- the methods of all classes ---- */
 
+/* One function serves all classes, and knows by its upvalue whose method it
+   is: so an object of another class is refused by the right name. */
 static ebb_lua_net_socket *check_socket(lua_State *L, int most) {
   ebb_lua_class class = (ebb_lua_class)lua_tointeger(L, lua_upvalueindex(2));
   return ebb_lua_class_check_self(L, ebb_lua_state_checked(L), class, most);
@@ -129,6 +155,7 @@ static int get_fd(lua_State *L) {
   return 1;
 }
 
+/* The port that the system has chosen for a listener at port 0, for one. */
 static int local_name(lua_State *L) {
   ebb_address a;
   int err = ebb_socket_local(check_socket(L, 1)->fd, &a);
@@ -141,6 +168,7 @@ static int set_timeout(lua_State *L) {
   return 0;
 }
 
+/* Which socket it is shows in the error messages and logs of scripts. */
 static int to_string(lua_State *L) {
   ebb_lua_net_socket *s = check_socket(L, 1);
   const char *name = ebb_lua_class_name(ebb_lua_class_of(L));
@@ -159,6 +187,8 @@ static void set_functions(lua_State *L, ebb_lua *el, ebb_lua_class class,
   luaL_setfuncs(L, functions, 2);
 }
 
+/* `close` serves as method, and as __close and __gc in the metatable, where
+   scripts cannot reach it: it must do nothing the second time. */
 void ebb_lua_net_define_class(lua_State *L, ebb_lua *el, ebb_lua_class class,
                               const luaL_Reg *methods, lua_CFunction close) {
   static const luaL_Reg shared[] = {{"getfd", get_fd},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
-   Objects that have a file descriptor: Lua's files, sockets of LuaSocket,
-   objects of cqueues, and whatever has the same methods. */
+   Objects with a file descriptor: Lua's files, sockets of LuaSocket, objects
+   of cqueues, and all that have the same methods. */
 #ifndef EBB_LUA_NET_POLLABLE_H
 #define EBB_LUA_NET_POLLABLE_H
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
-   conn:read. The system call comes first, into memory of the C stack, from
-   where what was asked for is copied once, into the Lua string; only what
-   is left over, or not complete yet, goes to the connection's buffer. So a
-   connection that waits has no buffer, and whatever has been received when a
-   task is aborted is in the connection, where the next read finds it. */
+   Reading from connections: read, read_some and lines. The system call comes
+   first, into memory of the C stack, from where the bytes of the answer are
+   copied once, into the Lua string; only bytes that are left over, or not
+   complete yet, go to the connection's buffer. So a connection that waits has
+   no buffer, and all that has been received when a task is aborted is in the
+   connection, where the next read finds it. */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -15,32 +17,40 @@
 enum {
   CHUNK = 4096,     /* on the stack */
   ROOM = 16 * 1024, /* at least, where the buffer is read into */
-  SOME = 8192       /* at most, where nothing was said */
+  SOME = 8192       /* at most, by default */
 };
 
-/* The call: its places on the Lua stack. `what` is a count, which is `limit`
-   too; the text that ends what is wanted, which must not be longer than that;
-   or nil: whatever comes first, up to that. The last two are there for a text,
-   and nil until it has been looked for. */
+/* The call's places on the Lua stack. AT_WHAT is a count, which is the limit
+   too; or the text that ends the answer, which must not be longer than the
+   limit; or nil, for the first bytes that come, up to the limit. The last two
+   places are there for a text, and nil until it has been looked for. */
 enum { AT_CONN = 1, AT_WHAT, AT_LIMIT, AT_DEADLINE, AT_SCANNED, AT_TAKEN };
 
 typedef struct request {
   enum { READ_SOME, READ_COUNT, READ_LINE, READ_ALL, READ_UNTIL } kind;
-  const char *mark; /* what ends a line, or what was asked for */
+  const char *mark; /* the text that ends the answer; of a line, "\n" */
   size_t mark_len;
   size_t limit;   /* or the count */
   size_t scanned; /* so much of the buffer has no mark */
 } request;
 
-/* What answers a request: `len` bytes, and `drop` that go with them. */
+/* The answer to a request: `len` bytes; `drop` are used up, with the mark. */
 typedef struct answer {
   size_t len, drop;
 } answer;
 
+static bool has_mark(lua_State *L) {
+  return lua_type(L, AT_WHAT) == LUA_TSTRING;
+}
+
+/* The request is on the Lua stack while its task waits, as a C frame does not
+   outlive a yield; each poll makes a struct of it. The place from which on the
+   buffer has to be searched still holds if no read has taken bytes since. */
 static request get_request(lua_State *L, const ebb_lua_net_conn *c) {
   request r = {.limit = (size_t)lua_tointeger(L, AT_LIMIT)};
   r.kind = lua_isnil(L, AT_WHAT) ? READ_SOME : READ_COUNT;
-  if (lua_type(L, AT_WHAT) != LUA_TSTRING) return r;
+  assert(lua_gettop(L) == (has_mark(L) ? AT_TAKEN : AT_DEADLINE));
+  if (!has_mark(L)) return r;
   r.mark = lua_tolstring(L, AT_WHAT, &r.mark_len);
   r.kind = READ_UNTIL;
   if (r.mark_len == 2 && strcmp(r.mark, "*a") == 0) r.kind = READ_ALL;
@@ -51,10 +61,13 @@ static request get_request(lua_State *L, const ebb_lua_net_conn *c) {
   return r;
 }
 
-/* ---- looking at what has come ---- */
+/* ---- looking at the bytes received ---- */
 
+/* By its first byte, as memchr is as fast as the machine allows. (memmem is not
+   in all C libraries.) */
 static const char *find(const char *data, size_t len, const request *r) {
   const char *end = data + len;
+  assert(r->mark_len > 0);
   while (len >= r->mark_len) {
     const char *p = memchr(data, r->mark[0], len - r->mark_len + 1);
     if (p == NULL || memcmp(p, r->mark, r->mark_len) == 0) return p;
@@ -64,6 +77,9 @@ static const char *find(const char *data, size_t len, const request *r) {
   return NULL;
 }
 
+/* A "\r" before the "\n" belongs to the end of a line, not to the line, and
+   does not count for the limit. An answer beyond the limit is none: the caller
+   then finds that it is too long. */
 static bool look_for_mark(const request *r, const char *data, size_t len,
                           answer *a) {
   size_t done = r->scanned < len ? r->scanned : 0;
@@ -91,13 +107,17 @@ static bool look(const request *r, const char *data, size_t len, answer *a) {
   }
 }
 
-/* And at the end of the stream, when no more will come? */
+/* And at the end of the stream, when no more will come? A last line needs no
+   "\n"; but fewer bytes than a count, or a record without its mark, are no
+   answer. They stay in the buffer, for read_some. */
 static bool look_at_end(const request *r, size_t len, answer *a) {
   a->len = a->drop = len;
   return r->kind == READ_ALL || (r->kind == READ_LINE && len > 0);
 }
 
-/* Can a mark that begins within the limit still become complete? */
+/* Can a mark that begins within the limit still become complete? The buffer is
+   longer than the limit, but no mark has been found in it, and its last bytes
+   may be the first of one. */
 static bool may_end(const request *r, const char *data, size_t len) {
   if (r->kind == READ_LINE)
     return len - 1 == r->limit && data[r->limit] == '\r';
@@ -109,7 +129,7 @@ static bool may_end(const request *r, const char *data, size_t len) {
 }
 
 static bool is_too_long(const request *r, const ebb_lua_net_conn *c) {
-  size_t len = ebb_buffer_len(&c->in);
+  size_t len = ebb_buffer_len(&c->in); /* without an answer in it */
   if (r->kind == READ_SOME || r->kind == READ_COUNT) return false;
   if (len <= r->limit) return false;
   return c->ended || !may_end(r, ebb_buffer_head(&c->in), len);
@@ -128,18 +148,21 @@ static int push_bytes(lua_State *L, ebb_lua_net_conn *c, const char *data,
   return 1;
 }
 
-/* Finalizers may run once the string has been made, so the buffer says
-   before that the bytes are gone. */
+/* Finalizers may run once the string has been made, and they may read. So the
+   buffer says before that the bytes are gone, and whether it is empty is asked
+   after that. */
 static int push_from_buffer(lua_State *L, ebb_lua_net_conn *c, answer a) {
   ebb_alloc alloc = ebb_lua_net_alloc(L);
   const char *head = ebb_buffer_head(&c->in);
+  assert(a.len <= a.drop);
   ebb_buffer_skip(&c->in, a.drop);
   push_bytes(L, c, head, a.len);
   if (ebb_buffer_len(&c->in) == 0) ebb_buffer_drop(&c->in, 0, &alloc);
   return 1;
 }
 
-/* 0 or -ENOMEM. */
+/* 0 or -ENOMEM. The bytes have left the socket: without memory for them the
+   stream has a gap, and no later read may go on behind it. */
 static int keep(lua_State *L, ebb_lua_net_conn *c, const char *data, size_t n) {
   ebb_alloc alloc = ebb_lua_net_alloc(L);
   int err = ebb_buffer_append(&c->in, data, n, &alloc);
@@ -147,8 +170,10 @@ static int keep(lua_State *L, ebb_lua_net_conn *c, const char *data, size_t n) {
   return err;
 }
 
+/* The rest is kept before the string is made, which may raise an error. */
 static int push_from_chunk(lua_State *L, ebb_lua_net_conn *c, const char *chunk,
                            size_t len, answer a) {
+  assert(a.len <= a.drop && a.drop <= len);
   int err = 0;
   if (len > a.drop) err = keep(L, c, chunk + a.drop, len - a.drop);
   return err < 0 ? err : push_bytes(L, c, chunk, a.len);
@@ -156,9 +181,11 @@ static int push_from_chunk(lua_State *L, ebb_lua_net_conn *c, const char *chunk,
 
 /* ---- receiving ---- */
 
-/* Having got less than there was room for, TCP has no more just now. (A Unix
-   socket also ends a read where a descriptor was sent along.) */
+/* Having got less than there was room for, TCP has no more just now, which
+   saves the try that would end with EAGAIN. (A Unix socket also ends a read
+   where a descriptor was sent along.) */
 static ptrdiff_t receive(ebb_lua_net_conn *c, char *room, size_t size) {
+  assert(size > 0); /* 0 bytes are the end */
   ptrdiff_t n = ebb_socket_read(c->s.fd, room, size);
   if (n == 0) c->ended = true;
   if (n == -EAGAIN || (c->tcp && n > 0 && (size_t)n < size))
@@ -171,6 +198,7 @@ static ptrdiff_t receive(ebb_lua_net_conn *c, char *room, size_t size) {
 static int try_chunk(lua_State *L, ebb_lua_net_conn *c, const request *r) {
   char chunk[CHUNK];
   answer a;
+  assert(ebb_buffer_len(&c->in) == 0); /* else these bytes are not next */
   ptrdiff_t n = receive(c, chunk, sizeof chunk);
   if (n <= 0) return (int)n;
   if (look(r, chunk, (size_t)n, &a))
@@ -178,6 +206,8 @@ static int try_chunk(lua_State *L, ebb_lua_net_conn *c, const request *r) {
   return keep(L, c, chunk, (size_t)n);
 }
 
+/* Straight into the buffer, where the bytes would have to go in any case. It
+   gives its memory back when nothing has come, since the call may wait now. */
 static int try_buffer(lua_State *L, ebb_lua_net_conn *c) {
   ebb_alloc alloc = ebb_lua_net_alloc(L);
   size_t size = ROOM;
@@ -189,6 +219,8 @@ static int try_buffer(lua_State *L, ebb_lua_net_conn *c) {
   return n > 0 ? 0 : (int)n;
 }
 
+/* Bytes that are to be kept go through the chunk only while they are few: for
+   a large count, or all of the stream, the copy would be one too many. */
 static int receive_more(lua_State *L, ebb_lua_net_conn *c, const request *r) {
   bool is_small =
       r->kind != READ_ALL && (r->kind != READ_COUNT || r->limit <= CHUNK);
@@ -198,10 +230,13 @@ static int receive_more(lua_State *L, ebb_lua_net_conn *c, const request *r) {
 
 /* ---- the call ---- */
 
+/* A record that comes in many parts is searched once, not once for each part.
+   The mark may have begun at the end of the last part. */
 static void note_scanned(lua_State *L, const ebb_lua_net_conn *c,
                          const request *r) {
   size_t len = ebb_buffer_len(&c->in);
   if (r->mark_len == 0) return;
+  assert(lua_gettop(L) == AT_TAKEN);
   lua_pushinteger(L,
                   (lua_Integer)(len < r->mark_len ? 0 : len - r->mark_len + 1));
   lua_replace(L, AT_SCANNED);
@@ -209,7 +244,8 @@ static void note_scanned(lua_State *L, const ebb_lua_net_conn *c,
   lua_replace(L, AT_TAKEN);
 }
 
-/* Results pushed; 0: none yet. */
+/* Results pushed; 0: none yet. The order is that of the stream: bytes that are
+   there answer before its end does. */
 static int from_buffer(lua_State *L, ebb_lua_net_conn *c, const request *r) {
   size_t len = ebb_buffer_len(&c->in);
   answer a = {0, 0};
@@ -224,9 +260,11 @@ static int from_buffer(lua_State *L, ebb_lua_net_conn *c, const request *r) {
   return 0;
 }
 
+/* The buffer is looked at before the end of the time counts: another task may
+   have read the answer into it. Where bytes come faster than they are asked
+   for, each system call takes of the budget. */
 static int read_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
-  ebb_lua_net_conn *c = lua_touserdata(L, AT_CONN);
-  int64_t deadline = lua_tointeger(L, AT_DEADLINE);
+  ebb_lua_net_conn *c = ebb_lua_await_self(L, w);
   (void)el;
   if (!ebb_lua_net_may_begin(w)) return EBB_AWAIT_YIELD;
   for (int status = w->status;;) {
@@ -240,19 +278,20 @@ static int read_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
     if (status == 1) return 1;
     if (status == 0 && !ebb_await_proceed(w)) return EBB_AWAIT_YIELD;
     if (status == -EAGAIN) {
-      status = ebb_lua_net_wait(w, &c->s, EBB_READ, deadline);
+      status =
+          ebb_lua_net_wait(w, &c->s, EBB_READ, lua_tointeger(L, AT_DEADLINE));
       if (status == EBB_AWAIT_PENDING) return status;
     }
   }
 }
 
-/* stack: conn, what, limit */
-static int read_start(lua_State *L, ebb_lua *el, const ebb_lua_net_conn *c) {
+/* stack: conn, count, text or nil, limit */
+static int read_start(lua_State *L, ebb_lua *el, ebb_lua_net_conn *c) {
   static const ebb_lua_op op = {"read", read_poll, false};
-  lua_settop(L, AT_LIMIT);
+  assert(lua_gettop(L) == AT_LIMIT);
   lua_pushinteger(L, ebb_lua_net_deadline(el, &c->s));
-  if (lua_type(L, AT_WHAT) == LUA_TSTRING) lua_settop(L, AT_TAKEN);
-  return ebb_lua_await(L, el, &op);
+  if (has_mark(L)) lua_settop(L, AT_TAKEN);
+  return ebb_lua_await_method(L, el, &op, c);
 }
 
 int ebb_lua_net_read_some(lua_State *L) {
@@ -266,7 +305,8 @@ int ebb_lua_net_read_some(lua_State *L) {
   return read_start(L, el, c);
 }
 
-/* stack: conn, what, limit?, which becomes what read_start wants */
+/* stack: conn, count or text, limit?, which becomes the stack of read_start. A
+   count is a number, not a text that looks like one: that is a delimiter. */
 static void check_request(lua_State *L) {
   lua_Integer limit = LUA_MAXINTEGER;
   if (lua_type(L, 2) == LUA_TNUMBER) {
@@ -289,7 +329,9 @@ int ebb_lua_net_read(lua_State *L) {
   return read_start(L, el, c);
 }
 
-/* The iterator has the request among its upvalues. */
+/* The iterator has the request among its upvalues, behind the state: nothing of
+   it is on the stack of the loop. An error ends the loop with nil, as the end
+   of the stream does. */
 static int next_line(lua_State *L) {
   lua_settop(L, 0);
   for (int i = AT_CONN; i <= AT_LIMIT; i++)
@@ -297,6 +339,8 @@ static int next_line(lua_State *L) {
   return read_start(L, ebb_lua_state_checked(L), lua_touserdata(L, AT_CONN));
 }
 
+/* Arguments are checked here, not by the first call of the iterator: so an
+   error names the argument of `lines`. */
 int ebb_lua_net_read_lines(lua_State *L) {
   ebb_lua_net_check_conn(L, ebb_lua_state_checked(L), 3);
   if (lua_isnoneornil(L, 2)) {
