@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
-   Threads; thread.c, mutex.c and cond.c are the only files with pthread. No
+   Threads; thread.c, mutex.h and cond.c are the only files with pthread. No
    thread or lock exists until something of a runtime is used by another
    thread. */
 #ifndef EBB_CORE_OS_THREAD_H
