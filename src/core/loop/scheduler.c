@@ -96,9 +96,10 @@ static void jump(ebb_runtime *rt, int64_t next) {
     ebb_clock_jump(&rt->clock, next);
 }
 
-/* Nothing is ready, as of just now: sleeps until something may be. The sentry waits, since no
-   tick runs. Virtual time stands still while a job is being done. The mail
-   is looked at last: whoever has given up the last handle since then may
+/* Nothing is ready, as of just now: sleeps until something may be. The sentry
+   waits, since no tick runs. Virtual time stands still while a job is being
+   done. The mail is looked at last: whoever has given up the last handle since
+   then may
    have sent some before. */
 static void idle(ebb_runtime *rt) {
   int64_t next = ebb_timer_heap_next(&rt->tasks.timers);
