@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lua/task/current_set.h"
 
+#include <assert.h>
+
 #include "lua/state/class.h"
 #include "lua/state/slot.h"
 
@@ -20,6 +22,8 @@ ebb_lua_local_set *ebb_lua_current_set_check(lua_State *L, ebb_lua *el,
   return ebb_lua_current_set_at(L, arg);
 }
 
+/* A target of spawn_local_on was checked to be open; what has run since may have
+   closed it. */
 ebb_local_set *ebb_lua_current_set_carried(lua_State *L, ebb_lua *el, int arg) {
   if (!ebb_lua_class_is(L, el, arg, CLASS_LOCAL_SET)) return NULL;
   if (ebb_lua_current_set_at(L, arg) == NULL)
@@ -27,6 +31,8 @@ ebb_local_set *ebb_lua_current_set_carried(lua_State *L, ebb_lua *el, int arg) {
   return &ebb_lua_current_set_at(L, arg)->engine;
 }
 
+/* The object of the task's own set may have been collected, while the set lives
+   on in the engine's memory: then there is none to give. */
 bool ebb_lua_current_set_push(lua_State *L, ebb_lua *el) {
   const ebb_local_set *own = ebb_local_set_current(el->rt);
   lua_pushlightuserdata(L, (void *)(uintptr_t)&guards_key);
@@ -41,6 +47,7 @@ bool ebb_lua_current_set_push(lua_State *L, ebb_lua *el) {
 }
 
 ebb_lua_set_guard *ebb_lua_current_set_new_guard(lua_State *L, ebb_lua *el) {
+  assert(ebb_lua_class_is(L, el, 1, CLASS_LOCAL_SET) != NULL);
   ebb_lua_set_guard *g =
       ebb_lua_class_new(L, el, CLASS_LOCAL_GUARD, sizeof *g, UV_LOCAL_COUNT);
   lua_pushlightuserdata(L, (void *)(uintptr_t)&guards_key);
@@ -52,6 +59,7 @@ ebb_lua_set_guard *ebb_lua_current_set_new_guard(lua_State *L, ebb_lua *el) {
 
 /* stack: ..., ebb_lua_set_guard */
 static ebb_lua_local_set *set_of_guard(lua_State *L) {
+  assert(lua_isuserdata(L, -1));
   lua_getiuservalue(L, -1, UV_LOCAL_VALUE);
   ebb_lua_local_set *s = ebb_lua_current_set_at(L, -1);
   lua_pop(L, 1);
@@ -73,7 +81,13 @@ void ebb_lua_current_set_stop(lua_State *L) {
   g->driving = false;
 }
 
-/* ---- in generators ---- */
+/* ---- in generators ----
+
+   run_until drives its set while the call lasts. In a generator the call may be
+   suspended for as long as the consumer likes, which did not ask for the set to
+   be driven. So there it *rests*: it is driven only from where the code inside
+   begins to wait until the wait is over. el->resting counts such calls, and is 0
+   in almost every program: a wait looks at nothing but that number then. */
 
 static bool drive_one(lua_State *L, ebb_lua *el) {
   (void)el;
@@ -92,6 +106,7 @@ static bool rest_one(lua_State *L, ebb_lua *el) {
 static bool drive_one_for_good(lua_State *L, ebb_lua *el) {
   ebb_lua_set_guard *g = lua_touserdata(L, -1);
   drive_one(L, el);
+  assert(!g->resting || el->resting > 0);
   if (g->resting) el->resting--;
   g->resting = false;
   return false;
@@ -114,6 +129,8 @@ void ebb_lua_current_set_drive_given(lua_State *L, ebb_lua *el,
 
 /* ---- collected sets ---- */
 
+/* The table of objects is weak: a set whose object has been collected is in it
+   no more. Its tasks would never be driven again. */
 static bool is_lost(ebb_lua *el, const ebb_lua_local_set *s) {
   if (ebb_list_is_empty(&s->engine.members)) return false;
   bool lost = lua_rawgetp(el->store, STORE_OBJECTS, &s->engine) == LUA_TNIL;

@@ -3,6 +3,7 @@
    stack, shut down by closing its thread. */
 #include "lua/task/task.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "core/spawn/c_task.h"
@@ -20,6 +21,8 @@
 
 /* ---- making one, the body ---- */
 
+/* As coroutine.status has it: it has yielded, or has a function and has not
+   begun. A thread that has ended has no function on its stack. */
 static bool is_suspended(lua_State *thread) {
   lua_Debug ar;
   if (lua_status(thread) == LUA_YIELD) return true;
@@ -42,6 +45,7 @@ static void check_thread(lua_State *L, ebb_lua *el, int arg) {
   luaL_argcheck(L, !is_task(L, el, arg), arg, "coroutine is a task already");
 }
 
+/* What __call is, is found out when it is called: it may change until then. */
 void ebb_lua_task_check_body(lua_State *L, ebb_lua *el, int arg) {
   int type = lua_type(L, arg);
   if (type == LUA_TFUNCTION) return;
@@ -54,7 +58,10 @@ void ebb_lua_task_check_body(lua_State *L, ebb_lua *el, int arg) {
   }
 }
 
+/* Shadow first, thread last: making the shadow may run finalizers, which may
+   spawn and take the thread. */
 void ebb_lua_task_prepare(lua_State *L, ebb_lua *el, int body) {
+  assert(body > 0); /* it is packed, and beyond the top, for other threads */
   luaL_checkstack(L, 8, NULL);
   if (lua_isthread(L, body)) {
     lua_pushvalue(L, body);
@@ -81,6 +88,7 @@ ebb_lua_task *ebb_lua_task_create(lua_State *L, ebb_lua *el,
   lt->job = NULL;
   lt->count = 0;
   lt->handles = 0;
+  assert(lt->task.state == EBB_NEW && lua_gettop(lt->L) == 0);
   return lt;
 }
 
@@ -96,6 +104,7 @@ static lua_State *waiting_room(lua_State *L, ebb_lua *el, int body) {
 
 /* The thread that the task has is of no use to it then. */
 static void run_given(lua_State *L, ebb_lua_task *lt, int body) {
+  assert(lua_isthread(L, body) && lua_tothread(L, body) != L);
   lt->exposed = true;
   lt->L = lua_tothread(L, body);
   lua_pushvalue(L, body);
@@ -103,7 +112,10 @@ static void run_given(lua_State *L, ebb_lua_task *lt, int body) {
   if (lt->el->resting > 0) ebb_lua_current_set_drive_given(L, lt->el, lt->L);
 }
 
+/* All that can fail comes before the task is made, but for making it (R9).
+   Arguments are moved, not copied: they are gone from the caller's stack. */
 ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua *el, int body) {
+  assert(body > 0 && body <= lua_gettop(L) && el->idle_count > 0);
   bool given = lua_isthread(L, body);
   int count = lua_gettop(L) - body;
   lua_State *room = waiting_room(L, el, body);
@@ -123,9 +135,11 @@ ebb_lua_task *ebb_lua_task_new(lua_State *L, ebb_lua *el, int body) {
 
 /* ---- aborting ---- */
 
+/* The reason of the first abort counts. One that comes in the clean-up comes
+   too late: the JoinError may have been foretold. */
 void ebb_lua_task_abort(lua_State *L, ebb_lua_task *lt, int reason) {
   if (lt->task.state == EBB_FINISHED) return;
-  /* The task of a job is always closing: its wait cannot be cut off. */
+  /* The task of a job is always uncancellable: no abort cuts its wait. */
   bool first =
       !lt->task.aborted && (lt->job != NULL || !lt->task.uncancellable);
   if (first && !lua_isnoneornil(L, reason)) {
@@ -137,7 +151,9 @@ void ebb_lua_task_abort(lua_State *L, ebb_lua_task *lt, int reason) {
 
 /* ---- running ---- */
 
+/* A wait has made the task a waiting one, or a ready one, before it yielded. */
 static ebb_poll yielded(ebb_lua_task *lt, int count) {
+  assert(lt->task.state != EBB_FINISHED && lua_gettop(lt->L) >= count);
   if (lt->task.state == EBB_RUNNING) {
     /* coroutine.yield in the body itself: the values have no taker. */
     lua_pop(lt->L, count);
@@ -146,19 +162,25 @@ static ebb_poll yielded(ebb_lua_task *lt, int count) {
   return EBB_POLL_PENDING;
 }
 
-/* The arguments of a given coroutine come from the shadow. */
+/* The arguments of a given coroutine come from the shadow. False: another task
+   runs the thread just now, or there is no memory; the task tries again. */
 static bool take_arguments(ebb_lua_task *lt) {
   if (ebb_lua_thread_has_frames(lt->L) || !lua_checkstack(lt->L, lt->count + 2))
     return false;
   lua_pushthread(lt->L);
   lua_State *shadow = ebb_lua_thread_shadow(lt->L, lt->el, -1);
   lua_pop(lt->L, 1);
+  assert(shadow != NULL && lua_gettop(shadow) == 1 + lt->count);
   lua_xmove(shadow, lt->L, lt->count);
   return true;
 }
 
+/* The abort is looked at first: a body that has not begun never begins. What
+   lua_resume is given the first time are the arguments, and nothing later: the
+   continuation of a wait finds its status in the task. */
 static ebb_poll task_poll(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
+  assert(t->state == EBB_RUNNING && t->stack == NULL); /* R8 */
   if (ebb_task_is_cut(&lt->task)) return ebb_lua_unwind_abort(lt);
   if (lt->exposed && !lt->started && !take_arguments(lt))
     return ebb_lua_unwind_retry(lt);
@@ -177,6 +199,7 @@ static ebb_poll task_poll(ebb_task *t) {
 static void finished(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   ebb_lua *el = lt->el;
+  assert(t->state == EBB_FINISHED);
   if (lt->exposed) ebb_lua_thread_let_go(lt, lua_gettop(lt->L));
   ebb_lua_task_note_end(el);
   ebb_lua_join_error_check_unhandled(lt);
@@ -187,9 +210,11 @@ static void prefetch(const ebb_task *t) {
   ebb_prefetch(((const ebb_lua_task *)t)->L, 1024);
 }
 
+/* The results go with the thread's stack. */
 static void drop(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   ebb_lua *el = lt->el;
+  assert(lt->handles == 0);
   if (lt->detailed || lt->named) ebb_lua_detail_forget_all(lt);
   if (lt->handed) ebb_lua_panic_forget(el, lt);
   if (lt->localized) ebb_lua_task_vars_forget(el, lt->L);

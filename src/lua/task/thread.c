@@ -32,6 +32,7 @@ enum { IDLE_MIN = 16, IDLE_MAX = 1024 };
    place. Raises errors. */
 static int take_place(lua_State *L, ebb_lua *el) {
   int place = el->free_place, next = 0;
+  assert(lua_isthread(L, -1) && place <= el->places);
   ebb_lua_slot_push(L, el, STORE_ANCHORS);
   if (place != 0) {
     lua_rawgeti(L, -1, place);
@@ -48,20 +49,28 @@ static int take_place(lua_State *L, ebb_lua *el) {
   return place;
 }
 
+/* The number in the place lets go of the thread: what no script refers to is
+   garbage from here on. Writing into a place that exists allocates nothing. */
 static void give_place(ebb_lua *el, int place) {
+  assert(place > 0 && place <= el->places);
   lua_pushinteger(el->store, el->free_place);
   lua_rawseti(el->store, STORE_ANCHORS, place);
   el->free_place = place;
 }
 
+/* The thread that was there is an idle one: nothing is lost with it. */
 void ebb_lua_thread_anchor_instead(lua_State *L, ebb_lua *el, int place) {
+  assert(lua_isthread(L, -1) && place > 0 && place <= el->places);
   lua_xmove(L, el->store, 1);
   lua_rawseti(el->store, STORE_ANCHORS, place);
 }
 
 /* ---- idle threads ---- */
 
+/* Beyond IDLE_MAX threads are left to the collector: a crowd that has gone
+   should not keep its memory. */
 static bool has_room(ebb_lua *el) {
+  assert(el->idle_count >= 0 && el->idle_count <= el->idle_size);
   if (el->idle_count < el->idle_size) return true;
   int size = el->idle_size == 0 ? IDLE_MIN : 2 * el->idle_size;
   if (size > IDLE_MAX) return false;
@@ -81,6 +90,8 @@ void ebb_lua_thread_free_idle(ebb_lua *el) {
   el->idle_count = el->idle_size = 0;
 }
 
+/* Without room the place is given up, and with it the thread. That is no
+   failure: the next task makes a new one. */
 static void give(ebb_lua *el, ebb_lua_idle thread) {
   if (has_room(el))
     el->idle[el->idle_count++] = thread;
@@ -112,8 +123,10 @@ ebb_lua_idle ebb_lua_thread_take(lua_State *L, ebb_lua *el) {
   return taken;
 }
 
+/* A hook is the script's, and would go on in the next task. */
 void ebb_lua_thread_give(ebb_lua *el, const ebb_lua_task *lt) {
   lua_State *thread = lt->L;
+  assert(lt->task.state == EBB_FINISHED && lt->task.refs == 0); /* R7 */
   if (lt->exposed || lt->unclean || lua_gethook(thread) != NULL) {
     give_place(el, lt->place);
     return;
@@ -122,7 +135,15 @@ void ebb_lua_thread_give(ebb_lua *el, const ebb_lua_task *lt) {
   give(el, (ebb_lua_idle){thread, lt->place});
 }
 
-/* ---- threads that scripts know ---- */
+/* ---- threads that scripts know ----
+
+   A thread becomes *exposed* when a script can get it: by coroutine.running in
+   the task, or because the script has made it and gave it as a body. From then
+   on it has a *shadow*, a second thread, in the table of exposed ones. While the
+   task runs the shadow's stack holds the task's id; at its end the results go
+   there, and the shadow takes the exposed thread's place as the task's. So the
+   script's thread is dead and empty, as any coroutine that has ended, and what
+   the script still holds of it never becomes another task. */
 
 /* Pops a thread from the store and pushes its shadow, or nil. */
 static lua_State *push_shadow(lua_State *store) {
@@ -131,6 +152,7 @@ static lua_State *push_shadow(lua_State *store) {
 }
 
 lua_State *ebb_lua_thread_shadow(lua_State *L, ebb_lua *el, int arg) {
+  assert(lua_isthread(L, arg));
   lua_pushvalue(L, arg);
   lua_xmove(L, el->store, 1);
   lua_State *shadow = push_shadow(el->store);
@@ -138,7 +160,10 @@ lua_State *ebb_lua_thread_shadow(lua_State *L, ebb_lua *el, int arg) {
   return shadow;
 }
 
+/* Making the shadow may run finalizers, but the entry is made after that, and
+   one that they made for the same thread is only replaced by another. */
 void ebb_lua_thread_expose(lua_State *L, ebb_lua *el) {
+  assert(lua_isthread(L, -1));
   luaL_checkstack(L, 4, NULL);
   if (ebb_lua_thread_shadow(L, el, -1) != NULL) return;
   ebb_lua_slot_push(L, el, STORE_EXPOSED);
@@ -148,8 +173,12 @@ void ebb_lua_thread_expose(lua_State *L, ebb_lua *el) {
   lua_pop(L, 1);
 }
 
+/* Without memory for the results on the shadow's stack they stay where they
+   are: the thread remains the task's, and exposed, and is not used again. */
 void ebb_lua_thread_let_go(ebb_lua_task *lt, int count) {
   lua_State *L = lt->L, *store = lt->el->store;
+  assert(lt->exposed && lt->task.state == EBB_FINISHED);
+  assert(count >= 0 && count <= lua_gettop(L));
   if (!lua_checkstack(L, 2)) return;
   lua_pushthread(L);
   lua_pushvalue(L, -1);
@@ -170,6 +199,8 @@ void ebb_lua_thread_let_go(ebb_lua_task *lt, int count) {
   lua_rawseti(store, STORE_ANCHORS, lt->place);
 }
 
+/* The task's own thread alone is noted: a coroutine that the script has made
+   and resumed is the script's, and never used for a task. */
 int ebb_lua_thread_running(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   int is_main = lua_pushthread(L);

@@ -1,5 +1,16 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+
+   How a task that is not completed comes to its end. In a poll its thread is
+   not in the middle of a call, and can be closed: the variables' __close run in
+   a coroutine of lua_closethread's own, may wait, and are polled on. A task that
+   is suspended in the middle of a call is closed on top of its frames, which
+   nothing returns to afterwards: so no pcall below sees the abort.
+
+   The outcome is set last. An error of a variable's __close turns any end into
+   a panic; what was kept for the other end is forgotten then. */
 #include "lua/task/unwind.h"
+
+#include <assert.h>
 
 #include "core/loop/scheduler.h"
 #include "lua/task/detail.h"
@@ -17,6 +28,7 @@ enum { ROOM_ON_ABORT = 30, ROOM_ON_ERROR = 300, WANTS_MAX = 8 };
    out for good, that has been enough soon. */
 static int close_thread(ebb_lua *el, lua_State *L, int room) {
   bool has_room = lua_checkstack(L, room);
+  assert(el->wants <= WANTS_MAX);
   for (; !has_room && el->wants < WANTS_MAX; el->wants++)
     has_room = lua_checkstack(L, room);
   if (has_room) el->wants = 0;
@@ -25,9 +37,12 @@ static int close_thread(ebb_lua *el, lua_State *L, int room) {
 
 /* ---- the end ---- */
 
-/* stack: task -> */
+/* stack: task -> . The value is kept as well as its trace, to see after the
+   clean-up whether it is still the one. The origin comes first: a value that
+   another task has raised is not this one's. */
 static int make_trace(lua_State *L) {
   ebb_lua_task *lt = lua_touserdata(L, 1);
+  assert(lua_gettop(L) == 1 && lua_gettop(lt->L) > 0);
   ebb_lua *el = lt->el;
   luaL_checkstack(lt->L, 1, NULL);
   lua_pushvalue(lt->L, -1);
@@ -44,6 +59,7 @@ static int make_trace(lua_State *L) {
 static int make_cleanup_trace(lua_State *L) {
   ebb_lua_task *lt = lua_touserdata(L, 1);
   ebb_lua *el = lt->el;
+  assert(lua_gettop(L) == 1);
   ebb_lua_detail_push_panic(L, lt);
   if (ebb_lua_panic_push_origin(L, el, NULL, 0)) ebb_lua_detail_set(L, el, lt);
   return 0;
@@ -62,6 +78,7 @@ static void keep_trace(ebb_lua_task *lt, lua_CFunction make) {
 /* The task is done, but not completed; the error, if any, is at the top of
    its stack. */
 static ebb_poll ended(ebb_lua_task *lt, int status) {
+  assert(status == LUA_OK || lua_gettop(lt->L) > 0);
   lt->count = 0;
   lt->unclean = lt->started;
   lt->cancelling = false;
@@ -77,7 +94,8 @@ static ebb_poll ended(ebb_lua_task *lt, int status) {
   return EBB_POLL_DONE;
 }
 
-/* The clean-up after an abort. */
+/* The clean-up after an abort: no later abort cuts its waits (R5), and
+   ebb.cancelled tells it what it is. */
 static void begin_clean_up(ebb_lua_task *lt) {
   ebb_task_set_uncancellable(&lt->task, true);
   lt->cancelling = true;
@@ -90,8 +108,11 @@ static ebb_poll cleaned_up(ebb_lua_task *lt, int status) {
   return ended(lt, status);
 }
 
+/* The task is as it was afterwards: an abort that has come meanwhile has not cut
+   this wait, and is seen by the next poll. */
 ebb_poll ebb_lua_unwind_retry(ebb_lua_task *lt) {
   ebb_task *t = &lt->task;
+  assert(t->state == EBB_RUNNING);
   bool closing = t->uncancellable;
   ebb_task_set_uncancellable(t, true);
   (void)ebb_wait_begin(t->rt, &t->rt->bystanders, EBB_NEVER,
@@ -100,7 +121,10 @@ ebb_poll ebb_lua_unwind_retry(ebb_lua_task *lt) {
   return EBB_POLL_PENDING;
 }
 
+/* A body that has not begun has no variables: there is nothing to close. The
+   thread of a coroutine that a script gave has frames, and perhaps variables. */
 ebb_poll ebb_lua_unwind_abort(ebb_lua_task *lt) {
+  assert(ebb_task_is_cut(&lt->task));
   if (ebb_lua_thread_has_frames(lt->L)) return ebb_lua_unwind_retry(lt);
   begin_clean_up(lt);
   if (!lt->started && !lt->exposed) return ended(lt, LUA_OK);
@@ -108,7 +132,8 @@ ebb_poll ebb_lua_unwind_abort(ebb_lua_task *lt) {
 }
 
 ebb_poll ebb_lua_unwind_error(ebb_lua_task *lt) {
-  /* With this status it was lua_resume itself that refused. */
+  /* With this status it was lua_resume itself that refused: it found the thread
+     dead or running, and has pushed a message. */
   bool refused = lua_status(lt->L) == LUA_OK;
   if (refused && ebb_lua_thread_has_frames(lt->L)) {
     lua_pop(lt->L, 1);
@@ -159,6 +184,7 @@ static bool close_resumed(ebb_lua_task *lt, lua_State *L,
 void ebb_lua_unwind(ebb_lua_task *lt, lua_State *L) {
   begin_clean_up(lt);
   lt->cut = false;
+  assert(lt->task.state == EBB_RUNNING);
   bool failed_inside = close_resumed(lt, lt->L, L);
   int status = close_thread(lt->el, lt->L, ROOM_ON_ABORT);
   if (status == LUA_OK && failed_inside) {
@@ -169,7 +195,10 @@ void ebb_lua_unwind(ebb_lua_task *lt, lua_State *L) {
   cleaned_up(lt, status);
 }
 
+/* The frames are dropped as they are: Lua's, which closing has unwound, and
+   those of C functions between them, which hold nothing but values of Lua. */
 void ebb_lua_unwind_here(ebb_lua_task *lt, lua_State *L) {
+  assert(lt->waits || lt->cut || lt->task.aborted);
   ebb_lua_unwind(lt, L);
   ebb_scheduler_end_task(lt->task.rt);
 }
