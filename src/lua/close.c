@@ -45,6 +45,8 @@ static void run_at_close(lua_State *L) {
     lua_pop(L, 1);
 }
 
+/* An older sentinel is garbage that the collector has found: only the last one
+   tells of the end. */
 static int sentinel_gc(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   if (lua_touserdata(L, 1) != el->sentinel) return 0;

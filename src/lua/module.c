@@ -2,6 +2,7 @@
    The module table of `require "ebb"`. */
 #include "lua/state/parts.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <lualib.h>
 
@@ -48,6 +49,7 @@ static void close_threads(lua_State *L) {
 
 /* Fills the module table at the top. */
 static void open_parts(lua_State *L, ebb_lua *el) {
+  assert(lua_istable(L, -1));
   static const struct {
     unsigned part;
     void (*open)(lua_State *L, ebb_lua *el);
@@ -73,7 +75,9 @@ static void define_classes(lua_State *L, ebb_lua *el) {
 
 static void open_in(lua_State *L, unsigned parts);
 
-/* Makes the ebb_lua and leaves it on the stack. Without an engine's runtime
+/* Order matters: the runtime comes after the classes, which raise errors, and
+   before the finalizer that frees it.
+   Makes the ebb_lua and leaves it on the stack. Without an engine's runtime
    it makes its own, in the allocator of the Lua state. */
 static ebb_lua *new_state(lua_State *L, ebb_runtime *rt, unsigned parts) {
   ebb_lua *el = ebb_lua_state_new(L, rt, parts);
@@ -95,6 +99,7 @@ static ebb_lua *new_state(lua_State *L, ebb_runtime *rt, unsigned parts) {
 }
 
 static ebb_lua *ensure(lua_State *L, unsigned parts) {
+  assert(parts != 0 && parts <= ALL_PARTS);
   ebb_lua *el = ebb_lua_state_find(L);
   if (el != NULL) return el;
   el = new_state(L, NULL, parts);

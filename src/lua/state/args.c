@@ -58,6 +58,7 @@ bool ebb_lua_args_push_option(lua_State *L, int arg, const char *name,
   return true;
 }
 
+/* nil is none: a caller may hand on what it was not given itself. */
 void ebb_lua_args_refuse_surplus(lua_State *L, int most) {
   for (int i = most + 1, top = lua_gettop(L); i <= top; i++)
     if (!lua_isnil(L, i)) luaL_typeerror(L, i, "no value");

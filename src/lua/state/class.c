@@ -2,6 +2,7 @@
    The classes: their metatables, and their objects. */
 #include "lua/state/class.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "lua/state/args.h"
@@ -13,6 +14,7 @@ static const char *const class_names[CLASS_COUNT] = {
 #undef NAME
 };
 
+/* Zeros first: a finalizer may come before the caller has filled it in. */
 void *ebb_lua_class_new(lua_State *L, ebb_lua *el, ebb_lua_class class,
                         size_t size, int uservalues) {
   void *object = lua_newuserdatauv(L, size, uservalues);
@@ -27,6 +29,8 @@ const char *ebb_lua_class_name(ebb_lua_class class) {
 }
 
 /* Every method begins with it: in line, it is a tenth of a short one. */
+/* By the address of the metatable, which scripts cannot set: no look-up by
+   name, and nothing that a script could forge. */
 static inline void *object_at(lua_State *L, const ebb_lua *el, int arg,
                               ebb_lua_class class) {
   void *object = lua_touserdata(L, arg);
@@ -59,6 +63,7 @@ void *ebb_lua_class_check_self(lua_State *L, ebb_lua *el, ebb_lua_class class,
 void ebb_lua_class_define(lua_State *L, ebb_lua *el, ebb_lua_class class,
                           const luaL_Reg *methods,
                           const luaL_Reg *metamethods) {
+  assert(class < CLASS_COUNT && class_names[class] != NULL);
   ebb_lua_slot_push(L, el, STORE_META_FIRST + (int)class);
   lua_pushstring(L, class_names[class]);
   lua_setfield(L, -2, "__name");
@@ -76,6 +81,7 @@ void ebb_lua_class_define(lua_State *L, ebb_lua *el, ebb_lua_class class,
 /* Fills the table at the top of the stack, and pops it. */
 static void set_shared_functions(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                  const luaL_Reg *functions) {
+  assert(lua_istable(L, -1));
   ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushinteger(L, class);
   luaL_setfuncs(L, functions, 2);

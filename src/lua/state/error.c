@@ -17,6 +17,7 @@ void ebb_lua_error(lua_State *L, const char *format, ...) {
   abort(); /* lua_error does not return, but its type does not say so */
 }
 
+/* What the engine reports most gets a text that says what to do. */
 void ebb_lua_error_raise(lua_State *L, int err) {
   if (err == -ENOMEM)
     ebb_lua_error(L, "not enough memory for a task or a stack");

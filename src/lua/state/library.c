@@ -3,6 +3,8 @@
 
 #include "lua/state/slot.h"
 
+/* In a state without that library nothing is replaced. Nor is a
+   function that is ours already: the module may be opened again. */
 void ebb_lua_library_replace(lua_State *L, ebb_lua *el, const char *library,
                              const char *name, lua_CFunction f) {
   int top = lua_gettop(L);

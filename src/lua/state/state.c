@@ -2,6 +2,7 @@
    The binding's state, found in the registry. */
 #include "lua/state/state.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -10,6 +11,7 @@
 #include "lua/state/error.h"
 #include "lua/state/slot.h"
 
+/* Its address is the key: no other library can have it. */
 static const char registry_key;
 
 void ebb_lua_state_refuse(lua_State *L) {
@@ -17,6 +19,7 @@ void ebb_lua_state_refuse(lua_State *L) {
   abort(); /* luaL_error does not return, but its type does not say so */
 }
 
+/* Threads of the state share the registry: any of them will do. */
 ebb_lua *ebb_lua_state_find(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
   ebb_lua *el = lua_touserdata(L, -1);
@@ -35,8 +38,10 @@ static void push_weak_table(lua_State *L, const char *mode) {
 }
 
 /* Fills the store with the userdata at the top of L's stack, which stays
-   there, and with empty tables. */
+   there, and with empty tables. The room for what is pushed later, a value at a
+   time, is made here too: on the store nothing may fail afterwards. */
 static void fill_store(lua_State *L, ebb_lua *el) {
+  assert(lua_isuserdata(L, -1) && lua_gettop(el->store) == 0);
   if (!lua_checkstack(el->store, STORE_META_FIRST + CLASS_COUNT + 20))
     ebb_lua_error_raise(L, -ENOMEM);
   lua_pushvalue(L, -1);                               /* STORE_STATE */
@@ -57,6 +62,7 @@ static void fill_store(lua_State *L, ebb_lua *el) {
   lua_newtable(L);                                    /* STORE_LINKS */
   for (int i = 0; i < CLASS_COUNT; i++) lua_newtable(L);
   lua_xmove(L, el->store, STORE_META_FIRST - 1 + CLASS_COUNT);
+  assert(lua_gettop(el->store) == STORE_META_FIRST - 1 + CLASS_COUNT);
   for (int i = 0; i < CLASS_COUNT; i++)
     el->metatables[i] = lua_topointer(el->store, STORE_META_FIRST + i);
 }
@@ -64,6 +70,7 @@ static void fill_store(lua_State *L, ebb_lua *el) {
 /* The state's helper threads are user values of its userdata, which the
    registry keeps. */
 static lua_State *new_helper(lua_State *L, int uservalue) {
+  assert(lua_isuserdata(L, -1));
   lua_State *helper = lua_newthread(L);
   lua_setiuservalue(L, -2, uservalue);
   return helper;
@@ -81,7 +88,10 @@ static void check_release(lua_State *L) {
                release % 100);
 }
 
+/* The userdata has no metatable yet: until it gets one, an error leaves nothing
+   to finalize. */
 ebb_lua *ebb_lua_state_new(lua_State *L, ebb_runtime *rt, unsigned parts) {
+  assert(ebb_lua_state_find(L) == NULL);
   check_release(L);
   luaL_checkstack(L, STORE_META_FIRST + CLASS_COUNT + LUA_MINSTACK, NULL);
   ebb_lua *el = lua_newuserdatauv(L, sizeof *el, 2);
@@ -104,6 +114,7 @@ ebb_lua *ebb_lua_state_new(lua_State *L, ebb_runtime *rt, unsigned parts) {
 }
 
 void ebb_lua_state_register(lua_State *L) {
+  assert(lua_isuserdata(L, -1));
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
 }

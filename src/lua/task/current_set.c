@@ -22,8 +22,8 @@ ebb_lua_local_set *ebb_lua_current_set_check(lua_State *L, ebb_lua *el,
   return ebb_lua_current_set_at(L, arg);
 }
 
-/* A target of spawn_local_on was checked to be open; what has run since may have
-   closed it. */
+/* A target of spawn_local_on was checked to be open; what has run since may
+   have closed it. */
 ebb_local_set *ebb_lua_current_set_carried(lua_State *L, ebb_lua *el, int arg) {
   if (!ebb_lua_class_is(L, el, arg, CLASS_LOCAL_SET)) return NULL;
   if (ebb_lua_current_set_at(L, arg) == NULL)
@@ -86,8 +86,8 @@ void ebb_lua_current_set_stop(lua_State *L) {
    run_until drives its set while the call lasts. In a generator the call may be
    suspended for as long as the consumer likes, which did not ask for the set to
    be driven. So there it *rests*: it is driven only from where the code inside
-   begins to wait until the wait is over. el->resting counts such calls, and is 0
-   in almost every program: a wait looks at nothing but that number then. */
+   begins to wait until the wait is over. el->resting counts such calls, and is
+   0 in almost every program: a wait looks at nothing but that number then. */
 
 static bool drive_one(lua_State *L, ebb_lua *el) {
   (void)el;

@@ -7,9 +7,13 @@
    thread takes itself away. */
 #include "lua/task/cut.h"
 
+#include <assert.h>
+
 #include "lua/task/task.h"
 #include "lua/task/unwind.h"
 
+/* The first hook of the innermost thread to come ends the task; a thread that
+   is resumed later, by another task, finds nothing to end. */
 static void end_here(lua_State *L, lua_Debug *ar) {
   ebb_lua *el = ebb_lua_state_find(L);
   (void)ar;
@@ -39,6 +43,7 @@ static lua_State *resumed_by(lua_State *L) {
 
 void ebb_lua_cut(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
+  assert(ebb_lua_is_coroutine(t) && t->aborted);
   if (lt->waits) return;
   lt->cut = true;
   for (lua_State *L = lt->L; L != NULL; L = resumed_by(L))

@@ -3,6 +3,7 @@
    and the list in a deadlock's message. */
 #include "lua/task/inspect.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,7 +43,11 @@ static void set_string(lua_State *L, const char *field, const char *value) {
   lua_setfield(L, -2, field);
 }
 
+/* Times are seconds of the runtime's clock; `busy` is counted from the first
+   call of ebb.tasks on, since two looks at the clock for each turn cost
+   something. */
 static void push_task(lua_State *L, ebb_lua *el, ebb_task *t) {
+  assert(t->refs > 0);
   lua_createtable(L, 0, 8);
   set_integer(L, "id", t->id);
   set_string(L, "state", state_name(t));
@@ -97,8 +102,10 @@ static ebb_lua_task *find_own(ebb_lua *el, ebb_id id) {
   return t != NULL && ebb_lua_is_task(t) && lt->el == el ? lt : NULL;
 }
 
-/* stack: ..., name */
+/* stack: ..., name. Of a task that waits, its frames are on its thread; of the
+   running one they are the caller's own. */
 static void push_traceback(lua_State *L, ebb_lua_task *lt) {
+  assert(lt->task.state != EBB_FINISHED);
   luaL_traceback(L, lt->L, NULL, 0);
   if (lua_isnil(L, -2)) return;
   lua_pushliteral(L, "\n");
@@ -161,6 +168,8 @@ static bool is_stuck(const ebb_task *t) {
   return t->state == EBB_WAITING || t->gated;
 }
 
+/* Tasks are listed in the order of the table, twenty at most: a message of a
+   thousand lines helps no reader, and the first ones tell the kind. */
 void ebb_lua_inspect_raise_deadlock(lua_State *L, ebb_lua *el) {
   ebb_runtime *rt = el->rt;
   ebb_table *all = &rt->tasks.by_id;
@@ -191,6 +200,7 @@ void ebb_lua_inspect_raise_deadlock(lua_State *L, ebb_lua *el) {
 
 /* stack: task -> text */
 static int describe_stuck(lua_State *L) {
+  assert(lua_gettop(L) == 1);
   ebb_lua_task *lt = lua_touserdata(L, 1);
   describe_wait(L, lt->el, &lt->task, "still waits for");
   return 1;

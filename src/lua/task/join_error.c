@@ -2,6 +2,7 @@
    What a task came to: its results, or a JoinError (Tokio: JoinError). */
 #include "lua/task/join_error.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "core/spawn/join_set.h"
@@ -24,6 +25,7 @@ static int uservalues_for(const ebb_lua_task *lt) {
 /* Fills the new JoinError at the top of the stack. Cannot fail. */
 static void fill_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   ebb_lua_join_error *e = lua_touserdata(L, -1);
+  assert(e != NULL && lt->task.outcome != EBB_COMPLETED);
   bool panicked = lt->task.outcome == EBB_PANICKED;
   e->id = (lua_Integer)lt->task.id;
   e->outcome = (ebb_outcome)lt->task.outcome;
@@ -48,6 +50,9 @@ static bool push_made_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   return lt->has_error || lt->foretold;
 }
 
+/* Made when it is first asked for: most cancelled tasks are never asked. All
+   who ask get the same object, so that what one finds in it the others do (R6).
+   It is kept on top of the task's thread, above the value it was made of. */
 void ebb_lua_join_error_push(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   luaL_checkstack(L, 4, NULL);
   if (push_made_error(L, el, lt)) return;
@@ -62,6 +67,7 @@ void ebb_lua_join_error_push(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
 /* Making the object may run a finalizer, which may take the task away. When
    anything has changed the caller looks again. */
 bool ebb_lua_join_error_push_last(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  assert(lt->task.state == EBB_FINISHED && lt->task.group != NULL);
   const ebb_table *members = &lt->task.group->members;
   uint32_t version = members->version;
   if (push_made_error(L, el, lt)) return true;
@@ -78,6 +84,7 @@ bool ebb_lua_join_error_push_last(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
 int ebb_lua_join_error_push_result(lua_State *L, ebb_lua *el,
                                    ebb_lua_task *lt) {
   bool completed = lt->task.outcome == EBB_COMPLETED;
+  assert(lt->task.state == EBB_FINISHED);
   luaL_checkstack(L, lt->count + 2, "too many results");
   lua_pushboolean(L, completed);
   if (!completed) {
@@ -91,6 +98,8 @@ int ebb_lua_join_error_push_result(lua_State *L, ebb_lua *el,
   return completed ? 1 + lt->count : 2;
 }
 
+/* A panic is raised as the very value that the task raised, with its trace
+   handed over, so that the next traceback shows where it came from. */
 int ebb_lua_join_error_unwrap_result(lua_State *L, ebb_lua *el,
                                      ebb_lua_task *lt, int count) {
   if (lt->task.outcome == EBB_COMPLETED) return count - 1;
@@ -101,6 +110,7 @@ int ebb_lua_join_error_unwrap_result(lua_State *L, ebb_lua *el,
 /* A task that is being cancelled will end with this one, unless a variable
    raises an error. */
 static void foretell_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  assert(lt->task.state == EBB_RUNNING && (lt->cancelling || lt->cut));
   if (push_made_error(L, el, lt)) return;
   ebb_task_set_outcome(&lt->task, EBB_CANCELLED);
   ebb_lua_class_new(L, el, CLASS_JOIN_ERROR, sizeof(ebb_lua_join_error),
@@ -239,8 +249,10 @@ static void write_text(lua_State *L, const char *before, int arg) {
   fflush(stderr);
 }
 
-/* stack: task -> */
+/* stack: task -> . On stderr, where a script's own messages go: the text of the
+   JoinError, the name, and the traceback of the task. */
 static int report(lua_State *L) {
+  assert(lua_gettop(L) == 1);
   ebb_lua_task *lt = lua_touserdata(L, 1);
   ebb_lua *el = lt->el;
   ebb_lua_detail_push_name(L, el, &lt->task);
@@ -264,7 +276,8 @@ static int call_handler(lua_State *L) {
   return 0;
 }
 
-/* False when it failed, which is told. */
+/* False when it failed, which is told: an error must not pass on into the
+   scheduler, nor be swallowed. */
 static bool call_with(ebb_lua_task *lt, lua_CFunction f) {
   lua_State *aux = lt->el->aux;
   lua_pushcfunction(aux, f);
@@ -279,7 +292,9 @@ static bool call_with(ebb_lua_task *lt, lua_CFunction f) {
   return false;
 }
 
+/* `seen` first: the handler may do anything, and is called once. */
 void ebb_lua_join_error_report_unhandled(ebb_lua_task *lt) {
+  assert(lt->task.outcome == EBB_PANICKED && !lt->seen);
   lt->seen = true;
   ebb_lua *el = lt->el;
   const char *outer = el->no_wait;

@@ -23,7 +23,10 @@ static bool is_marked(ebb_key key) {
   return p == NULL || (p >= marks && p < marks + MARKS);
 }
 
+/* A float with an integer value is the integer's key, as in tables. NaN is no
+   key: it equals nothing, so its task could never be found. */
 static ebb_key number_key(lua_State *L, int arg) {
+  assert(lua_type(L, arg) == LUA_TNUMBER);
   int is_integer;
   lua_Integer i = lua_tointegerx(L, arg, &is_integer);
   if (is_integer) return EBB_KEY_INT(i);
@@ -64,12 +67,16 @@ ebb_key ebb_lua_key_by_place(int place) {
   return marked(PLACE, (uint64_t)place);
 }
 
+/* Integers mostly come in sequence, and keep their order; bits of addresses and
+   floats do not. */
 uint32_t ebb_lua_key_hash(ebb_key key) {
   if (key.data == NULL) return ebb_hash_fold(ebb_hash_int(key.bits));
   if (is_marked(key)) return ebb_hash_fold(ebb_hash_bits(key.bits));
   return ebb_hash_fold(ebb_hash_bytes(key.data, key.bits));
 }
 
+/* Marks are addresses of bytes of ours, so no key of a string has one: the two
+   kinds cannot be mistaken, whatever the bits are. */
 int ebb_lua_key_equal(void *ctx, ebb_key a, ebb_key b) {
   (void)ctx;
   if (a.bits != b.bits) return 0;
@@ -110,6 +117,8 @@ void ebb_lua_key_to_text(lua_State *L) {
   lua_remove(L, -2);
 }
 
+/* An anchored value is in the store under the place of the task's thread: no
+   two tasks share a place, and a place is found without hashing. */
 void ebb_lua_key_push_task(lua_State *L, ebb_lua *el, const ebb_task *t) {
   const ebb_lua_task *lt = (const ebb_lua_task *)t;
   luaL_checkstack(L, 4, NULL);

@@ -11,6 +11,7 @@
    work for panics alone. */
 #include "lua/task/panic.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "lua/state/slot.h"
@@ -79,6 +80,7 @@ static void push_line(lua_State *L, ebb_lua *el, lua_State *at, int level) {
 /* Pops a trace and pushes a link from the running task to it; what runs in it
    is at `level` of `at`. */
 static void push_link(lua_State *L, ebb_lua *el, lua_State *at, int level) {
+  assert(lua_gettop(L) > 0);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   lua_createtable(L, 4, 0);
   lua_insert(L, -2);
@@ -118,6 +120,7 @@ static void keep(lua_State *L, ebb_lua *el, int table) {
 /* stack: ebb_lua, value, its trace. Called by what hands the value over. */
 static int note(lua_State *L) {
   ebb_lua *el = lua_touserdata(L, 1);
+  assert(lua_gettop(L) == 3);
   lua_Debug ar;
   push_link(L, el, L, 1);
   lua_pushinteger(L, lua_type(L, 2));
@@ -132,7 +135,9 @@ static int note(lua_State *L) {
   return 0;
 }
 
+/* In a protected call: it makes tables, and the value must come in any case. */
 void ebb_lua_panic_hand_over(lua_State *L, ebb_lua *el) {
+  assert(lua_gettop(L) >= 2);
   luaL_checkstack(L, 4, NULL);
   lua_pushcfunction(L, note);
   lua_pushlightuserdata(L, el);
@@ -190,6 +195,7 @@ static bool was_given(lua_State *L, lua_State *at, lua_Debug *ar, int handed) {
    it had one already.
    stack from `value` on: value, link, what was handed over */
 static bool is_passed_on(lua_State *L, int value, lua_State *at, int level) {
+  assert(lua_type(L, value) == LUA_TSTRING);
   lua_Debug ar;
   bool equal = lua_rawequal(L, value, value + 2);
   if (at == NULL) return equal;
@@ -205,7 +211,9 @@ static bool is_passed_on(lua_State *L, int value, lua_State *at, int level) {
          (equal || has_position(lua_tostring(L, value + 2)));
 }
 
-/* stack from `value` on: value, link, what was handed over */
+/* Objects are told apart by identity; numbers and booleans cannot be, and an
+   equal one counts as the same.
+   stack from `value` on: value, link, what was handed over */
 static bool is_from_link(lua_State *L, int value, lua_State *at, int level) {
   lua_rawgeti(L, value + 1, LINK_TYPE);
   int type = (int)lua_tointeger(L, -1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lua/task/shutdown.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <lualib.h>
 
@@ -14,6 +15,7 @@
 
 /* The next task of the state, from *slot on, which moves there; or NULL. */
 static ebb_task *next_task(ebb_lua *el, uint32_t *slot) {
+  assert(el->rt != NULL);
   ebb_table *tasks = &el->rt->tasks.by_id;
   for (;; (*slot)++) {
     *slot = ebb_table_scan(tasks, *slot);
@@ -23,7 +25,8 @@ static ebb_task *next_task(ebb_lua *el, uint32_t *slot) {
   }
 }
 
-/* Calls f for each of them. It may take tasks away. */
+/* Calls f for each of them. It may take tasks away: slots keep their numbers
+   until the table shrinks, which it does not here. */
 static void for_each_task(ebb_lua *el, void (*f)(ebb_task *t)) {
   uint32_t slot = 0;
   for (ebb_task *t; (t = next_task(el, &slot)) != NULL; slot++) f(t);
@@ -61,6 +64,8 @@ static int drain_by_ticks(ebb_lua *el) {
   return is_any_ready(el) ? 0 : -EDEADLK;
 }
 
+/* The engine's main loop must not be blocked by a state that it closes from
+   outside of tasks: there the wait is made of ticks. */
 static int drain_once(ebb_lua *el) {
   ebb_runtime *rt = el->rt;
   if (rt->tasks.never_block && ebb_task_is_root(rt->tasks.current))
@@ -68,6 +73,8 @@ static int drain_once(ebb_lua *el) {
   return ebb_wait(rt, &el->when_empty, EBB_NEVER, "the end of all tasks");
 }
 
+/* The time counts from the first beginning: os.exit in a clean-up, the sentinel
+   and the state's own finalizer share it. */
 static void begin(ebb_lua *el) {
   el->closing = true;
   el->no_wait = NULL;
@@ -98,6 +105,7 @@ static void report_task(ebb_task *t) {
   ebb_lua_task *lt = (ebb_lua_task *)t;
   char text[256];
   if (!ebb_lua_is_task(t) || t->state == EBB_FINISHED) return;
+  assert(lt->el->closing);
   ebb_lua_inspect_describe_stuck(lt, text, sizeof text);
   ebb_lua_shutdown_tell_stuck(lt->el, text);
 }
@@ -111,6 +119,8 @@ static void kill_task(ebb_task *t) {
   ebb_scheduler_kill_task(t);
 }
 
+/* A task whose stack a thread of the pool uses is tried again until the thread
+   has come back: memory that is in use cannot be freed. */
 void ebb_lua_shutdown_kill_tasks(ebb_lua *el) {
   ebb_scheduler_reset_sentry(el->rt);
   for_each_task(el, kill_task);
@@ -181,6 +191,8 @@ static int end_tasks(ebb_lua *el) {
 }
 
 /* True when it was called in the task of a coroutine, which is closed now. */
+/* Without a current task it is the loop itself that runs: no state is closed
+   from there. */
 bool ebb_lua_shutdown(ebb_lua *el) {
   if (el->rt == NULL || el->rt->tasks.current == NULL) return false;
   begin(el);
@@ -189,7 +201,10 @@ bool ebb_lua_shutdown(ebb_lua *el) {
   return left;
 }
 
+/* The state goes on being used: by the next job of a pool's thread, or by the
+   finalizers of a Runtime's. */
 bool ebb_lua_shutdown_end_tasks(ebb_lua *el) {
+  assert(!el->closing);
   begin(el);
   int err = end_tasks(el);
   el->closing = el->refusing = false;

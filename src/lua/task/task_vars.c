@@ -6,6 +6,8 @@
    coroutine, so that no other comes to be at its address while they last. */
 #include "lua/task/task_vars.h"
 
+#include <assert.h>
+
 #include "core/spawn/join_set.h"
 #include "lua/state/slot.h"
 #include "lua/task/task.h"
@@ -50,6 +52,7 @@ static void push_own_line(lua_State *L, ebb_lua *el) {
 
 /* The line is at `line`. */
 static lua_Integer length(lua_State *L, int line) {
+  assert(lua_istable(L, line));
   lua_rawgeti(L, line, 0);
   lua_Integer n = lua_tointeger(L, -1);
   lua_pop(L, 1);
@@ -70,6 +73,7 @@ static void note_line(const lua_State *L, const ebb_lua *el) {
 void ebb_lua_task_vars_open_guard(lua_State *L, ebb_lua *el) {
   luaL_checkstack(L, 8, NULL);
   ebb_lua_scope_guard *g = lua_touserdata(L, -1);
+  assert(g != NULL && !g->open);
   int guard = lua_gettop(L), line = guard + 1;
   lua_pushthread(L);
   lua_setiuservalue(L, guard, UV_LOCAL_COROUTINE);
@@ -105,13 +109,19 @@ static void shorten(lua_State *L, int line) {
   set_length(L, line, n);
 }
 
+/* Guards close in any order, since generators are dropped in any order: one in
+   the middle stays in the line as a closed one until those above it are gone.
+   */
 void ebb_lua_task_vars_close_guard(lua_State *L) {
   ebb_lua_scope_guard *g = lua_touserdata(L, 1);
+  assert(lua_gettop(L) == 1 && g->open);
   g->open = false;
   lua_getiuservalue(L, 1, UV_LOCAL_LINE);
   shorten(L, 2);
 }
 
+/* The guards themselves may live on, in the hands of the collector: they keep
+   the line, but by the address of the coroutine it is not found any more. */
 void ebb_lua_task_vars_forget(ebb_lua *el, const lua_State *coroutine) {
   int type = lua_rawgetp(el->store, STORE_TASK_VARS, coroutine);
   lua_pop(el->store, 1);
@@ -168,6 +178,8 @@ static lua_State *coroutine_of(const ebb_lua *el, const ebb_task *t) {
   return ebb_lua_thread(t);
 }
 
+/* The running coroutine is searched first, and apart: it may not be found from
+   the task's own, when a C function has resumed one in between. */
 static bool search_task(search *s, const ebb_task *t) {
   lua_State *own = coroutine_of(s->el, t);
   bool runs = t == s->el->rt->tasks.current;
@@ -205,7 +217,10 @@ static bool push_value(lua_State *L, ebb_lua *el) {
   return true;
 }
 
+/* A branch of `select` or `timeout` is a task of its own, and yet a part of its
+   owner's call: so it sees what is in force there. */
 bool ebb_lua_task_vars_push(lua_State *L, ebb_lua *el) {
+  assert(lua_gettop(L) > 0);
   luaL_checkstack(L, 8, NULL);
   search s = {.L = L, .el = el, .key = lua_gettop(L), .visit = push_value};
   const ebb_task *t = el->rt->tasks.current;

@@ -139,11 +139,11 @@ void ebb_lua_thread_give(ebb_lua *el, const ebb_lua_task *lt) {
 
    A thread becomes *exposed* when a script can get it: by coroutine.running in
    the task, or because the script has made it and gave it as a body. From then
-   on it has a *shadow*, a second thread, in the table of exposed ones. While the
-   task runs the shadow's stack holds the task's id; at its end the results go
-   there, and the shadow takes the exposed thread's place as the task's. So the
-   script's thread is dead and empty, as any coroutine that has ended, and what
-   the script still holds of it never becomes another task. */
+   on it has a *shadow*, a second thread, in the table of exposed ones. While
+   the task runs the shadow's stack holds the task's id; at its end the results
+   go there, and the shadow takes the exposed thread's place as the task's. So
+   the script's thread is dead and empty, as any coroutine that has ended, and
+   what the script still holds of it never becomes another task. */
 
 /* Pops a thread from the store and pushes its shadow, or nil. */
 static lua_State *push_shadow(lua_State *store) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
 
    How a task that is not completed comes to its end. In a poll its thread is
-   not in the middle of a call, and can be closed: the variables' __close run in
-   a coroutine of lua_closethread's own, may wait, and are polled on. A task that
-   is suspended in the middle of a call is closed on top of its frames, which
+   not in the middle of a call, and is closed: the variables' __close run on the
+   loop's stack, which the task keeps when one of them waits (R8). A task that is
+   suspended in the middle of a call is closed on top of its frames, which
    nothing returns to afterwards: so no pcall below sees the abort.
 
    The outcome is set last. An error of a variable's __close turns any end into
@@ -108,8 +108,8 @@ static ebb_poll cleaned_up(ebb_lua_task *lt, int status) {
   return ended(lt, status);
 }
 
-/* The task is as it was afterwards: an abort that has come meanwhile has not cut
-   this wait, and is seen by the next poll. */
+/* The task is as it was afterwards: an abort that has come meanwhile has not
+   cut this wait, and is seen by the next poll. */
 ebb_poll ebb_lua_unwind_retry(ebb_lua_task *lt) {
   ebb_task *t = &lt->task;
   assert(t->state == EBB_RUNNING);
@@ -122,7 +122,8 @@ ebb_poll ebb_lua_unwind_retry(ebb_lua_task *lt) {
 }
 
 /* A body that has not begun has no variables: there is nothing to close. The
-   thread of a coroutine that a script gave has frames, and perhaps variables. */
+   thread of a coroutine that a script gave has frames, and perhaps variables.
+   */
 ebb_poll ebb_lua_unwind_abort(ebb_lua_task *lt) {
   assert(ebb_task_is_cut(&lt->task));
   if (ebb_lua_thread_has_frames(lt->L)) return ebb_lua_unwind_retry(lt);

@@ -28,6 +28,7 @@ static bool in_finalizer(lua_State *L) {
   return lua_gc(L, LUA_GCISRUNNING) < 0;
 }
 
+/* While the state is closed finalizers may wait: they are all that runs. */
 void ebb_lua_wait_check(lua_State *L, ebb_lua *el) {
   if (el->no_wait != NULL) luaL_error(L, "cannot wait inside %s", el->no_wait);
   if (!el->closing && in_finalizer(L))
@@ -55,6 +56,7 @@ static int renew_sentinel(lua_State *L) {
    back before the error is raised. */
 static void root_has_waited(lua_State *L, ebb_lua *el) {
   ebb_task *root = el->rt->tasks.current;
+  assert(ebb_task_is_root(root));
   if (root->queue == NULL) {
     ebb_lua_wait_renew_sentinel(L, el);
     return;
@@ -105,11 +107,13 @@ static int settle(lua_State *L, ebb_lua *el, int status) {
   }
 }
 
-/* Around the suspension of the stack. */
+/* Around the suspension of the stack. `waits` tells cut.c that this wait deals
+   with an abort itself; resting sets are driven only in between. */
 static ebb_lua_task *before(lua_State *L, ebb_lua *el) {
   ebb_lua_wait_check(L, el);
   if (el->resting > 0) ebb_lua_current_set_drive(L, el);
   ebb_lua_task *lt = ebb_lua_current(el);
+  assert(lt == NULL || !lt->cut);
   if (lt != NULL) lt->waits = true;
   return lt;
 }
@@ -124,7 +128,11 @@ static int after(lua_State *L, ebb_lua *el, ebb_lua_task *lt, int status) {
   return settle(L, el, status);
 }
 
+/* -EDEADLK has three meanings for people: a deadlock, a wait that the end of
+   the state cuts short since nothing can end it, and one that has taken too
+   long. */
 void ebb_lua_wait_raise(lua_State *L, ebb_lua *el, int status) {
+  assert(ebb_lua_wait_failed(status));
   if (status != -EDEADLK) ebb_lua_error_raise(L, status);
   if (el->closing)
     ebb_lua_error(L, "the state is being closed, and %s",
@@ -177,8 +185,11 @@ static int suspend(lua_State *L, ebb_lua *el, const ebb_await *w, int answer) {
   return after(L, el, lt, status);
 }
 
+/* `unconstrained` is asked for each poll: a generator may have been left, or
+   entered, since the last. */
 static inline int poll_once(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
                             ebb_await *w) {
+  assert(el->rt != NULL && w->rt == el->rt);
   if (el->unconstrained > 0)
     w->unconstrained = ebb_lua_budget_is_suspended(L, el);
 #ifndef NDEBUG
@@ -228,11 +239,12 @@ static int await_k(lua_State *L, int status, lua_KContext ctx) {
   ebb_lua *el = (ebb_lua *)ctx;
   ebb_lua_task *lt = ebb_lua_current(el);
   ebb_await w;
-  /* Somebody resumed this thread who is not the scheduler: wait on. */
+  /* The script has resumed this thread, not the scheduler: it waits on. */
   if (lt == NULL || lt->L != L) return lua_yieldk(L, 0, ctx, await_k);
   status = lt->task.status;
   /* Time is over for lists alone, so nothing is left to settle then. */
   if (status < 0 && status != -ETIMEDOUT) status = settle(L, el, status);
+  assert(lt->task.state == EBB_RUNNING && lt->op != NULL);
   int answer = poll_again(L, el, lt->op, &w, status);
   return answer >= 0 ? answer : wait_for(L, el, lt->op, &w, answer);
 }
