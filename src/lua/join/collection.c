@@ -14,6 +14,8 @@
 #include "lua/task/task.h"
 #include "lua/task/wait.h"
 
+#include <assert.h>
+
 /* The functions that both classes have know by their second upvalue for which
    they were made; the others have checked before they come here. */
 ebb_lua_map *ebb_lua_collection_check(lua_State *L, ebb_lua *el) {
@@ -24,6 +26,8 @@ ebb_lua_map *ebb_lua_collection_check(lua_State *L, ebb_lua *el) {
   return map;
 }
 
+/* The object comes first, and points to nothing until all is done: an error in
+   between leaves it empty for its finalizer. */
 ebb_lua_map *ebb_lua_collection_new(lua_State *L, ebb_lua *el,
                                     ebb_lua_class class,
                                     int (*equal)(void *, ebb_key, ebb_key)) {
@@ -41,6 +45,7 @@ ebb_lua_map *ebb_lua_collection_new(lua_State *L, ebb_lua *el,
 
 /* No task is in it. */
 static void free_map(ebb_lua_map *map) {
+  assert(ebb_join_map_len(&map->engine) == 0);
   ebb_list_remove(&map->link);
   ebb_join_map_destroy(&map->engine);
   ebb_alloc_free(&map->el->rt->alloc, map, sizeof *map);
@@ -51,11 +56,15 @@ static void free_map(ebb_lua_map *map) {
 void ebb_lua_collection_forget_key(const ebb_task *t, ebb_key key) {
   if (!ebb_lua_key_is_anchored(key)) return;
   const ebb_lua_task *lt = (const ebb_lua_task *)t;
+  assert(ebb_lua_is_task(t) && lt->place > 0);
   lua_pushnil(lt->el->store);
   lua_rawseti(lt->el->store, STORE_KEYS, lt->place);
 }
 
+/* The set's reference is the last use of the task here: the report of its panic
+   may run Lua code, but the reference keeps it until then (R7). */
 void ebb_lua_collection_let_go(ebb_lua_map *map, ebb_task *t) {
+  assert(t->group == &map->engine.set.group);
   ebb_lua_collection_forget_key(t, ebb_join_map_remove(&map->engine, t));
   ebb_lua_join_error_check_unhandled(lua_task(t));
   ebb_task_release(t);
@@ -64,6 +73,7 @@ void ebb_lua_collection_let_go(ebb_lua_map *map, ebb_task *t) {
 int ebb_lua_collection_join_task(lua_State *L, ebb_lua *el, ebb_lua_map *map,
                                  ebb_task *t, bool with_key) {
   ebb_lua_task *lt = lua_task(t);
+  assert(t->state == EBB_FINISHED);
   bool completed = t->outcome == EBB_COMPLETED;
   int count = completed ? lt->count : 1;
   luaL_checkstack(L, count + 8, "too many results");
@@ -124,6 +134,7 @@ int ebb_lua_collection_try_join_next(lua_State *L, bool with_key) {
 /* stack: collection, the last id that was given when all were aborted. What
    clean-ups spawn into it meanwhile is aborted too. */
 static int shutdown_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  assert(lua_gettop(L) >= 2 && lua_isinteger(L, 2));
   ebb_lua_map *map = ebb_lua_collection_check(L, el);
   ebb_join_set *set = &map->engine.set;
   ebb_task *t;
@@ -200,6 +211,8 @@ static int close_it(lua_State *L) {
   return 0;
 }
 
+/* The finalizer. The map goes only when it is empty: what a report has put in
+   meanwhile is let go of, too. */
 static int collect(lua_State *L) {
   if (!empty(L)) return 0;
   ebb_lua_map **object = lua_touserdata(L, 1);
@@ -209,6 +222,7 @@ static int collect(lua_State *L) {
   return 0;
 }
 
+/* Their tasks have been let go of as strays: see shutdown.c. */
 void ebb_lua_collection_free_all(ebb_lua *el) {
   while (!ebb_list_is_empty(&el->maps))
     free_map(ebb_container_of(el->maps.next, ebb_lua_map, link));

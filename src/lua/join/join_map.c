@@ -8,6 +8,8 @@
    changes it without running Lua code in between. */
 #include "lua/join/join_map.h"
 
+#include <assert.h>
+
 #include "core/loop/join.h"
 #include "lua/spawn/builder.h"
 #include "lua/spawn/spawn.h"
@@ -83,7 +85,10 @@ static int map_with_capacity_and_hasher(lua_State *L) {
 
 /* ---- spawning ---- */
 
+/* Before the task is made, since it may fail; under the place that its thread
+   will have. If the task is not made, the next with that place replaces it. */
 static void keep_key(lua_State *L, ebb_lua *el, int place) {
+  assert(place > 0 && place <= el->places);
   ebb_lua_slot_push(L, el, STORE_KEYS);
   lua_pushvalue(L, 2);
   lua_rawseti(L, -2, place);
@@ -93,6 +98,7 @@ static void keep_key(lua_State *L, ebb_lua *el, int place) {
 /* stack: map, key, target, body, arguments... -> id. Runs no Lua code until
    the task is in its place. */
 static int spawn_in(lua_State *L, ebb_lua_map *map, ebb_lua_place at) {
+  assert(map->el->idle_count > 0 && lua_gettop(L) >= 3);
   int err = ebb_join_set_reserve(&map->engine.set, 1);
   if (err < 0) ebb_lua_error_raise(L, err);
   int place = ebb_lua_thread_next(map->el)->place;
@@ -120,6 +126,8 @@ static int spawn_in(lua_State *L, ebb_lua_map *map, ebb_lua_place at) {
 /* The second upvalue says where, or that a task that is there stays. */
 enum { IF_ABSENT = -1 };
 
+/* Each poll looks the key up anew: while it waited for a place, the task under
+   it may have gone, or another have come. */
 static int spawn_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_lua_map *map;
   ebb_lua_place at;
@@ -170,6 +178,7 @@ static int map_try_join_next(lua_State *L) {
    someone else or replaced meanwhile: then there is nothing to join. */
 static int join_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_id id = (ebb_id)lua_tointeger(L, 2);
+  assert(lua_gettop(L) >= 2 && id != 0);
   for (;;) {
     ebb_lua_map *map = ebb_lua_join_map_at(L);
     ebb_task *t = ebb_task_find(el->rt, id);

@@ -14,6 +14,8 @@
 #include "lua/task/task.h"
 #include "lua/task/wait.h"
 
+#include <assert.h>
+
 static ebb_lua_map *check_set(lua_State *L, ebb_lua *el) {
   (void)ebb_lua_class_check(L, el, 1, CLASS_JOIN_SET);
   ebb_lua_map *set = ebb_lua_collection_at(L);
@@ -75,6 +77,7 @@ static int set_try_join_next_with_id(lua_State *L) {
 /* The first failure ends it: the others are aborted, and nobody will ask for
    what they come to. */
 static int fail_all(lua_State *L, ebb_lua *el, ebb_lua_map *set) {
+  assert(lua_gettop(L) > 3); /* the error is at the top */
   ebb_join_map_abort_all(&set->engine);
   ebb_lua_collection_detach_all(L);
   ebb_lua_message_throw(L, el);
@@ -83,6 +86,7 @@ static int fail_all(lua_State *L, ebb_lua *el, ebb_lua_map *set) {
 /* stack: set, results, how many there are -> results. A task without a result
    leaves a hole. */
 static int join_all_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  assert(lua_gettop(L) >= 3 && lua_istable(L, 2));
   for (;;) {
     ebb_lua_map *set = check_set(L, el);
     int answer = ebb_join_set_poll_next(&set->engine.set, w);

@@ -2,6 +2,7 @@
    The keys of ebb.JoinMap: which Lua value a task is under, and finding the
    task of a value, by the rules of Lua's tables (key.c) or by a hasher that
    the user has written. */
+#include <assert.h>
 #include <errno.h>
 
 #include "lua/join/join_map.h"
@@ -22,6 +23,7 @@ typedef struct probe {
 int ebb_lua_map_key_equal(void *ctx, ebb_key stored, ebb_key sought) {
   probe *p = ctx;
   lua_State *L = p->L;
+  assert(p->map->hasher);
   (void)sought;
   if (!lua_checkstack(L, 4)) return -ENOMEM;
   lua_getiuservalue(L, 1, UV_EQUAL);
@@ -35,6 +37,8 @@ int ebb_lua_map_key_equal(void *ctx, ebb_key stored, ebb_key sought) {
   return same;
 }
 
+/* The user's hash is mixed with the seed as ours are: a hasher may well return
+   small integers. */
 static uint32_t hash_in_lua(lua_State *L, int key) {
   int is_integer;
   lua_getiuservalue(L, 1, UV_HASH);
@@ -52,6 +56,8 @@ static void check_again(lua_State *L, const ebb_lua_map *map) {
     luaL_error(L, "the JoinMap has been finalized");
 }
 
+/* Only the user's functions can change the map meanwhile; without them nothing
+   here runs Lua code. */
 ebb_lua_place ebb_lua_map_key_find(lua_State *L, ebb_lua_map *map, int arg) {
   ebb_lua_place at = {.anchored = false};
   at.key = ebb_lua_key(L, arg, &at.anchored);

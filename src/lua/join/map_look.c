@@ -7,6 +7,8 @@
 #include "lua/state/slot.h"
 #include "lua/task/key.h"
 
+#include <assert.h>
+
 static int map_contains_key(lua_State *L) {
   ebb_lua_map *map = ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 2);
@@ -33,6 +35,9 @@ static int map_id(lua_State *L) {
   return 1;
 }
 
+/* The iterator keeps the map's object and the cursor as upvalues, and no task:
+   it gives each key that stays, whatever is done with the map between two
+   calls. */
 static int keys_next(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_map *map = *(ebb_lua_map **)lua_touserdata(L, lua_upvalueindex(2));
@@ -44,11 +49,13 @@ static int keys_next(lua_State *L) {
     return 1;
   }
   lua_Integer id = (lua_Integer)t->id;
+  assert(((const ebb_lua_task *)t)->keyed);
   ebb_lua_key_push_task(L, el, t);
   lua_pushinteger(L, id);
   return 2;
 }
 
+/* Not in the order of spawning: a table's order of hashes, as `pairs`. */
 static int map_keys(lua_State *L) {
   ebb_lua_map *map = ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 1);
@@ -67,6 +74,7 @@ static int map_capacity(lua_State *L) {
   return 1;
 }
 
+/* -ENOMEM, also for more than a table can have, leaves the map as it was. */
 static int map_reserve(lua_State *L) {
   ebb_lua_map *map = ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 2);
@@ -76,6 +84,8 @@ static int map_reserve(lua_State *L) {
   return 0;
 }
 
+/* Slots are renumbered: walks that are under way go on by hashes, see table.h.
+   */
 static int map_shrink_to(lua_State *L) {
   ebb_lua_map *map = ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 2);
@@ -93,6 +103,8 @@ static int map_shrink_to_fit(lua_State *L) {
   return map_shrink_to(L);
 }
 
+/* A key's own __tostring may do anything, and finalize the map: it is checked
+   after each. */
 static int map_tostring(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_map *map = ebb_lua_join_map_check(L, el);

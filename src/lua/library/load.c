@@ -6,6 +6,8 @@
    all is left to Lua's `load`, which is the second upvalue. */
 #include "lua/library/load.h"
 
+#include <assert.h>
+
 #include "lua/state/library.h"
 #include "lua/task/task.h"
 
@@ -28,6 +30,7 @@ static int call_original(lua_State *L) {
 
 /* stack: reader, ..., pieces */
 static int parse(lua_State *L) {
+  assert(lua_gettop(L) >= 2 && lua_istable(L, -1));
   lua_pushinteger(L, 0);
   lua_pushcclosure(L, next_piece, 2);
   lua_replace(L, 1);
@@ -37,6 +40,7 @@ static int parse(lua_State *L) {
 /* Pops what the reader has returned; false: there is no more. A value that is
    no piece is left for Lua's `load` to refuse. */
 static bool take_piece(lua_State *L, int pieces) {
+  assert(lua_istable(L, pieces) && lua_gettop(L) == pieces + 1);
   size_t length = 0;
   bool more = lua_tolstring(L, -1, &length) != NULL && length > 0;
   if (lua_isnil(L, -1))

@@ -9,6 +9,7 @@
    package.loaded already: Lua's `require` gives that, too. */
 #include "lua/library/require.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -41,6 +42,7 @@ static load_record *record_of(ebb_list *link) {
 /* An error has ended the coroutine, and nobody has closed it; or it has been
    collected since. */
 static bool has_failed(ebb_lua *el, const load_record *r) {
+  assert(r->coroutine != NULL);
   bool lost = lua_rawgetp(el->store, STORE_OBJECTS, r) == LUA_TNIL;
   lua_pop(el->store, 1);
   return lost || lua_status(r->coroutine) > LUA_YIELD;
@@ -48,6 +50,7 @@ static bool has_failed(ebb_lua *el, const load_record *r) {
 
 /* The load of the module whose name is at 1, or NULL. */
 static load_record *find_load(lua_State *L, ebb_lua *el) {
+  assert(lua_type(L, 1) == LUA_TSTRING);
   size_t length;
   const char *name = lua_tolstring(L, 1, &length);
   ebb_list *link = el->loads.next;
@@ -100,6 +103,8 @@ static void free_load(ebb_lua *el, load_record *r) {
   ebb_alloc_free(&el->rt->alloc, r, sizeof *r + r->length);
 }
 
+/* However the load ends: those that wait look for the module, and if it is not
+   there the first of them loads it. */
 static int guard_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   load_guard *g = ebb_lua_class_check(L, el, 1, CLASS_LOAD);
@@ -119,6 +124,7 @@ void ebb_lua_require_free_loads(ebb_lua *el) {
 
 /* stack: name -> name, guard. The guard is to be closed. */
 static void begin_load(lua_State *L, ebb_lua *el) {
+  assert(lua_gettop(L) == 1);
   size_t length;
   const char *name = lua_tolstring(L, 1, &length);
   load_guard *g = ebb_lua_class_new(L, el, CLASS_LOAD, sizeof *g, 1);

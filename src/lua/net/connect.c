@@ -82,7 +82,7 @@ static int connect_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_lua_net_conn *attempt = lua_touserdata(L, AT_ATTEMPT);
   int64_t deadline = lua_tointeger(L, AT_DEADLINE);
   int status = w->status == 0 ? EBB_WRITE : w->status;
-  assert(lua_gettop(L) == CALL_TOP);
+  assert(lua_gettop(L) >= CALL_TOP);
   if (!w->again) status = begin_next(L, attempt);
   while (status != 0) {
     if (ebb_lua_net_is_over(status) && status != -EINPROGRESS)

@@ -104,7 +104,7 @@ static int wait_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   int events = (int)lua_tointeger(L, AT_EVENTS);
   int fd = (int)lua_tointeger(L, AT_FD), answer;
   (void)el;
-  assert(lua_gettop(L) == AT_FD);
+  assert(lua_gettop(L) >= AT_FD);
   w->deadline = lua_tointeger(L, AT_DEADLINE);
   if (fd == FD_DIRTY)
     answer = ebb_await_proceed(w) ? EBB_READ : EBB_AWAIT_YIELD;

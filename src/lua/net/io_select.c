@@ -145,7 +145,7 @@ static bool is_over(lua_State *L, const ebb_lua *el) {
    look is the system's alone. */
 static int select_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_list *list;
-  assert(lua_gettop(L) == ENTRIES);
+  assert(lua_gettop(L) >= ENTRIES);
   for (int status = w->status, err;; status = err < 0 ? EBB_GONE : 0) {
     bool has_event = status > 0 && status != EBB_GONE;
     if (!has_event && status != -ETIMEDOUT) ask_all(L);

@@ -67,7 +67,7 @@ static int accept_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_lua_net_socket *s = ebb_lua_await_self(L, w);
   int64_t deadline = lua_tointeger(L, AT_DEADLINE);
   (void)el;
-  assert(lua_gettop(L) == AT_CONN);
+  assert(lua_gettop(L) >= AT_CONN);
   if (!ebb_lua_net_may_begin(w)) return EBB_AWAIT_YIELD;
   for (int status = last_status(w, deadline);;) {
     if (s->fd < 0) return ebb_lua_net_fail(L, -EBADF);

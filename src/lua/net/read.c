@@ -49,7 +49,7 @@ static bool has_mark(lua_State *L) {
 static request get_request(lua_State *L, const ebb_lua_net_conn *c) {
   request r = {.limit = (size_t)lua_tointeger(L, AT_LIMIT)};
   r.kind = lua_isnil(L, AT_WHAT) ? READ_SOME : READ_COUNT;
-  assert(lua_gettop(L) == (has_mark(L) ? AT_TAKEN : AT_DEADLINE));
+  assert(lua_gettop(L) >= (has_mark(L) ? AT_TAKEN : AT_DEADLINE));
   if (!has_mark(L)) return r;
   r.mark = lua_tolstring(L, AT_WHAT, &r.mark_len);
   r.kind = READ_UNTIL;

@@ -63,7 +63,7 @@ static int try_receive(lua_State *L, ebb_lua_net_socket *s) {
 static int receive_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_lua_net_socket *s = ebb_lua_await_self(L, w);
   (void)el;
-  assert(lua_gettop(L) == AT_DEADLINE);
+  assert(lua_gettop(L) >= AT_DEADLINE);
   if (!ebb_lua_net_may_begin(w)) return EBB_AWAIT_YIELD;
   for (int status = w->status;;) {
     if (s->fd < 0) return ebb_lua_net_fail(L, -EBADF);
@@ -106,7 +106,7 @@ static int try_send(lua_State *L, ebb_lua_net_socket *s) {
 static int send_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_lua_net_socket *s = ebb_lua_await_self(L, w);
   (void)el;
-  assert(lua_gettop(L) == AT_QUERY);
+  assert(lua_gettop(L) >= AT_QUERY);
   if (!ebb_lua_net_may_begin(w)) return EBB_AWAIT_YIELD;
   for (int status = w->status;;) {
     if (s->fd < 0) return ebb_lua_net_fail(L, -EBADF);

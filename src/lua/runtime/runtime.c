@@ -2,6 +2,7 @@
    ebb.Runtime (Tokio: runtime::Runtime): a scheduler with a Lua state of its
    own, on a thread of its own. To the state that has made it, it is a job
    that goes on until it is asked to stop. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,8 @@ typedef struct runtime_job {
 
 /* ---- there ---- */
 
+/* Mail of a runtime that is gone is dropped, with `rt` NULL: then there is
+   nothing to stop. */
 static void deliver_stop(ebb_mail *mail, ebb_runtime *rt) {
   runtime_job *r = ebb_container_of(mail, runtime_job, base.job.request.stop);
   if (rt != NULL) {
@@ -42,6 +45,7 @@ static void deliver_stop(ebb_mail *mail, ebb_runtime *rt) {
   ebb_job_release(&r->base.job);
 }
 
+/* The first is told: it is what the others mostly wait for. */
 static void note_stuck(void *ctx, const char *text) {
   runtime_job *r = ctx;
   if (r->stuck[0] == '\0') snprintf(r->stuck, sizeof r->stuck, "%s", text);
@@ -71,6 +75,8 @@ static void run(ebb_job *job, ebb_worker *worker) {
 
 /* ---- here ---- */
 
+/* The job keeps itself until the mail has come: the other thread may be done,
+   and let go of it, before. */
 static void stop(ebb_job *job) {
   runtime_job *r = (runtime_job *)job;
   const ebb_lua_task *lt = (ebb_lua_task *)job->task;
@@ -149,6 +155,7 @@ static runtime_job *new_job(lua_State *L, ebb_lua *el, ebb_lua *there) {
 /* stack: options, the name, Runtime */
 static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
                   unsigned threads) {
+  assert(lua_gettop(L) == 3);
   ebb_lua *there = new_state(L, el, r);
   if (threads > 0) ebb_mailbox_set_max_threads(there->rt, threads);
   ebb_lua_job_push_target(L, el);
@@ -157,6 +164,7 @@ static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
   ebb_lua_thread_reserve(L, el);
   ebb_lua_task *lt = ebb_lua_spawn_task(L, el, 4, 0);
   ebb_task_retain(&lt->task);
+  assert(r->lt == NULL && r->L != NULL);
   r->lt = lt;
   job->L = r->L;
   r->L = NULL;
@@ -217,6 +225,7 @@ static void ask_to_stop(runtime *r, int64_t timeout) {
 
 /* stack: Runtime, deadline -> true, or nil and what is stuck */
 static int shutdown_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  assert(lua_gettop(L) >= 2 && lua_isinteger(L, 2));
   ebb_task *t = &check_runtime(L, el)->lt->task;
   if (!ebb_task_is_finished(t) && w->status != -ETIMEDOUT) {
     w->deadline = lua_tointeger(L, 2);

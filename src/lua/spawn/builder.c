@@ -3,6 +3,8 @@
    name, which is kept apart by its id, since few tasks have one. */
 #include "lua/spawn/builder.h"
 
+#include <assert.h>
+
 #include "lua/remote/state_ref.h"
 #include "lua/spawn/join_handle.h"
 #include "lua/spawn/local_set.h"
@@ -40,11 +42,13 @@ static int builder_new(lua_State *L) {
 
 void ebb_lua_builder_for_collection(lua_State *L, ebb_lua *el,
                                     lua_CFunction spawn, bool keyed) {
+  assert(lua_isuserdata(L, 1));
   new_builder(L, el, spawn)->keyed = keyed;
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, UV_TARGET);
 }
 
+/* The Builder itself is returned, so that calls can be chained as in Tokio. */
 static int builder_name(lua_State *L) {
   ebb_lua_class_check_self(L, ebb_lua_state_checked(L), CLASS_BUILDER, 2);
   luaL_checktype(L, 2, LUA_TSTRING);
@@ -73,6 +77,7 @@ static void check_arguments(lua_State *L, ebb_lua *el, const builder *b,
 
 /* The task that a spawn has just returned a handle or the id of. */
 static ebb_lua_task *spawned(lua_State *L, ebb_lua *el) {
+  assert(lua_isuserdata(L, -1) || lua_isinteger(L, -1));
   if (lua_isuserdata(L, -1)) return ebb_lua_join_handle_task(L, -1);
   ebb_id id = (ebb_id)lua_tointeger(L, -1);
   return (ebb_lua_task *)ebb_task_find(el->rt, id);
@@ -94,6 +99,7 @@ static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
    and pops it if it is nil. */
 static void push_spawn(lua_State *L, ebb_lua *el, const builder *b,
                        ebb_lua_where where) {
+  assert(lua_isnil(L, -1) || lua_isuserdata(L, -1));
   ebb_lua_slot_push(L, el, STORE_STATE);
   lua_pushinteger(L, where);
   lua_getiuservalue(L, 1, UV_NAME);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "lua/spawn/guarded_call.h"
 
+#include <assert.h>
+
+/* The guard is at 1; everything above it is results. */
 static int guarded_call_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status, (void)ctx;
   return lua_gettop(L) - 1;
 }
 
 int ebb_lua_guarded_call(lua_State *L) {
+  assert(lua_gettop(L) >= 2 && lua_isuserdata(L, 1));
   lua_callk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, guarded_call_k);
   return guarded_call_k(L, LUA_OK, 0);
 }

@@ -3,6 +3,8 @@
    and the functions of the module that make tasks and run them. */
 #include "lua/spawn/join_handle.h"
 
+#include <assert.h>
+
 #include "core/loop/join.h"
 #include "lua/spawn/scope.h"
 #include "lua/spawn/spawn.h"
@@ -22,8 +24,11 @@ void ebb_lua_join_handle_new_abort(lua_State *L, ebb_lua *el) {
   ebb_lua_class_new(L, el, CLASS_ABORT_HANDLE, sizeof(handle), 0);
 }
 
+/* A handle is made empty and filled afterwards: making it may fail, and the
+   task must not be there yet then. */
 void ebb_lua_join_handle_fill(lua_State *L, int arg, ebb_lua_task *lt) {
   handle *h = lua_touserdata(L, arg);
+  assert(h != NULL && h->lt == NULL);
   ebb_task_retain(&lt->task);
   h->lt = lt;
 }
@@ -86,6 +91,8 @@ static int handle_tostring(lua_State *L) {
   return 1;
 }
 
+/* With the last JoinHandle a panic that was not seen cannot be seen any more:
+   it is reported. An AbortHandle sees nothing. */
 static int handle_gc(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   handle *h = ebb_lua_class_check(L, el, 1, ebb_lua_class_of(L));
@@ -93,6 +100,7 @@ static int handle_gc(lua_State *L) {
   if (lt == NULL || el->rt == NULL) return 0;
   h->lt = NULL;
   if (ebb_lua_class_of(L) == CLASS_JOIN_HANDLE) {
+    assert(lt->handles > 0);
     lt->handles--;
     ebb_lua_join_error_check_unhandled(lt);
   }
@@ -111,6 +119,7 @@ static int join_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
 
 /* stack: handle -> values... */
 static int await_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  assert(lua_gettop(L) >= 1);
   int count = join_poll(L, el, w);
   if (count < 0) return count;
   if (lua_toboolean(L, -count)) return count - 1;

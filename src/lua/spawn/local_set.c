@@ -2,6 +2,7 @@
    ebb.LocalSet (Tokio: task::LocalSet). */
 #include "lua/spawn/local_set.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "lua/spawn/guarded_call.h"
@@ -33,6 +34,8 @@ static int set_new(lua_State *L) {
   return 1;
 }
 
+/* Its tasks are aborted, and run their clean-ups as ordinary tasks: no call
+   could drive the set any more. */
 static void free_set(ebb_lua_local_set *s) {
   ebb_alloc alloc = s->engine.rt->alloc;
   ebb_list_remove(&s->link);
@@ -52,6 +55,7 @@ static ebb_lua_set_guard *push_guard(lua_State *L, ebb_lua *el) {
   return g;
 }
 
+/* In any order, and twice: what has been undone is noted in the guard. */
 static int guard_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   ebb_lua_set_guard *g = ebb_lua_class_check(L, el, 1, CLASS_LOCAL_GUARD);
@@ -76,7 +80,9 @@ static int set_enter(lua_State *L) {
   return 1;
 }
 
-/* stack: set, function, arguments... -> the function's results */
+/* stack: set, function, arguments... -> the function's results
+   In a generator the set rests, see current_set.c: the consumer did not ask for
+   its tasks to run. */
 static int set_run_until(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   (void)ebb_lua_current_set_check(L, el, 1);
@@ -89,6 +95,7 @@ static int set_run_until(lua_State *L) {
   else
     ebb_lua_current_set_start(L);
   lua_replace(L, 1);
+  assert(lua_isuserdata(L, 1) && lua_gettop(L) >= 2);
   lua_toclose(L, 1);
   return ebb_lua_guarded_call(L);
 }
@@ -109,6 +116,7 @@ static int set_await(lua_State *L) {
   push_guard(L, el);
   ebb_lua_current_set_start(L);
   lua_insert(L, 1);
+  assert(lua_gettop(L) == 2); /* guard, set */
   lua_toclose(L, 1);
   return ebb_lua_await(L, el, &op);
 }

@@ -6,6 +6,7 @@
    may, see its task-local values, and have no budget if it has none. */
 #include "lua/spawn/scope.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "core/spawn/local_set.h"
@@ -19,6 +20,8 @@ static ebb_lua_scope **slot(lua_State *L) { return lua_touserdata(L, 1); }
 
 /* ---- making one ---- */
 
+/* The owner is retained: an end of the state may finalize the scope after its
+   task has gone. */
 static ebb_lua_scope *new_scope(lua_State *L, ebb_lua *el) {
   ebb_lua_scope *s = ebb_alloc_new(&el->rt->alloc, sizeof *s);
   if (s == NULL) ebb_lua_error_raise(L, -ENOMEM);
@@ -30,7 +33,11 @@ static ebb_lua_scope *new_scope(lua_State *L, ebb_lua *el) {
   return s;
 }
 
+/* What may raise an error comes before the scope is to be closed, but for its
+   room: closing an empty scope does nothing. Waiting is checked here, since in
+   the close it would be too late. */
 void ebb_lua_scope_new(lua_State *L, ebb_lua *el, size_t size) {
+  assert(lua_gettop(L) >= 1 && size > 0);
   ebb_lua_wait_check(L, el);
   luaL_checkstack(L, 8, NULL);
   ebb_lua_class_new(L, el, CLASS_SCOPE, sizeof(ebb_lua_scope *), 0);
@@ -48,7 +55,10 @@ ebb_lua_scope *ebb_lua_scope_here(lua_State *L) {
 }
 
 /* stack: scope, ..., body, arguments... -> scope, ... */
+/* It runs in the owner's LocalSet, if that is in one, and only while that is
+   driven: a call must not run on where its caller could not. */
 void ebb_lua_scope_spawn(lua_State *L, ebb_lua *el, int body, uint32_t key) {
+  assert(body > 1 && key > 0);
   ebb_lua_task_prepare(L, el, body);
   ebb_lua_scope *s = ebb_lua_scope_here(L);
   ebb_local_set *in = ebb_local_set_of(s->set.owner);
@@ -64,12 +74,16 @@ void ebb_lua_scope_spawn(lua_State *L, ebb_lua *el, int body, uint32_t key) {
 /* ---- what became of its tasks ---- */
 
 void ebb_lua_scope_let_go(ebb_lua_scope *s, ebb_task *t) {
+  assert(t->group == &s->set.group);
   ebb_join_set_remove(&s->set, t);
   ebb_lua_join_error_check_unhandled((ebb_lua_task *)t);
   ebb_task_release(t);
 }
 
+/* The task stays in the scope: the results are on the stack by the time that
+   the close lets go of it. */
 int ebb_lua_scope_results(lua_State *L, ebb_lua_scope *s, ebb_task *t) {
+  assert(t->state == EBB_FINISHED && t->group == &s->set.group);
   ebb_lua_task *lt = (ebb_lua_task *)t;
   int count = ebb_lua_join_error_push_result(L, s->el, lt);
   return ebb_lua_join_error_unwrap_result(L, s->el, lt, count);
@@ -108,6 +122,7 @@ static void abandon(lua_State *L) {
 /* stack: scope. A wait that cannot go on ends the call, but not the scope's
    tasks: nobody would come for them. */
 static int close_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  assert(lua_gettop(L) >= 1);
   ebb_lua_scope *s;
   if (ebb_lua_wait_failed(w->status)) {
     if (*slot(L) != NULL) abandon(L);
@@ -150,7 +165,8 @@ void ebb_lua_scope_free(ebb_lua_scope *s) {
   ebb_alloc_free(&s->el->rt->alloc, s, sizeof *s);
 }
 
-/* Their tasks are gone already. */
+/* At the end of the state, of scopes whose finalizer has not come for
+   want of memory. Their tasks are gone already. */
 void ebb_lua_scope_free_all(ebb_lua *el) {
   while (!ebb_list_is_empty(&el->scopes))
     ebb_lua_scope_free(ebb_container_of(el->scopes.next, ebb_lua_scope, link));
@@ -166,6 +182,7 @@ void ebb_lua_scope_define(lua_State *L, ebb_lua *el) {
 /* ---- ebb.block_on ---- */
 
 /* stack: scope -> values... */
+/* No budget is taken for the result: the task that has it has spent its own. */
 static int block_on_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_lua_scope *s = ebb_lua_scope_here(L);
   ebb_task *t = ebb_join_set_peek(&s->set);

@@ -11,6 +11,10 @@
 #include "lua/task/task.h"
 #include "lua/task/wait.h"
 
+#include <assert.h>
+
+/* Where on the stack the key of a branch is, by its number from 1; the body is
+   above it. Index 1 is the scope's. */
 static int key_index(uint32_t number) { return 2 * (int)number; }
 
 /* A branch's key is below its body, at the top of the stack. */
@@ -30,6 +34,7 @@ static void check_branch(lua_State *L) {
 
 /* stack: branches -> branches, key, body, key, body... How many there are. */
 static uint32_t push_branches(lua_State *L) {
+  assert(lua_gettop(L) == 1 && lua_istable(L, 1));
   uint32_t n = 0;
   lua_pushnil(L);
   while (lua_next(L, 1)) {
@@ -42,6 +47,8 @@ static uint32_t push_branches(lua_State *L) {
 }
 
 static void swap_branches(lua_State *L, uint32_t a, uint32_t b) {
+  assert(lua_gettop(L) >= key_index(a) + 1 &&
+         lua_gettop(L) >= key_index(b) + 1);
   for (int half = 0; half < 2; half++) {
     lua_pushvalue(L, key_index(a) + half);
     lua_copy(L, key_index(b) + half, key_index(a) + half);
@@ -64,6 +71,7 @@ static void spawn_branches(lua_State *L, ebb_lua *el, uint32_t n) {
    it must not be lost. */
 static void take_winner(lua_State *L, ebb_lua *el, ebb_lua_scope *s,
                         ebb_task *t) {
+  assert(s->count == 0 && t->state == EBB_FINISHED);
   ebb_key number = ebb_table_key(&s->set.group.members, t->group_slot);
   lua_pushvalue(L, key_index((uint32_t)number.bits));
   s->count = 1 + ebb_lua_join_error_push_result(L, el, (ebb_lua_task *)t);
@@ -75,7 +83,10 @@ static void take_winner(lua_State *L, ebb_lua *el, ebb_lua_scope *s,
   ebb_lua_scope_shield(s);
 }
 
-/* stack: scope, key, body, key, body... -> key, ok, values... */
+/* stack: scope, key, body, key, body... -> key, ok, values...
+   The first finished task is the winner. The others have been aborted by then,
+   and are waited for: no branch outlives the call.
+   Nothing is taken of the budget: each branch takes its own. */
 static int select_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_lua_scope *s;
   for (ebb_task *t;;) {

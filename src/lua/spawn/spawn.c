@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lua/spawn/spawn.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "lua/remote/job.h"
@@ -34,10 +35,15 @@ void ebb_lua_spawn_set_functions(lua_State *L, ebb_lua *el, lua_CFunction f) {
 
 /* Takes the argument that says where out of the call, to the top. */
 static void lift(lua_State *L, int arg) {
+  assert(arg > 0 && arg <= lua_gettop(L));
   lua_pushvalue(L, arg);
   lua_remove(L, arg);
 }
 
+/* Everything is checked and packed before a task is made, so that nothing that
+   fails leaves one behind (R9). A Handle of the state's own runtime is no other
+   place: the task is an ordinary one. Coroutines and callable tables have no
+   form that could be sent. */
 static void target_elsewhere(lua_State *L, ebb_lua *el, ebb_lua_where where,
                              int body) {
   bool on = where == EBB_LUA_ON || where == EBB_LUA_BLOCKING_ON;
@@ -57,6 +63,7 @@ static void target_elsewhere(lua_State *L, ebb_lua *el, ebb_lua_where where,
                   "only a function can be sent to another thread");
     ebb_lua_job_push(L, el, ref, blocking, ebb_lua_name_of(L), body);
   }
+  assert(lua_gettop(L) >= body);
   if (on) lua_remove(L, body - 1);
 }
 
@@ -71,6 +78,7 @@ static void target_local(lua_State *L, ebb_lua *el, bool on, int body) {
 
 void ebb_lua_spawn_choose_target(lua_State *L, ebb_lua *el, ebb_lua_where where,
                                  int body) {
+  assert(where <= EBB_LUA_BLOCKING_ON);
   ebb_lua_task_check_body(L, el, body);
   if (where == EBB_LUA_HERE)
     lua_pushnil(L);
@@ -82,6 +90,7 @@ void ebb_lua_spawn_choose_target(lua_State *L, ebb_lua *el, ebb_lua_where where,
 
 /* ---- the task ---- */
 
+/* Room in the set first: from the task on nothing can fail. */
 static ebb_lua_task *local_task(lua_State *L, ebb_lua *el, ebb_local_set *set,
                                 int body) {
   if (ebb_local_set_reserve(set) < 0) ebb_lua_error_raise(L, -ENOMEM);
@@ -90,8 +99,11 @@ static ebb_lua_task *local_task(lua_State *L, ebb_lua *el, ebb_local_set *set,
   return lt;
 }
 
+/* The task of a job has a thread as well: the results are unpacked on it, so
+   that a join finds them as those of any other task. */
 ebb_lua_task *ebb_lua_spawn_task(lua_State *L, ebb_lua *el, int target,
                                  int body) {
+  assert(target > 0 && el->idle_count > 0);
   if (lua_isnil(L, target)) return ebb_lua_task_new(L, el, body);
   ebb_local_set *set = ebb_lua_current_set_carried(L, el, target);
   if (set != NULL) return local_task(L, el, set, body);
@@ -111,6 +123,7 @@ int ebb_lua_spawn_at(lua_State *L, ebb_lua_where where) {
   ebb_lua_task_prepare(L, el, 1);
   lua_rotate(L, 1, 2); /* target, handle, body, ... */
   ebb_lua_task *lt = ebb_lua_spawn_task(L, el, 1, 3);
+  assert(lt->task.state == EBB_NEW && !lua_isnil(L, 2));
   ebb_lua_join_handle_fill(L, 2, lt);
   lt->handles = 1;
   ebb_lua_task_start(lt);
@@ -118,6 +131,8 @@ int ebb_lua_spawn_at(lua_State *L, ebb_lua_where where) {
   return 1;
 }
 
+/* The object that says where becomes the argument after the body, as it is of
+   the module's functions: there is one way to spawn. */
 int ebb_lua_spawn_by(lua_State *L, ebb_lua_where where) {
   ebb_lua_task_check_body(L, ebb_lua_state_checked(L), 2);
   lua_pushvalue(L, 1);

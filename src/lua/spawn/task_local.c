@@ -6,6 +6,8 @@
 #include "lua/state/slot.h"
 #include "lua/task/task_vars.h"
 
+#include <assert.h>
+
 /* User values of a LocalKey. */
 enum { UV_NAME = 1 };
 
@@ -32,6 +34,7 @@ static int scope_close(lua_State *L) {
 
 /* stack: key, value, ... -> guard, value, ... */
 static void enter(lua_State *L, ebb_lua *el) {
+  assert(lua_gettop(L) >= 3);
   ebb_lua_class_new(L, el, CLASS_LOCAL_SCOPE, sizeof(ebb_lua_scope_guard),
                     UV_LOCAL_COUNT);
   lua_pushvalue(L, 1);
@@ -59,6 +62,7 @@ static int key_scope(lua_State *L) {
 /* Pushes the value of the key at 1; false, with nil pushed, outside of any
    scope. */
 static bool push_value(lua_State *L, ebb_lua *el) {
+  assert(lua_isuserdata(L, 1));
   lua_pushvalue(L, 1);
   return ebb_lua_task_vars_push(L, el);
 }
@@ -111,12 +115,15 @@ static int with_k(lua_State *L, int status, lua_KContext ctx) {
 
 /* stack: key, function, ..., value -> the function's results */
 static int call_with(lua_State *L) {
+  assert(lua_gettop(L) == 4);
   lua_replace(L, 3);
   lua_settop(L, 3);
   lua_callk(L, 1, LUA_MULTRET, 0, with_k);
   return with_k(L, LUA_OK, 0);
 }
 
+/* The value is found before the function runs, and is the one it gets, whatever
+   scopes the function opens. */
 static int key_with(lua_State *L) {
   ebb_lua *el = check_key(L, 2);
   ebb_lua_guarded_call_check(L, 2);

@@ -2,6 +2,8 @@
    ebb.unconstrained (Tokio: task::unconstrained). */
 #include "lua/spawn/guarded_call.h"
 
+#include <assert.h>
+
 #include "lua/state/parts.h"
 #include "lua/state/slot.h"
 #include "lua/task/budget.h"
@@ -28,12 +30,14 @@ static void open_in_generator(lua_State *L, ebb_lua *el) {
 }
 
 static void close_in_generator(lua_State *L, ebb_lua *el) {
+  assert(el->unconstrained > 0);
   el->unconstrained--;
   lua_settop(L, 1);
   ebb_lua_task_vars_close_guard(L);
 }
 
 static void suspend_budget(unconstrained *u, ebb_task *t) {
+  assert(!u->suspended && !u->base.open);
   u->task = t->id;
   u->budget = ebb_budget_suspend(t);
   u->suspended = true;

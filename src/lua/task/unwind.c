@@ -2,8 +2,8 @@
 
    How a task that is not completed comes to its end. In a poll its thread is
    not in the middle of a call, and is closed: the variables' __close run on the
-   loop's stack, which the task keeps when one of them waits (R8). A task that is
-   suspended in the middle of a call is closed on top of its frames, which
+   loop's stack, which the task keeps when one of them waits (R8). A task that
+   is suspended in the middle of a call is closed on top of its frames, which
    nothing returns to afterwards: so no pcall below sees the abort.
 
    The outcome is set last. An error of a variable's __close turns any end into

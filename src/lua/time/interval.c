@@ -2,6 +2,8 @@
    Interval (Tokio: time::Interval), which ebb.time.interval makes. */
 #include "lua/time/interval.h"
 
+#include <assert.h>
+
 #include "core/loop/interval.h"
 #include "lua/task/budget.h"
 #include "lua/task/wait.h"
@@ -15,8 +17,11 @@ static ebb_interval *check_interval(lua_State *L, ebb_lua *el, int most) {
   return ebb_lua_class_check_self(L, el, CLASS_INTERVAL, most);
 }
 
-/* stack: interval -> when the tick was due */
+/* stack: interval -> when the tick was due
+   The interval goes on only when the tick is returned: a tick that an abort has
+   cut off comes to the next to ask. */
 static int tick_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  assert(lua_gettop(L) >= 1);
   ebb_interval *iv = lua_touserdata(L, 1);
   int answer = ebb_interval_poll(iv, w);
   if (answer < 0) return answer;

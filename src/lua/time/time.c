@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
    ebb.time (Tokio: time). Seconds in Lua, deadlines in ns below. */
+#include <assert.h>
 #include <errno.h>
 
 #include "lua/spawn/scope.h"
@@ -12,6 +13,7 @@
 
 /* stack: deadline, an integer of ns */
 static int sleep_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  assert(lua_gettop(L) >= 1 && lua_isinteger(L, 1));
   (void)el;
   if (w->status == -ETIMEDOUT) return 0;
   return ebb_await_until(w, NULL, lua_tointeger(L, 1));
@@ -44,6 +46,7 @@ enum { IN_TIME, AT_THE_END, ELAPSED };
 
 /* stack: scope, deadline, stage */
 static void go_to_next_stage(lua_State *L, ebb_lua_scope *s) {
+  assert(lua_gettop(L) >= 3 && lua_tointeger(L, 3) < ELAPSED);
   lua_Integer stage = lua_tointeger(L, 3) + 1;
   if (stage == ELAPSED) {
     ebb_join_set_cancel_rest(&s->set);
@@ -54,7 +57,10 @@ static void go_to_next_stage(lua_State *L, ebb_lua_scope *s) {
   lua_replace(L, 3);
 }
 
+/* A task that completes or panics in its last moment does so, though it was
+   aborted: what it came to is not thrown away. */
 static int timeout_result(lua_State *L, ebb_lua_scope *s, ebb_task *t) {
+  assert(t->state == EBB_FINISHED);
   if (t->outcome == EBB_CANCELLED && lua_tointeger(L, 3) == ELAPSED) {
     luaL_pushfail(L);
     lua_pushliteral(L, "elapsed");
@@ -64,6 +70,7 @@ static int timeout_result(lua_State *L, ebb_lua_scope *s, ebb_task *t) {
   return 1 + ebb_lua_scope_results(L, s, t);
 }
 
+/* stack: scope, deadline, stage -> true, values... or nil, "elapsed" */
 static int timeout_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_lua_scope *s = ebb_lua_scope_here(L);
   ebb_task *t = ebb_join_set_peek(&s->set);
