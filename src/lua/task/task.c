@@ -184,8 +184,7 @@ static ebb_poll task_poll(ebb_task *t) {
   if (ebb_task_is_cut(&lt->task)) return ebb_lua_unwind_abort(lt);
   if (lt->exposed && !lt->started && !take_arguments(lt))
     return ebb_lua_unwind_retry(lt);
-  int count = lt->count, status;
-  lt->count = 0;
+  int count = lt->started ? 0 : lt->count, status;
   lt->started = true;
   status = lua_resume(lt->L, NULL, count, &count);
   if (status == LUA_YIELD) return yielded(lt, count);
