@@ -1,11 +1,12 @@
--- The specs themselves: their folders are those of spec/README.md, and no file
--- is too long to be read at once.
+-- The specs themselves, in Lua and in C: their folders are those of
+-- spec/README.md, and no file is too long to be read at once.
 
 local lfs = require "lfs" -- which busted needs, too
 local pages = require "pages"
 
 local SPEC <const> = pages.source .. "/spec/"
 local LONGEST <const> = 450 -- in lines
+local CODE <const> = {lua = true, c = true, h = true, cpp = true}
 
 -- Calls f(path) for each file below a folder.
 local function each_file(folder, f)
@@ -32,20 +33,21 @@ local function folders()
   return found
 end
 
-describe("the Lua files of spec/", function()
+describe("the files of spec/", function()
   it("have at most " .. LONGEST .. " lines", function()
     local long = {}
     each_file(SPEC, function(path)
+      if not CODE[path:match "%.(%w+)$"] then return end
       local _, lines = pages.read(path):gsub("\n", "")
-      if path:find "%.lua$" and lines > LONGEST then
-        long[#long + 1] = path .. ": " .. lines
-      end
+      if lines > LONGEST then long[#long + 1] = path .. ": " .. lines end
     end)
     assert.same({}, long)
   end)
 
   it("are in a folder", function()
-    for name in lfs.dir(SPEC) do assert.is_nil(name:match "%.lua$", name) end
+    for name in lfs.dir(SPEC) do
+      assert.is_nil(CODE[name:match "%.(%w+)$"], name)
+    end
   end)
 end)
 
