@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/loop/runtime.h"
 #include "test.h"
 
 enum { SIZE = 64 * 1024, MANY = EBB_STACKS_WARM + 10 };
@@ -258,6 +259,24 @@ static void *sleeper(ebb_runtime *rt, void *arg) {
   else
     c->refused++;
   return NULL;
+}
+
+static void sleep_in_turn(ebb_runtime *rt, int tasks) {
+  crowd c = {0};
+  for (int i = 0; i < tasks; i++) {
+    start_detached(rt, sleeper, &c);
+    CHECK(ebb_run(rt) == 0);
+  }
+  CHECK(c.slept == tasks);
+}
+
+TEST(R8_a_task_that_goes_on_gives_its_stack_back) {
+  ebb_runtime *rt = new_runtime();
+  sleep_in_turn(rt, 1);
+  unsigned mapped = rt->stacks.pool.slab_stacks;
+  sleep_in_turn(rt, 100);
+  CHECK(rt->stacks.pool.slab_stacks == mapped);
+  free_runtime(rt);
 }
 
 TEST(a_wait_without_a_stack_fails_and_the_others_go_on) {

@@ -134,7 +134,7 @@ TEST(no_permit_is_lost_wherever_a_waiter_is_aborted) {
       abort_one_acquire(victim, given);
 }
 
-TEST(what_an_aborted_task_was_granted_is_there_at_once) {
+TEST(R11_what_an_aborted_task_was_granted_is_there_at_once) {
   ebb_runtime *rt = new_runtime();
   ebb_semaphore *s = new_semaphore(rt, 0);
   job j = acquire_job(s, 0, 2);

@@ -26,7 +26,7 @@ static int use_all(ebb_runtime *rt) {
   return err;
 }
 
-TEST(whatever_memory_fails_nothing_is_half_done) {
+TEST(R9_whatever_memory_fails_nothing_is_half_done) {
   test_memory memory = {0};
   ebb_options options = {.alloc = test_alloc, .alloc_ctx = &memory};
   int err = -ENOMEM;
@@ -56,7 +56,7 @@ static void *wait_in_all(ebb_runtime *rt, void *arg) {
 }
 
 /* The first wait is not counted: it makes the stacks. */
-TEST(waiting_allocates_nothing) {
+TEST(R4_waiting_allocates_nothing) {
   test_memory memory = {0};
   ebb_options options = {.alloc = test_alloc, .alloc_ctx = &memory};
   ebb_runtime *rt;

@@ -40,7 +40,7 @@ TEST(a_task_that_has_run_is_never_dropped) {
   free_runtime(rt);
 }
 
-TEST(aborting_neither_waits_nor_runs_anything) {
+TEST(R5_aborting_neither_waits_nor_runs_anything) {
   ebb_runtime *rt = new_runtime();
   int status = 1;
   ebb_task *t = start(rt, park, &status);
@@ -80,7 +80,7 @@ TEST(a_task_that_ends_before_its_next_wait_is_completed) {
   free_runtime(rt);
 }
 
-TEST(aborting_a_finished_task_changes_nothing) {
+TEST(R5_aborting_a_finished_task_changes_nothing) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, say, "a");
   turn(rt);
@@ -195,7 +195,7 @@ TEST(no_later_abort_cuts_a_clean_up_off) {
   free_runtime(rt);
 }
 
-TEST(the_result_is_seen_only_after_the_clean_up) {
+TEST(R6_the_result_is_seen_only_after_the_clean_up) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, clean_up_slowly, "a");
   turn(rt);

@@ -7,7 +7,7 @@
 
 /* ---- spawning ---- */
 
-TEST(a_task_first_runs_when_the_caller_waits) {
+TEST(R3_a_task_first_runs_when_the_caller_waits) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, say, "a");
   CHECK(noted("") && !ebb_task_is_finished(t));
@@ -17,7 +17,7 @@ TEST(a_task_first_runs_when_the_caller_waits) {
   free_runtime(rt);
 }
 
-TEST(tasks_first_run_in_the_order_of_spawning) {
+TEST(R3_tasks_first_run_in_the_order_of_spawning) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, say, "a");
   start_detached(rt, say, "b");
@@ -44,7 +44,7 @@ TEST(a_task_that_a_task_spawns_comes_after_those_before) {
   free_runtime(rt);
 }
 
-TEST(tasks_that_yield_take_turns) {
+TEST(R2_tasks_that_yield_take_turns) {
   ebb_runtime *rt = new_runtime();
   start_detached(rt, say_thrice, "a");
   start_detached(rt, say_thrice, "b");
@@ -65,7 +65,7 @@ TEST(ids_count_from_one_and_are_never_used_again) {
   free_runtime(rt);
 }
 
-TEST(runtimes_have_ids_of_their_own) {
+TEST(R1_runtimes_have_ids_of_their_own) {
   ebb_runtime *one = new_runtime(), *two = new_runtime();
   ebb_task *a = start(one, say, "a"), *b = start(two, say, "b");
   CHECK(ebb_task_id(a) == 1 && ebb_task_id(b) == 1);
@@ -113,7 +113,7 @@ TEST(a_joined_task_gives_what_it_returned) {
   free_runtime(rt);
 }
 
-TEST(the_result_is_the_same_for_everyone_who_asks) {
+TEST(R6_the_result_is_the_same_for_everyone_who_asks) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, say, "a");
   for (int i = 0; i < 3; i++) {
@@ -183,7 +183,7 @@ TEST(a_released_task_runs_on) {
   free_runtime(rt);
 }
 
-TEST(a_handle_keeps_a_finished_task) {
+TEST(R7_a_handle_keeps_a_finished_task) {
   ebb_runtime *rt = new_runtime();
   ebb_task *t = start(rt, say, "a");
   CHECK(ebb_run(rt) == 0);

@@ -11,7 +11,7 @@ static void dream_all(dreamer *dreamers, int n) {
   free_runtime(rt);
 }
 
-TEST(sleepers_wake_in_the_order_of_their_deadlines) {
+TEST(R10_sleepers_wake_in_the_order_of_their_deadlines) {
   dreamer d[] = {{"c", 3}, {"a", 1}, {"d", 4}, {"b", 2}};
   dream_all(d, 4);
   CHECK(noted("a b c d"));

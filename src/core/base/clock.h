@@ -34,7 +34,7 @@ int ebb_clock_go(ebb_clock *c);
 /* Sets a paused clock on to `time`; a time in the past is ignored. */
 void ebb_clock_jump(ebb_clock *c, int64_t time);
 
-/* a + b for b >= 0, or EBB_NEVER where that overflows. */
+/* a + b for b >= 0, or EBB_NEVER where that overflows (R10). */
 static inline int64_t ebb_time_add(int64_t a, int64_t b) {
   return b > EBB_NEVER - (a > 0 ? a : 0) ? EBB_NEVER : a + b;
 }
