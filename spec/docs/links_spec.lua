@@ -30,10 +30,9 @@ local AVOIDED <const> = {
   "the word%f[%A]", "%f[%a][Ee]lsewhere%f[%A]"
 }
 
--- Without code, and without the layout, whose sentences are those of src/.
+-- Without code.
 local function sentences(page)
-  local text = page.text:gsub("<!%-%- layout: begin.-layout: end %-%->", "")
-  return (markdown.prose(text):gsub("`[^`]*`", ""):gsub("%s+", " "))
+  return (markdown.prose(page.text):gsub("`[^`]*`", ""):gsub("%s+", " "))
 end
 
 for _, page in ipairs(pages) do

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
-   Who waits for which file descriptor. The reactor tells of changes, once
+   The tasks that wait for file descriptors. The reactor tells of changes, once
    each; here is what is remembered of them, and the lists of tasks that they
    wake. Everybody who waits is woken by the same event, in the order of
    waiting, and tries: nothing is granted, so nothing can be lost. */

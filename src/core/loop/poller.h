@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
-   Who waits for many file descriptors at once. The reactor would have to be
+   Waits for many file descriptors at once. The reactor would have to be
    told of each of them in a system call of its own, before every wait, since
    a number may stand for another file by then. So their fds are in one array,
    and the loop sleeps in poll(2) with all of it. Nothing is remembered of an

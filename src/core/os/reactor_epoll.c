@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
 
    Every fd is added once, edge-triggered and for both directions: the kernel
-   then tells of each change, whether or not somebody waits just then, and
-   no system call is made when a wait begins or ends. */
+   then tells of each change, whether or not a task waits just then, and no
+   system call is made when a wait begins or ends. */
 #define _GNU_SOURCE /* ppoll, epoll_pwait2, POLLRDHUP */
 #include "core/os/reactor.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
-   Tasks that run only while somebody drives their set (Tokio:
-   task::LocalSet). Public contracts are in ebb.h. */
+   Tasks that run only while their set is driven (Tokio: task::LocalSet).
+   Public contracts are in ebb.h. */
 #ifndef EBB_CORE_SPAWN_LOCAL_SET_H
 #define EBB_CORE_SPAWN_LOCAL_SET_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
-   Errors that nobody catches. */
+   Errors that no code catches. */
 #ifndef EBB_LUA_TASK_MESSAGE_H
 #define EBB_LUA_TASK_MESSAGE_H
 
