@@ -13,6 +13,9 @@ static int mutex_new(lua_State *L) {
   return 1;
 }
 
+/* What scripts hold of it is a Permit, which unlocks by its release. So a
+   to-be-closed variable unlocks, too, also when its task is aborted. A task
+   that locks twice waits for itself. */
 static int lock(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   return ebb_lua_permit_acquire(L, el, check(L, el, 1), 1, "lock");

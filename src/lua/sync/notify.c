@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT
-   ebb.sync.Notify (Tokio: sync::Notify). */
+   ebb.sync.Notify (Tokio: sync::Notify): wakes tasks without handing them a
+   value. The engine's Notify lies in the userdata as it is. */
+#include <assert.h>
+
 #include "core/sync/notify.h"
 #include "lua/state/args.h"
 #include "lua/state/parts.h"
@@ -17,8 +20,11 @@ static int notify_new(lua_State *L) {
   return 1;
 }
 
+/* stack: notify -> nothing. The call has the object on its stack, so the
+   queue exists for as long as a task waits in it. */
 static int notified_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   (void)el;
+  assert(lua_isuserdata(L, 1));
   return ebb_notify_poll(lua_touserdata(L, 1), w);
 }
 
@@ -29,6 +35,7 @@ static int notified(lua_State *L) {
   return ebb_lua_await(L, el, &op);
 }
 
+/* Neither waits nor allocates: finalizers may call both. */
 static int notify_one(lua_State *L) {
   ebb_notify_one(check(L, ebb_lua_state_checked(L), 1));
   return 0;

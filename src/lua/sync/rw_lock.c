@@ -6,6 +6,8 @@
 #include "lua/state/parts.h"
 #include "lua/sync/sync.h"
 
+/* All permits that a semaphore can have: a writer leaves none for a reader, and
+   waits until each reader has given back its own. */
 #define ALL EBB_PERMITS_MAX
 
 static ebb_semaphore *check(lua_State *L, ebb_lua *el, int most) {
@@ -18,6 +20,9 @@ static int rw_lock_new(lua_State *L) {
   return 1;
 }
 
+/* A reader that is behind a waiting writer waits, though other readers hold
+   the lock: a task that has read access and asks for it again may wait for
+   ever. */
 static int rw_lock_read(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   return ebb_lua_permit_acquire(L, el, check(L, el, 1), 1, "read");
@@ -28,6 +33,7 @@ static int rw_lock_write(lua_State *L) {
   return ebb_lua_permit_acquire(L, el, check(L, el, 1), ALL, "write");
 }
 
+/* These do not overtake a task that waits, either. */
 static int try_read(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   return ebb_lua_permit_try_acquire(L, el, check(L, el, 1), 1, "locked");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
-   ebb.sync.Semaphore (Tokio: sync::Semaphore). */
+   ebb.sync.Semaphore (Tokio: sync::Semaphore): permits, which tasks acquire and
+   give back. The engine's semaphore lies in the userdata as it is. */
 #include "lua/state/args.h"
 #include "lua/state/parts.h"
 #include "lua/sync/sync.h"
@@ -15,6 +16,8 @@ static int semaphore_new(lua_State *L) {
   return 1;
 }
 
+/* How many are asked for: one, unless a number is given. More than there ever
+   will be is no error, since permits may be added. */
 static uint32_t opt_permits(lua_State *L) {
   return lua_isnoneornil(L, 2) ? 1 : ebb_lua_permit_check_count(L, 2);
 }
@@ -31,6 +34,8 @@ static int try_acquire(lua_State *L) {
   return ebb_lua_permit_try_acquire(L, el, s, opt_permits(L), "no permits");
 }
 
+/* The limit is one of the sum, not of the argument alone: it is an argument
+   error even so, and nothing has been added then (R9). */
 static int add_permits(lua_State *L) {
   ebb_semaphore *s = check(L, ebb_lua_state_checked(L), 2);
   uint32_t n = ebb_lua_permit_check_count(L, 2);
@@ -38,12 +43,15 @@ static int add_permits(lua_State *L) {
   return 0;
 }
 
+/* What a try_acquire could have: 0 while tasks wait. */
 static int available_permits(lua_State *L) {
   ebb_semaphore *s = check(L, ebb_lua_state_checked(L), 1);
   lua_pushinteger(L, ebb_semaphore_available_permits(s));
   return 1;
 }
 
+/* Tasks that wait give up, and so does each acquire from now on. Permits that
+   are held stay so, and can be released. */
 static int semaphore_close(lua_State *L) {
   ebb_semaphore_close(check(L, ebb_lua_state_checked(L), 2));
   return 0;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
    ebb.sync.watch (Tokio: sync::watch): one value, and receivers that learn
-   that it has changed. What was before the last change nobody sees, so a
-   waiter that is aborted loses nothing: each receiver keeps the version that
-   it has seen. */
+   that it has changed. Values before the last change are gone, so a task that
+   is aborted while it waits loses nothing: each receiver keeps the version
+   that it has seen. */
+#include <assert.h>
+
 #include "lua/state/args.h"
 #include "lua/state/parts.h"
 #include "lua/sync/sync.h"
@@ -12,12 +14,19 @@
 enum { UV_WATCH = 1 }; /* of both ends */
 enum { UV_VALUE = 1 }; /* of the userdata that both have */
 
+/* What both ends have in common, in a userdata that each of them refers to;
+   the value is its user value. `version` is the number of values after the
+   first. Without an open sender it does not grow any more. */
 typedef struct watch {
   ebb_list waiters; /* in changed(); all are woken, and look again */
   uint64_t version;
   lua_Integer senders, receivers; /* that are not closed */
 } watch;
 
+/* One end. A receiver has a change to see while `seen` is not the version: one
+   that it has not looked at, however many there were. A new receiver has seen
+   the value of its making. A closed end counts in neither number of the watch,
+   but can still borrow. */
 typedef struct end {
   watch *w;
   uint64_t seen; /* meaningful in a receiver */
@@ -32,8 +41,10 @@ static lua_Integer *ends_of(watch *w, ebb_lua_class class) {
   return class == CLASS_WATCH_SENDER ? &w->senders : &w->receivers;
 }
 
-/* Pushes one; the watch is at `arg`. */
+/* Pushes one; the watch is at `arg`. Making the object may run finalizers,
+   which may send: the version is read after that. */
 static end *new_end(lua_State *L, ebb_lua *el, ebb_lua_class class, int arg) {
+  assert(lua_isuserdata(L, arg));
   end *e = ebb_lua_class_new(L, el, class, sizeof *e, UV_WATCH);
   lua_pushvalue(L, arg);
   lua_setiuservalue(L, -2, UV_WATCH);
@@ -43,6 +54,8 @@ static end *new_end(lua_State *L, ebb_lua *el, ebb_lua_class class, int arg) {
   return e;
 }
 
+/* stack: value -> watch, sender, receiver. nil is a value like any other:
+   there is always one, so that it cannot be taken for none. */
 static int new_watch(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
   luaL_checkany(L, 1);
@@ -59,6 +72,7 @@ static int new_watch(lua_State *L) {
 
 /* ---- both ends ---- */
 
+/* Does not count as seen: see borrow_and_update. */
 static int borrow(lua_State *L) {
   check(L, ebb_lua_state_checked(L), 1);
   lua_getiuservalue(L, 1, UV_WATCH);
@@ -66,7 +80,10 @@ static int borrow(lua_State *L) {
   return 1;
 }
 
+/* All that wait are woken, as any of them may wait at this end, or for a
+   change by the last sender. */
 static void close_end(end *e, ebb_lua_class class) {
+  assert(!e->closed && *ends_of(e->w, class) > 0);
   e->closed = true;
   --*ends_of(e->w, class);
   ebb_wake_all(&e->w->waiters);
@@ -99,6 +116,7 @@ static int watch_clone(lua_State *L) {
 
 /* Puts the value at index 2 in, and leaves the old one on the stack. */
 static void replace(lua_State *L, watch *w) {
+  assert(lua_isuserdata(L, 1) && lua_gettop(L) >= 2);
   lua_getiuservalue(L, 1, UV_WATCH);
   lua_getiuservalue(L, -1, UV_VALUE);
   lua_pushvalue(L, 2);
@@ -107,6 +125,8 @@ static void replace(lua_State *L, watch *w) {
   ebb_wake_all(&w->waiters);
 }
 
+/* Without a receiver nothing is replaced: the sender learns that it can
+   stop. */
 static int watch_send(lua_State *L) {
   end *e = check(L, ebb_lua_state_checked(L), 2);
   luaL_checkany(L, 2);
@@ -117,6 +137,8 @@ static int watch_send(lua_State *L) {
   return 1;
 }
 
+/* Also without a receiver: for values that later receivers are to find. The
+   old value is the result, so that a failure is an error. */
 static int send_replace(lua_State *L) {
   end *e = check(L, ebb_lua_state_checked(L), 2);
   luaL_checkany(L, 2);
@@ -125,6 +147,7 @@ static int send_replace(lua_State *L) {
   return 1;
 }
 
+/* It has seen the value that there is, also where the sender is closed. */
 static int subscribe(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   check(L, el, 1);
@@ -147,11 +170,14 @@ static int is_closed(lua_State *L) {
 
 /* ---- receiver ---- */
 
-/* stack: receiver -> true, or nil, "closed" */
+/* stack: receiver -> true, or nil, "closed". A change that has not been seen
+   is told before the end of the last sender. It counts as seen only with the
+   result: an abort before that leaves it to the next call. */
 static int changed_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   end *e = ebb_lua_await_self(L, w);
   watch *of = e->w;
   (void)el;
+  assert(lua_isuserdata(L, 1) && e->seen <= of->version);
   bool changed = !e->closed && e->seen != of->version;
   if (!changed && !e->closed && of->senders > 0)
     return ebb_await_in_list(w, &of->waiters);
@@ -168,6 +194,8 @@ static int changed(lua_State *L) {
   return ebb_lua_await_method(L, el, &op, check(L, el, 2));
 }
 
+/* Other than in changed, the end of the last sender comes first (as in
+   Tokio). */
 static int has_changed(lua_State *L) {
   end *e = check(L, ebb_lua_state_checked(L), 1);
   if (e->closed || e->w->senders == 0)
