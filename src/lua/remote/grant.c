@@ -1,12 +1,17 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+   The measure of a state for work on other threads: taken here, and there held
+   against the state that a thread has, or made into a new one. */
 #include "lua/remote/grant.h"
 
+#include <assert.h>
 #include <lualib.h>
 
 #include "lua/state/compat.h"
 #include "lua/state/error.h"
 #include "lua/state/slot.h"
 
+/* Lua's own, each of which is a bit of `libraries` by its place here. Libraries
+   of other makers are not granted: code that needs one requires it. */
 static const luaL_Reg libraries[] = {
     {LUA_GNAME, luaopen_base},          {LUA_LOADLIBNAME, luaopen_package},
     {LUA_COLIBNAME, luaopen_coroutine}, {LUA_TABLIBNAME, luaopen_table},
@@ -19,7 +24,10 @@ enum { LIBRARIES = sizeof libraries / sizeof *libraries };
 
 /* ---- here ---- */
 
+/* Raw: package.loaded may have a metatable of the script's. True if what it
+   pushes is a table. */
 static bool push_library(lua_State *L, int i) {
+  assert(i >= 0 && i < LIBRARIES);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_pushstring(L, libraries[i].name);
   lua_rawget(L, -2);
@@ -27,9 +35,12 @@ static bool push_library(lua_State *L, int i) {
   return lua_istable(L, -1);
 }
 
+/* Once noted they stay: a table that is put into package.loaded later, before
+   the module is opened again, is not one of Lua's own. */
 void ebb_lua_grant_note_libraries(lua_State *L, ebb_lua *el) {
   if (el->libraries != 0) return;
   ebb_lua_slot_push(L, el, STORE_MODULES);
+  assert(lua_istable(L, -1));
   for (int i = 0; i < LIBRARIES; i++) {
     if (push_library(L, i)) {
       el->libraries |= 1U << i;
@@ -42,7 +53,8 @@ void ebb_lua_grant_note_libraries(lua_State *L, ebb_lua *el) {
   lua_pop(L, 1);
 }
 
-/* Is the library in package.loaded still, and no other table in its place? */
+/* Is the library in package.loaded still, and no other table in its place? A
+   table that was put there has no name in STORE_MODULES, or another. */
 static bool has_library(lua_State *L, ebb_lua *el, int i) {
   int top = lua_gettop(L);
   ebb_lua_slot_push(L, el, STORE_MODULES);
@@ -56,6 +68,7 @@ static bool has_library(lua_State *L, ebb_lua *el, int i) {
   return has;
 }
 
+/* Asked for each job: a script may take a library away at any time. */
 static unsigned libraries_now(lua_State *L, ebb_lua *el) {
   unsigned now = 0;
   luaL_checkstack(L, 5, NULL);
@@ -64,6 +77,8 @@ static unsigned libraries_now(lua_State *L, ebb_lua *el) {
   return now;
 }
 
+/* A state without that part of the module does not get past here, even with a
+   Handle that it was handed: each job and each Runtime asks first. */
 ebb_lua_grant ebb_lua_grant_get(lua_State *L, ebb_lua *el) {
   if ((el->parts & EBB_LUA_THREADS) == 0)
     ebb_lua_error(L, "this state may not use other threads");
@@ -75,14 +90,20 @@ ebb_lua_grant ebb_lua_grant_get(lua_State *L, ebb_lua *el) {
 
 /* ---- there ---- */
 
+/* Neither more nor less: with less, code would fail that runs at home. The
+   allocator is part of it, since a state keeps the one that it was made with.
+   What was noted when the state was made is compared, not what is left. */
 bool ebb_lua_grant_has(ebb_lua *el, const ebb_lua_grant *g) {
   const ebb_alloc *alloc = &el->rt->thread_alloc;
   return el->parts == g->parts && el->libraries == g->libraries &&
          alloc->fn == g->alloc.fn && alloc->ctx == g->alloc.ctx;
 }
 
+/* stack: grant. The shell's functions are replaced before the module is
+   opened, and so before any code of a script runs. */
 static int open_state(lua_State *L) {
   const ebb_lua_grant *g = lua_touserdata(L, 1);
+  assert(lua_gettop(L) == 1 && g->open != NULL);
   for (int i = 0; i < LIBRARIES; i++) {
     if ((g->libraries & 1U << i) == 0) continue;
     luaL_requiref(L, libraries[i].name, libraries[i].func, 1);
@@ -94,14 +115,16 @@ static int open_state(lua_State *L) {
   return 0;
 }
 
+/* An error in here is one of memory, and its message has no reader. */
 lua_State *ebb_lua_grant_state(const ebb_lua_grant *g) {
+  assert((g->parts & EBB_LUA_THREADS) != 0);
   lua_State *L = g->alloc.fn == NULL
                      ? luaL_newstate()
                      : ebb_lua_newstate(g->alloc.fn, g->alloc.ctx);
   if (L == NULL) return NULL;
   lua_warning(L, "@off", 0);
   lua_pushcfunction(L, open_state);
-  ebb_lua_grant copy = *g;
+  ebb_lua_grant copy = *g; /* light userdata are not const */
   lua_pushlightuserdata(L, &copy);
   if (lua_pcall(L, 1, 0, 0) == LUA_OK) return L;
   lua_close(L);

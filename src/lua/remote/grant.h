@@ -7,6 +7,9 @@
 
 #include "lua/state/state.h"
 
+/* A value that travels with the job: the other thread must not look into the
+   sender's state. It is taken when the work is sent, so that a library which
+   the script has taken out of package.loaded by then is not granted. */
 typedef struct ebb_lua_grant {
   unsigned parts; /* of `ebb` */
   ebb_lua_open_fn *open;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
    A Lua function on its way to another thread, and what comes of it. Here it
    is a Lua task whose thread only holds the results (job.c). There it is done
-   as a task of the state that runs there, by a executor (executor.c): the task
-   of the engine that unpacks the function, waits for its task, and packs the
-   results. A pool's thread has a state of its own for that (worker.c). */
+   as a task of the state that runs there, by an executor (executor.c): the
+   task of the engine that unpacks the function, waits for its task, and packs
+   the results. A pool's thread has a state of its own for that (worker.c). */
 #ifndef EBB_LUA_REMOTE_JOB_H
 #define EBB_LUA_REMOTE_JOB_H
 
@@ -13,6 +13,16 @@
 #include "lua/remote/state_ref.h"
 #include "lua/task/task.h"
 
+/* It begins with the engine's job, whose rules about sides hold for these
+   fields, too: what is said to be there belongs to the other thread from
+   ebb_job_start until `is_over`, and to this one before and after.
+
+   `call` is filled here, before the start, and emptied there, by the executor.
+   `result` is filled there and emptied here, when the task takes it. `to`,
+   `grant`, `kind` and `name` do not change while the job is under way, so both
+   sides may read them. `to` is let go of when the task is done: a JoinHandle
+   may keep the job for long, and while the reference is an external one the
+   other runtime takes no wait for a deadlock. */
 typedef struct ebb_lua_job {
   ebb_job job;
   ebb_lua_pack call;     /* function and arguments; for a pool after the paths
@@ -21,7 +31,7 @@ typedef struct ebb_lua_job {
   ebb_lua_state_link to; /* whose runtime does it, or asks for it to be done on
                           a pool; none when its task is done */
   ebb_lua_grant grant;   /* for the state of a pool's thread that does it */
-  const char *kind;      /* what it is, for people */
+  const char *kind;      /* its noun in messages: static text */
   char *name;            /* Builder's, or NULL */
 } ebb_lua_job;
 
@@ -52,7 +62,7 @@ void ebb_lua_job_set_name(lua_State *L, ebb_lua_job *j, const char *name);
 /* Frees a job, which is in a block from malloc. */
 void ebb_lua_job_free(ebb_job *job);
 
-/* Tells people which work of a pool still runs. */
+/* The text of a message about work of a pool that still runs. */
 void ebb_lua_job_describe(ebb_work *w, char *text, size_t size);
 
 /* ---- executor.c ---- */

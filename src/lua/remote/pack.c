@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
-   Filling packs; pack_format.h says what is in one. */
+   The filling of packs; pack_format.h says what is in one. */
 #include "lua/remote/pack.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,7 +14,9 @@
 
 /* ---- modules ---- */
 
-/* Notes the table at the top, which it pops, under a name. */
+/* Notes the table at the top, which it pops, under a name. The table is the
+   key: what is sent is compared with it, and not its name. A value that is no
+   table is popped, too. */
 static void note(lua_State *L, ebb_lua *el, const char *name) {
   if (lua_istable(L, -1)) {
     ebb_lua_slot_push(L, el, STORE_MODULES);
@@ -25,7 +28,10 @@ static void note(lua_State *L, ebb_lua *el, const char *name) {
   lua_pop(L, 1);
 }
 
+/* Also each table in it, as "ebb.sync": their functions are C functions, which
+   could not be sent. What is no table is passed over by `note`. */
 void ebb_lua_pack_note_modules(lua_State *L, ebb_lua *el) {
+  assert(lua_istable(L, -1));
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
     const char *name = lua_pushfstring(L, "ebb.%s", lua_tostring(L, -2));
     lua_insert(L, -2);
@@ -40,6 +46,16 @@ void ebb_lua_pack_note_modules(lua_State *L, ebb_lua *el) {
 /* Where the value is that is being packed, for the message. */
 typedef enum spot { AT_TOP, AT_UPVALUE, AT_FIELD, AT_KEY } spot;
 
+/* One call of ebb_lua_pack_values. Its stack: the packer, the values, and the
+   two tables; above these what is just being packed. The values come first,
+   then the contents of the objects in the order of their numbers. Contents may
+   announce further objects, which are then appended to the list that is being
+   worked off; so neither depth nor length of what is sent takes C stack.
+
+   `numbers` tells by the object whether it has been announced. It has light
+   userdata among its keys, the ids of upvalues, which are no values that could
+   be sent as objects. `place` and the fields beside it are for the message
+   alone, and right only when a value is about to be packed. */
 typedef struct packer {
   ebb_lua *el;
   ebb_lua_pack *p;
@@ -55,6 +71,9 @@ typedef struct packer {
   const void *globals;
 } packer;
 
+/* Doubling, so that each byte costs the same over time. The error is ours, as
+   the memory is not the state's. The pack keeps what it has, which
+   ebb_lua_pack_values clears. */
 static void grow(lua_State *L, ebb_lua_pack *p, size_t size) {
   size_t capacity = p->capacity * 2;
   if (capacity < p->size + size) capacity = p->size + size + 64;
@@ -62,6 +81,7 @@ static void grow(lua_State *L, ebb_lua_pack *p, size_t size) {
   if (data == NULL) luaL_error(L, "not enough memory");
   p->data = data;
   p->capacity = capacity;
+  assert(p->capacity - p->size >= size);
 }
 
 static void put(lua_State *L, ebb_lua_pack *p, const void *data, size_t size) {
@@ -70,7 +90,8 @@ static void put(lua_State *L, ebb_lua_pack *p, const void *data, size_t size) {
   p->size += size;
 }
 
-/* A tag and a word in one go. */
+/* A tag and a word in one go: most of what is sent is numbers. Words are as
+   they are in memory, and at any address: both sides are the same program. */
 static void put_word(lua_State *L, ebb_lua_pack *p, ebb_lua_pack_tag tag,
                      const void *word) {
   if (p->capacity - p->size < 9) grow(L, p, 9);
@@ -90,14 +111,17 @@ static void put_integer(lua_State *L, ebb_lua_pack *p, ebb_lua_pack_tag tag,
   put_word(L, p, tag, &word);
 }
 
+/* Not for numbers, which lua_tolstring would make strings of, in place. */
 static void put_string(lua_State *L, ebb_lua_pack *p, ebb_lua_pack_tag tag,
                        int arg) {
+  assert(lua_type(L, arg) == LUA_TSTRING);
   size_t size;
   const char *s = lua_tolstring(L, arg, &size);
   put_integer(L, p, tag, (lua_Integer)size);
   put(L, p, s, size);
 }
 
+/* By concatenation: with lua_pushfstring a key would end at its first NUL. */
 static void push_field(lua_State *L, int name) {
   lua_pushliteral(L, "field '");
   lua_pushvalue(L, name);
@@ -105,7 +129,8 @@ static void push_field(lua_State *L, int name) {
   lua_concat(L, 3);
 }
 
-/* Pushes where the packer is. */
+/* Pushes where the packer is: of a table only the field, as by the time that
+   its contents are packed the way to the table has been forgotten. */
 static void push_place(lua_State *L, const packer *k) {
   if (k->place == AT_UPVALUE)
     lua_pushfstring(L, "upvalue '%s'", k->name);
@@ -123,6 +148,8 @@ static void push_place(lua_State *L, const packer *k) {
     lua_pushliteral(L, "field of a table");
 }
 
+/* Nothing is left out or replaced in silence: the script is to see at once what
+   its function would miss on the other side. */
 static void refuse(lua_State *L, const packer *k, const char *type) {
   luaL_where(L, 1);
   lua_pushfstring(L, "cannot send a %s (", type);
@@ -132,8 +159,11 @@ static void refuse(lua_State *L, const packer *k, const char *type) {
   lua_error(L);
 }
 
-/* True when the object at the top has been announced; else numbers it. */
+/* True when the object at the top has been announced; else numbers it. Each
+   table and function is compared by identity, so that a cycle, or a table that
+   is met twice, is one on the other side. */
 static bool is_announced(lua_State *L, packer *k) {
+  assert(lua_istable(L, -1) || lua_isfunction(L, -1));
   lua_pushvalue(L, -1);
   if (lua_rawget(L, k->numbers) != LUA_TNIL) {
     put_integer(L, k->p, TAG_OBJECT, lua_tointeger(L, -1));
@@ -154,7 +184,9 @@ static int write_code(lua_State *L, const void *data, size_t size, void *p) {
   return 0;
 }
 
-/* The size of the code comes to stand before it. */
+/* A C function has no code that could be sent. The size of the code comes to
+   stand before it, where room has been left: lua_dump tells it only by its
+   end. Line numbers go along, as errors of the function are to show them. */
 static void announce_function(lua_State *L, packer *k) {
   if (lua_iscfunction(L, -1)) refuse(L, k, "C function");
   if (is_announced(L, k)) return;
@@ -162,11 +194,14 @@ static void announce_function(lua_State *L, packer *k) {
   size_t start = k->p->size;
   lua_dump(L, write_code, k->p, 0);
   int64_t size = (int64_t)(k->p->size - start);
+  assert(start >= sizeof size && size > 0);
   memcpy(k->p->data + start - sizeof size, &size, sizeof size);
 }
 
-/* Is the table at the top one of the standard library, or of ebb? */
+/* Is the table at the top one of the standard library, or of ebb? By identity:
+   a script's own table with the name of a library is sent like any other. */
 static bool is_module(lua_State *L, packer *k) {
+  assert(lua_istable(L, -1));
   ebb_lua_slot_push(L, k->el, STORE_MODULES);
   lua_pushvalue(L, -2);
   bool found = lua_rawget(L, -2) == LUA_TSTRING;
@@ -175,6 +210,8 @@ static bool is_module(lua_State *L, packer *k) {
   return found;
 }
 
+/* The border is a hint of the size; metatables are left behind, and with them
+   what they would have said of the length. */
 static void announce_table(lua_State *L, packer *k) {
   if (lua_topointer(L, -1) == k->globals)
     put_tag(L, k->p, TAG_GLOBALS);
@@ -182,6 +219,9 @@ static void announce_table(lua_State *L, packer *k) {
     put_integer(L, k->p, TAG_TABLE, (lua_Integer)lua_rawlen(L, -1));
 }
 
+/* The pack has a reference of its own, since the Handle here may be collected
+   while it is under way. It is counted last: until then nothing is there that
+   ebb_lua_pack_clear would have to forget. */
 static void pack_handle(lua_State *L, packer *k) {
   ebb_lua_pack *p = k->p;
   ebb_lua_state_ref *ref = ebb_lua_state_ref_of_handle(L, -1);
@@ -194,6 +234,7 @@ static void pack_handle(lua_State *L, packer *k) {
   p->refs[p->ref_count++] = ebb_lua_state_ref_refer(k->el, ref);
 }
 
+/* An integer stays one, and so does a float: 1 and 1.0 differ in scripts. */
 static void pack_number(lua_State *L, packer *k) {
   if (lua_isinteger(L, -1)) {
     put_integer(L, k->p, TAG_INTEGER, lua_tointeger(L, -1));
@@ -203,12 +244,15 @@ static void pack_number(lua_State *L, packer *k) {
   }
 }
 
+/* As a number: an address means the same to all threads of the process. */
 static void pack_light(lua_State *L, packer *k) {
   int64_t word = (int64_t)(intptr_t)lua_touserdata(L, -1);
   put_word(L, k->p, TAG_LIGHT, &word);
 }
 
-/* The value at the top, which stays there. */
+/* The value at the top, which stays there. Of tables and functions only what
+   announces them: their contents come later. Coroutines are refused, as are
+   all userdata but Handles: they belong to this state. */
 static void pack_value(lua_State *L, packer *k) {
   switch (lua_type(L, -1)) {
     case LUA_TNIL:
@@ -241,9 +285,10 @@ static void pack_value(lua_State *L, packer *k) {
 }
 
 /* The table is at the top. Where the keys are 1, 2, 3... they need not be
-   told. */
+   told. Metamethods are not called: what is sent is what is in the table. */
 static void pack_table(lua_State *L, packer *k) {
   int table = lua_gettop(L);
+  assert(lua_istable(L, table));
   lua_Integer next = 1;
   lua_pushnil(L);
   while (lua_next(L, table)) {
@@ -260,12 +305,15 @@ static void pack_table(lua_State *L, packer *k) {
     k->key = table + 1;
     pack_value(L, k);
     lua_pop(L, 1);
+    assert(lua_gettop(L) == table + 1);
   }
-  put_tag(L, k->p, TAG_END);
+  put_tag(L, k->p, TAG_END); /* no value has this tag */
 }
 
 /* The function is below the upvalue at the top. True when an earlier function
-   has the same one. */
+   has the same one, or this one has it twice; else its place is noted. So
+   functions that share a variable share one there, but not with those that
+   stay here. */
 static bool is_shared(lua_State *L, packer *k, lua_Integer function, int n) {
   const void *id = lua_upvalueid(L, -2, n);
   if (lua_rawgetp(L, k->numbers, id) != LUA_TNIL) {
@@ -279,7 +327,10 @@ static bool is_shared(lua_State *L, packer *k, lua_Integer function, int n) {
   return false;
 }
 
+/* The function is at the top. _ENV is told by its name, whatever it refers to:
+   a function from a sandbox gets the globals of the other side. */
 static void pack_upvalues(lua_State *L, packer *k, lua_Integer function) {
+  assert(lua_isfunction(L, -1) && !lua_iscfunction(L, -1));
   const char *name;
   k->place = AT_UPVALUE;
   for (int n = 1; (name = lua_getupvalue(L, -1, n)) != NULL; n++) {
@@ -292,6 +343,7 @@ static void pack_upvalues(lua_State *L, packer *k, lua_Integer function) {
   }
 }
 
+/* How many there are comes first. `number` counts along for the message. */
 static void pack_values(lua_State *L, packer *k) {
   put_integer(L, k->p, TAG_INTEGER, k->last - k->first + 1);
   for (int i = k->first; i <= k->last; i++) {
@@ -302,6 +354,7 @@ static void pack_values(lua_State *L, packer *k) {
   }
 }
 
+/* `count` may grow in the loop. */
 static void pack_objects(lua_State *L, packer *k) {
   for (lua_Integer i = 1; i <= k->count; i++) {
     if (lua_rawgeti(L, k->objects, i) == LUA_TTABLE)
@@ -326,15 +379,20 @@ static int pack(lua_State *L) {
   k->numbers = lua_gettop(L);
   pack_values(L, k);
   pack_objects(L, k);
+  assert(lua_gettop(L) == k->numbers);
   return 0;
 }
 
+/* Protected, since the bytes are from malloc and would leak with an error. The
+   message gets the place of the caller's call in front, like any of a C
+   function's. */
 void ebb_lua_pack_values(lua_State *L, ebb_lua_pack *p, int first,
                          const char *what, int number) {
   packer k = {
       .el = ebb_lua_state_find(L), .p = p, .what = what, .number = number};
   int count = lua_gettop(L) - first + 1;
   luaL_checkstack(L, count + 3, "too many values to send");
+  assert(count >= 0 && p->data == NULL);
   *p = (ebb_lua_pack){0};
   lua_pushcfunction(L, pack);
   lua_pushlightuserdata(L, &k);
@@ -347,7 +405,10 @@ void ebb_lua_pack_values(lua_State *L, ebb_lua_pack *p, int first,
   lua_error(L);
 }
 
+/* An empty pack stays empty. The thread may be neither side's own, as the last
+   reference of a job may go on any. */
 void ebb_lua_pack_clear(ebb_lua_pack *p) {
+  assert(p->size <= p->capacity);
   for (size_t i = 0; i < p->ref_count; i++)
     ebb_lua_state_ref_forget(&p->refs[i]);
   free(p->refs);

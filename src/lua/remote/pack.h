@@ -12,6 +12,9 @@
 #include "lua/remote/state_ref.h"
 #include "lua/state/state.h"
 
+/* Bytes, and what cannot be bytes: references to states, which are counted. It
+   belongs to one thread at a time, and changes hands with the job that it is
+   in. An empty one is all zeros. */
 typedef struct ebb_lua_pack {
   char *data; /* from malloc, since threads of different states share it */
   size_t size;

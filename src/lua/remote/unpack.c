@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
-   Unpacking packs; pack_format.h says what is in one. */
+   The unpacking of packs; pack_format.h says what is in one. A pack comes from
+   this very program, complete: its form is asserted, not checked. */
+#include <assert.h>
 #include <lauxlib.h>
 #include <stdint.h>
 #include <string.h>
@@ -8,6 +10,10 @@
 #include "lua/remote/pack_format.h"
 #include "lua/remote/state_ref.h"
 
+/* One call of ebb_lua_unpack_values, which goes through the pack once. An
+   object gets its number and its place on the stack, or in another object,
+   where it is announced, and is empty until its contents come. Objects that
+   refer to each other thus find each other, whichever came first. */
 typedef struct unpacker {
   const ebb_lua_pack *p;
   size_t at;
@@ -15,12 +21,15 @@ typedef struct unpacker {
   lua_Integer count;
 } unpacker;
 
+/* The bytes stay the pack's, which outlives the call. */
 static const char *take(unpacker *u, size_t size) {
+  assert(u->at <= u->p->size && size <= u->p->size - u->at);
   const char *data = u->p->data + u->at;
   u->at += size;
   return data;
 }
 
+/* By memcpy: words lie at any address. */
 static lua_Integer take_integer(unpacker *u) {
   int64_t word;
   memcpy(&word, take(u, sizeof word), sizeof word);
@@ -35,6 +44,7 @@ static lua_Number take_float(unpacker *u) {
 
 /* The object at the top gets the next number. */
 static void number_object(lua_State *L, unpacker *u) {
+  assert(lua_istable(L, -1) || lua_isfunction(L, -1));
   lua_pushvalue(L, -1);
   lua_rawseti(L, u->objects, ++u->count);
 }
@@ -44,6 +54,7 @@ typedef struct code {
   size_t size;
 } code;
 
+/* All of it at once; size 0 is the end. */
 static const char *read_code(lua_State *L, void *data, size_t *size) {
   code *c = data;
   (void)L;
@@ -52,6 +63,8 @@ static const char *read_code(lua_State *L, void *data, size_t *size) {
   return c->data;
 }
 
+/* Binary code only: what lua_dump has written. A message of the loader has no
+   use for a name, as the code brings the name of its source. */
 static void unpack_function(lua_State *L, unpacker *u) {
   code c;
   c.size = (size_t)take_integer(u);
@@ -60,7 +73,9 @@ static void unpack_function(lua_State *L, unpacker *u) {
   number_object(L, u);
 }
 
-/* `name` is that of a module, or of a table in ebb. */
+/* `name` is that of a module, or of a table in ebb. Other than a library of
+   Lua's, ebb is opened if package.loaded does not have it. What the state does
+   not have is nil. */
 static void push_module(lua_State *L, const char *bytes, size_t size) {
   const char *name = lua_pushlstring(L, bytes, size);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
@@ -86,6 +101,8 @@ static int length_hint(const unpacker *u, lua_Integer border) {
   return border < (lua_Integer)most ? (int)border : (int)most;
 }
 
+/* Pushes one value. TAG_END, TAG_NEXT and TAG_SHARED stand in the place of a
+   value, and have been dealt with. */
 static void unpack_value(lua_State *L, unpacker *u, ebb_lua_pack_tag tag) {
   size_t size;
   switch (tag) {
@@ -129,17 +146,22 @@ static void unpack_value(lua_State *L, unpacker *u, ebb_lua_pack_tag tag) {
       unpack_function(L, u);
       break;
     default:
+      assert(tag == TAG_NIL);
       lua_pushnil(L);
   }
 }
 
+/* A tag is one byte. */
 static ebb_lua_pack_tag take_tag(unpacker *u) {
   return (ebb_lua_pack_tag)*take(u, 1);
 }
 
-/* The table is at the top. */
+/* The table is at the top. It has no metatable, and raw writes are all that
+   it needs. `next` counts as in pack_table: an element behind TAG_NEXT has its
+   key from there. */
 static void unpack_table(lua_State *L, unpacker *u) {
   lua_Integer next = 1;
+  assert(lua_istable(L, -1));
   for (ebb_lua_pack_tag tag; (tag = take_tag(u)) != TAG_END;) {
     if (tag == TAG_NEXT) {
       unpack_value(L, u, take_tag(u));
@@ -152,15 +174,19 @@ static void unpack_table(lua_State *L, unpacker *u) {
   }
 }
 
-/* Upvalue n of the function at the top is one of an earlier function. */
+/* Upvalue n of the function at the top is one of an earlier function, which has
+   had it since it was loaded, and has it filled by now. A function may also be
+   joined with itself. */
 static void share_upvalue(lua_State *L, unpacker *u, int n) {
   lua_Integer place = take_integer(u);
   lua_rawgeti(L, u->objects, place / EBB_PARCEL_UPVALUES);
+  assert(lua_isfunction(L, -1) && lua_isfunction(L, -2));
   lua_upvaluejoin(L, -2, n, -1, (int)(place % EBB_PARCEL_UPVALUES));
   lua_pop(L, 1);
 }
 
-/* The function is at the top. */
+/* The function is at the top. The loader has given it as many upvalues as it
+   had, each new, and nil but for the first. */
 static void unpack_upvalues(lua_State *L, unpacker *u) {
   for (int n = 1; lua_getupvalue(L, -1, n) != NULL; n++) {
     lua_pop(L, 1);
@@ -174,21 +200,26 @@ static void unpack_upvalues(lua_State *L, unpacker *u) {
   }
 }
 
+/* stack: ... -> ..., values. The table of objects lies below the values while
+   it is needed. The tag of the count is passed over. The pack is only read: its
+   owner clears it, also after an error. */
 int ebb_lua_unpack_values(lua_State *L, const ebb_lua_pack *p) {
   unpacker u = {.p = p};
+  assert(p->data != NULL && p->data[0] == TAG_INTEGER);
   u.at = 1;
   int count = (int)take_integer(&u);
   luaL_checkstack(L, count + 8, "too many values");
   lua_newtable(L);
   u.objects = lua_gettop(L);
   for (int i = 0; i < count; i++) unpack_value(L, &u, take_tag(&u));
-  for (lua_Integer i = 1; i <= u.count; i++) {
+  for (lua_Integer i = 1; i <= u.count; i++) { /* contents announce more */
     if (lua_rawgeti(L, u.objects, i) == LUA_TTABLE)
       unpack_table(L, &u);
     else
       unpack_upvalues(L, &u);
     lua_pop(L, 1);
   }
+  assert(u.at == p->size && lua_gettop(L) == u.objects + count);
   lua_remove(L, u.objects);
   return count;
 }

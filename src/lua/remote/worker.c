@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
    Lua states for other threads. A thread of a pool makes one when it first
    has Lua code to run, and keeps it for what comes after. */
+#include <assert.h>
 #include <errno.h>
 #include <lualib.h>
 #include <stdlib.h>
@@ -15,7 +16,9 @@
 
 static void drop_local(void *local) { lua_close(local); }
 
-/* The thread's state may be to another measure than the job's sender's. */
+/* The thread's state may be to another measure than the job's sender's. Then it
+   is closed before the other is made: a thread has one at a time. NULL: there
+   is no memory; the thread's next job tries again. */
 static lua_State *state_for(ebb_worker *worker, const ebb_lua_grant *g) {
   lua_State *L = worker->local;
   if (L != NULL && ebb_lua_grant_has(ebb_lua_state_find(L), g)) return L;
@@ -28,8 +31,9 @@ static lua_State *state_for(ebb_worker *worker, const ebb_lua_grant *g) {
 
 /* What the job leaves behind it is aborted, as at the end of a main chunk;
    the next job finds neither its paused clock nor what it has set. A state
-   that has grown does not keep the garbage, nor Handles, which keep others
-   waiting. False: a task that did not end is still in the state. */
+   that has grown does not keep the garbage, nor Handles, which keep the
+   runtimes of other states waiting. False: a task that did not end is still in
+   the state. */
 static bool tidy_up(lua_State *L, ebb_lua *el) {
   enum { KEEP_KB = 1024 };
   if (!ebb_lua_shutdown_end_tasks(el)) return false;
@@ -55,8 +59,12 @@ static void drive(ebb_lua *el, ebb_task *t) {
   }
 }
 
+/* The outcome is set before each step that may fail, or from which there is no
+   return: a job that calls os.exit never comes back here. A state that could
+   not be tidied is closed; the next job gets another. */
 void ebb_lua_worker_run(ebb_job *job, ebb_worker *worker) {
   ebb_lua_job *j = (ebb_lua_job *)job;
+  assert(job->blocking && j->to.ref != NULL);
   lua_State *L = state_for(worker, &j->grant);
   ebb_job_set_outcome(job, EBB_PANICKED); /* for want of memory */
   if (L == NULL) return;
@@ -64,10 +72,12 @@ void ebb_lua_worker_run(ebb_job *job, ebb_worker *worker) {
   ebb_task *t = ebb_lua_executor_new(el, j);
   if (t == NULL) return;
   ebb_job_set_outcome(job, EBB_CANCELLED);
+  assert(el->requester == NULL);
   el->requester = j->to.ref;
   ebb_task_retain(t);
   ebb_task_start(t);
   drive(el, t);
+  assert(t->state == EBB_FINISHED);
   ebb_task_release(t);
   bool tidy = tidy_up(L, el);
   el->requester = NULL;
