@@ -236,7 +236,7 @@ static void note_scanned(lua_State *L, const ebb_lua_net_conn *c,
                          const request *r) {
   size_t len = ebb_buffer_len(&c->in);
   if (r->mark_len == 0) return;
-  assert(lua_gettop(L) == AT_TAKEN);
+  assert(lua_gettop(L) >= AT_TAKEN);
   lua_pushinteger(L,
                   (lua_Integer)(len < r->mark_len ? 0 : len - r->mark_len + 1));
   lua_replace(L, AT_SCANNED);
