@@ -9,6 +9,7 @@
    before those of everything that was made until then. */
 #include "lua/close.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <lualib.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ static void run_at_close(lua_State *L) {
    tells of the end. */
 static int sentinel_gc(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
+  assert(lua_isuserdata(L, 1) && el->sentinel != NULL);
   if (lua_touserdata(L, 1) != el->sentinel) return 0;
   ebb_lua_shutdown(el);
   run_at_close(L);
@@ -63,14 +65,19 @@ static void report_work(void *ctx, ebb_work *w) {
 
 /* Blocking work has what is left of the time. */
 static void free_runtime(ebb_lua *el, ebb_runtime *rt) {
+  assert(el->rt == NULL && el->owns_runtime);
   ebb_shutdown s = {el->end_by, report_work, el};
   (void)ebb_runtime_shutdown(rt, &s);
 }
 
-/* The oldest object of the binding, so the last to be finalized. */
+/* The oldest object of the binding, so the last to be finalized. Tasks end
+   first, since their clean-up may use all the rest; then what is in the
+   engine's memory and was left by finalizers that did not come. `rt` is NULL
+   from then on: the finalizers that still come find no runtime. */
 static int state_gc(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   (void)ebb_lua_class_check(L, el, 1, CLASS_STATE);
+  assert(el->rt != NULL);
   ebb_lua_shutdown(el);
   ebb_lua_shutdown_kill_tasks(el); /* for want of memory some may be left */
   ebb_lua_shutdown_drop_strays(el);
@@ -103,6 +110,7 @@ static int exit_in_order(lua_State *L) {
   luaL_checkstack(L, 4, NULL);
   if (close) run_at_close(L);
   ebb_lua_slot_push(L, el, STORE_EXIT);
+  assert(lua_isfunction(L, -1));
   if (is_boolean)
     lua_pushboolean(L, success);
   else
@@ -112,6 +120,8 @@ static int exit_in_order(lua_State *L) {
   return 0;
 }
 
+/* What it leaves on the stack lies below the module table, which is made next.
+   Once only: the module may be opened again, when os.exit is ours. */
 void ebb_lua_close_replace_exit(lua_State *L, ebb_lua *el) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   if (lua_isnil(el->store, STORE_EXIT) &&
@@ -124,6 +134,7 @@ void ebb_lua_close_replace_exit(lua_State *L, ebb_lua *el) {
   }
 }
 
+/* Neither class has methods: scripts do not meet their objects. */
 void ebb_lua_close_define_state(lua_State *L, ebb_lua *el) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", state_gc}, {NULL, NULL}};

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
-   The module table of `require "ebb"`. */
+   The module table of `require "ebb"`, and the making of the state behind it.
+   An engine that has a runtime of its own attaches a Lua state to it; in any
+   other state the first `require` makes the runtime. */
 #include "lua/state/parts.h"
 
 #include <assert.h>
@@ -19,6 +21,7 @@
 #include "lua/task/thread.h"
 #include "lua/task/wait.h"
 
+/* Each finds the module table at the top, and leaves it there. */
 static void open_tasks(lua_State *L, ebb_lua *el) {
   ebb_lua_coop_open(L, el);
   ebb_lua_join_error_open(L, el);
@@ -39,6 +42,7 @@ static void open_threads(lua_State *L, ebb_lua *el) {
 
 /* Takes out what belongs to the tasks and to a part that is not there. */
 static void close_threads(lua_State *L) {
+  assert(lua_istable(L, -1));
   static const char *const names[] = {"spawn_on", "spawn_blocking",
                                       "spawn_blocking_on", "block_in_place"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -60,13 +64,16 @@ static void open_parts(lua_State *L, ebb_lua *el) {
   };
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if ((el->parts & parts[i].part) != 0) parts[i].open(L, el);
+  assert(lua_istable(L, -1));
   if ((el->parts & EBB_LUA_THREADS) == 0) close_threads(L);
 }
 
 /* ---- making the state ---- */
 
+/* EBB_LUA_THREADS is the highest bit. */
 enum { ALL_PARTS = 2 * EBB_LUA_THREADS - 1 };
 
+/* All of them, whatever the parts are: the store has a place for each. */
 static void define_classes(lua_State *L, ebb_lua *el) {
 #define DEFINE(ID, name, define) ebb_lua_##define(L, el);
   EBB_LUA_CLASSES(DEFINE)
@@ -78,7 +85,8 @@ static void open_in(lua_State *L, unsigned parts);
 /* Order matters: the runtime comes after the classes, which raise errors, and
    before the finalizer that frees it.
    Makes the ebb_lua and leaves it on the stack. Without an engine's runtime
-   it makes its own, in the allocator of the Lua state. */
+   it makes its own, in the allocator of the Lua state. An error on the way
+   leaves garbage to the collector, and no state: the next call begins anew. */
 static ebb_lua *new_state(lua_State *L, ebb_runtime *rt, unsigned parts) {
   ebb_lua *el = ebb_lua_state_new(L, rt, parts);
   el->open = open_in;
@@ -107,6 +115,8 @@ static ebb_lua *ensure(lua_State *L, unsigned parts) {
   return el;
 }
 
+/* For rooms of lower rank, by a pointer in the ebb_lua: luaopen_ebb is built on
+   all of them, and they cannot include it. */
 static void open_in(lua_State *L, unsigned parts) {
   (void)ensure(L, parts);
   luaL_requiref(L, "ebb", luaopen_ebb, 0);
@@ -120,6 +130,7 @@ int luaopen_ebb(lua_State *L) {
   ebb_lua_close_replace_exit(L, el);
   ebb_lua_require_replace(L, el);
   ebb_lua_load_replace(L, el);
+  /* Replacements come first: what they leave is below the table. */
   lua_newtable(L);
   lua_pushliteral(L, "ebb " EBB_VERSION);
   lua_setfield(L, -2, "_VERSION");
@@ -130,7 +141,10 @@ int luaopen_ebb(lua_State *L) {
 
 /* ---- for engines ---- */
 
+/* stack: runtime, parts. In a protected call, since the engine may have no
+   other around it. */
 static int attach(lua_State *L) {
+  assert(lua_gettop(L) == 2 && lua_islightuserdata(L, 1));
   new_state(L, lua_touserdata(L, 1), (unsigned)lua_tointeger(L, 2));
   return 0;
 }

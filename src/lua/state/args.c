@@ -3,6 +3,7 @@
    that is misspelt is an error. */
 #include "lua/state/args.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -11,8 +12,10 @@ static bool is_among(const char *name, const char *const *names) {
   return *names != NULL;
 }
 
-/* The name is at the top. */
+/* The name is at the top. All names that there are follow, so that a reader
+   finds the right one; the list must have one at least. */
 static void refuse(lua_State *L, int arg, const char *const *names) {
+  assert(names[0] != NULL && lua_gettop(L) > arg);
   const char *name = luaL_tolstring(L, -1, NULL);
   lua_pushfstring(L, "unknown option '%s'; there are: %s", name, *names);
   while (*++names != NULL) {
@@ -22,6 +25,8 @@ static void refuse(lua_State *L, int arg, const char *const *names) {
   luaL_argerror(L, arg, lua_tostring(L, -1));
 }
 
+/* A key that is no string is an error, too: an array holds no options. The key
+   is copied to the top, where `refuse` makes its text from it. */
 void ebb_lua_args_check_options(lua_State *L, int arg,
                                 const char *const *names) {
   luaL_checktype(L, arg, LUA_TTABLE);
@@ -33,8 +38,10 @@ void ebb_lua_args_check_options(lua_State *L, int arg,
   }
 }
 
+/* As an argument of Lua's own functions, 2.0 and "2" are integers here. */
 lua_Integer ebb_lua_args_count_option(lua_State *L, int arg, const char *name,
                                       lua_Integer least, lua_Integer most) {
+  assert(least <= most && lua_istable(L, arg));
   int is_integer = 1;
   lua_Integer n = 0;
   if (lua_getfield(L, arg, name) != LUA_TNIL) {
@@ -48,8 +55,11 @@ lua_Integer ebb_lua_args_count_option(lua_State *L, int arg, const char *name,
   return n;
 }
 
+/* nil is pushed as well: the caller finds one value in either case. The type
+   is exact, and no string is taken for a number. */
 bool ebb_lua_args_push_option(lua_State *L, int arg, const char *name,
                               int type) {
+  assert(lua_istable(L, arg));
   if (lua_getfield(L, arg, name) == LUA_TNIL) return false;
   if (lua_type(L, -1) != type)
     luaL_argerror(
@@ -60,6 +70,7 @@ bool ebb_lua_args_push_option(lua_State *L, int arg, const char *name,
 
 /* nil is none: a caller may hand on what it was not given itself. */
 void ebb_lua_args_refuse_surplus(lua_State *L, int most) {
+  assert(most >= 0 && lua_gettop(L) > most);
   for (int i = most + 1, top = lua_gettop(L); i <= top; i++)
     if (!lua_isnil(L, i)) luaL_typeerror(L, i, "no value");
 }
@@ -67,13 +78,15 @@ void ebb_lua_args_refuse_surplus(lua_State *L, int most) {
 /* The largest span that is an int64_t of ns; more is for ever. */
 #define SECONDS_MAX 9.2e9
 
-/* Rounds up: no timer is early. */
+/* Rounds up: no timer is early. To convert a number that does not fit is
+   undefined in C, so the ends of the range come first. */
 static int64_t to_ns(lua_Number seconds) {
   if (seconds >= SECONDS_MAX) return EBB_NEVER;
   if (seconds <= -SECONDS_MAX) return INT64_MIN;
   return (int64_t)ceil(seconds * 1e9);
 }
 
+/* NaN would pass the comparisons of to_ns. */
 static lua_Number check_seconds(lua_State *L, int arg) {
   lua_Number seconds = luaL_checknumber(L, arg);
   luaL_argcheck(L, seconds == seconds, arg, "time is NaN");

@@ -14,9 +14,11 @@ static const char *const class_names[CLASS_COUNT] = {
 #undef NAME
 };
 
-/* Zeros first: a finalizer may come before the caller has filled it in. */
+/* Zeros first: a finalizer may come before the caller has filled it in. The
+   metatable comes last, since from then on the object has a finalizer. */
 void *ebb_lua_class_new(lua_State *L, ebb_lua *el, ebb_lua_class class,
                         size_t size, int uservalues) {
+  assert(class < CLASS_COUNT && uservalues >= 0);
   void *object = lua_newuserdatauv(L, size, uservalues);
   memset(object, 0, size);
   ebb_lua_slot_push(L, el, STORE_META_FIRST + (int)class);
@@ -25,12 +27,13 @@ void *ebb_lua_class_new(lua_State *L, ebb_lua *el, ebb_lua_class class,
 }
 
 const char *ebb_lua_class_name(ebb_lua_class class) {
+  assert(class < CLASS_COUNT);
   return class_names[class];
 }
 
-/* Every method begins with it: in line, it is a tenth of a short one. */
-/* By the address of the metatable, which scripts cannot set: no look-up by
-   name, and nothing that a script could forge. */
+/* Every method begins with it: in line, it is a tenth of a short one. By the
+   address of the metatable, which scripts cannot set: no look-up by name, and
+   nothing that a script could forge. */
 static inline void *object_at(lua_State *L, const ebb_lua *el, int arg,
                               ebb_lua_class class) {
   void *object = lua_touserdata(L, arg);
@@ -52,6 +55,8 @@ void *ebb_lua_class_check(lua_State *L, ebb_lua *el, int arg,
   return object;
 }
 
+/* The object comes first: where a call lacks it, the error is about that, not
+   about the number of arguments. */
 void *ebb_lua_class_check_self(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                int most) {
   void *object = object_at(L, el, 1, class);
@@ -60,11 +65,15 @@ void *ebb_lua_class_check_self(lua_State *L, ebb_lua *el, ebb_lua_class class,
   return object;
 }
 
+/* Methods lie in a table of their own: by an object, scripts reach these, and
+   no metamethod. To getmetatable the class shows `false`.
+   stack: metatable, methods */
 void ebb_lua_class_define(lua_State *L, ebb_lua *el, ebb_lua_class class,
                           const luaL_Reg *methods,
                           const luaL_Reg *metamethods) {
   assert(class < CLASS_COUNT && class_names[class] != NULL);
   ebb_lua_slot_push(L, el, STORE_META_FIRST + (int)class);
+  assert(lua_topointer(L, -1) == el->metatables[class]);
   lua_pushstring(L, class_names[class]);
   lua_setfield(L, -2, "__name");
   lua_pushboolean(L, false);
@@ -88,6 +97,8 @@ static void set_shared_functions(lua_State *L, ebb_lua *el, ebb_lua_class class,
   lua_pop(L, 1);
 }
 
+/* The functions need a second upvalue, so the class is defined without any, and
+   they are added. stack: metatable, methods */
 void ebb_lua_class_define_shared(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                  const luaL_Reg *methods,
                                  const luaL_Reg *metamethods) {

@@ -1,11 +1,15 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+   Lua errors of the binding: their position, and a text for each errno. */
 #include "lua/state/error.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Level 1 is the caller of the running C function: the position in the message
+   is that of the script. */
 void ebb_lua_error(lua_State *L, const char *format, ...) {
   va_list args;
   va_start(args, format);
@@ -19,6 +23,7 @@ void ebb_lua_error(lua_State *L, const char *format, ...) {
 
 /* What the engine reports most gets a text that says what to do. */
 void ebb_lua_error_raise(lua_State *L, int err) {
+  assert(err < 0); /* R9 */
   if (err == -ENOMEM)
     ebb_lua_error(L, "not enough memory for a task or a stack");
   if (err == -EPERM)

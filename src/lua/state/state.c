@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
-   The binding's state, found in the registry. */
+   The binding's state, found in the registry. Its userdata is made first, with
+   store and helper threads; classes and runtime come from module.c, and only
+   when all is there the registry gets to know of it. */
 #include "lua/state/state.h"
 
 #include <assert.h>
@@ -19,7 +21,8 @@ void ebb_lua_state_refuse(lua_State *L) {
   abort(); /* luaL_error does not return, but its type does not say so */
 }
 
-/* Threads of the state share the registry: any of them will do. */
+/* Threads of the state share the registry: any of them will do. NULL, too,
+   while the state is being made: an error then leaves garbage alone. */
 ebb_lua *ebb_lua_state_find(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
   ebb_lua *el = lua_touserdata(L, -1);
@@ -29,7 +32,9 @@ ebb_lua *ebb_lua_state_find(lua_State *L) {
 
 /* ---- making it ---- */
 
+/* Weak tables hold what others keep alive: an entry goes with its object. */
 static void push_weak_table(lua_State *L, const char *mode) {
+  assert(mode[0] == 'k' || mode[0] == 'v');
   lua_newtable(L);
   lua_createtable(L, 0, 1);
   lua_pushstring(L, mode);
@@ -93,6 +98,7 @@ static void check_release(lua_State *L) {
 ebb_lua *ebb_lua_state_new(lua_State *L, ebb_runtime *rt, unsigned parts) {
   assert(ebb_lua_state_find(L) == NULL);
   check_release(L);
+  /* fill_store makes all of them here, before it moves them at once. */
   luaL_checkstack(L, STORE_META_FIRST + CLASS_COUNT + LUA_MINSTACK, NULL);
   ebb_lua *el = lua_newuserdatauv(L, sizeof *el, 2);
   *el = (ebb_lua){.rt = rt,
@@ -109,12 +115,16 @@ ebb_lua *ebb_lua_state_new(lua_State *L, ebb_runtime *rt, unsigned parts) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   el->main = lua_tothread(L, -1);
   lua_pop(L, 1);
+  assert(el->main != NULL && el->store != el->aux);
   fill_store(L, el);
   return el;
 }
 
+/* The registry keeps the userdata to the end of the Lua state, and its
+   finalizer comes last: see close.c. */
 void ebb_lua_state_register(lua_State *L) {
   assert(lua_isuserdata(L, -1));
+  assert(((ebb_lua *)lua_touserdata(L, -1))->rt != NULL);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
 }

@@ -25,6 +25,20 @@ typedef struct ebb_lua_idle {
 /* What a state has for its end at first, ns. */
 #define EBB_LUA_SHUTDOWN_TIMEOUT INT64_C(5000000000)
 
+/* A Lua state has one ebb_lua, in a userdata, from when the module is opened to
+   the end of the Lua state. What must hold:
+   - `rt` is NULL until the runtime is made, and again once the state is closed:
+     what needs it enters by ebb_lua_state_checked.
+   - `main` is kept by Lua itself; `store` and `aux` are user values of the
+     userdata. No code runs on `store`. On `aux` protected calls run, and each
+     leaves the stack as high as it was.
+   - A place among the anchors, 1 to `places`, holds a thread or the number of
+     the next free place. Threads in `idle` have places, and no task.
+   - The end has begun when `end_by` is not 0. `refusing` comes only while
+     `closing`.
+   - What is in `maps`, `scopes`, `local_sets` and `loads` lies in the engine's
+     memory, and may outlast its object, whose finalizer takes it out; what is
+     left at the end of the state, state_gc frees. */
 struct ebb_lua {
   ebb_runtime *rt; /* NULL once the state is closed */
   lua_State *main;
