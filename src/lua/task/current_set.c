@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+   The LocalSet that is current, found by the guards that are in force, and the
+   driving of sets by calls of run_until. */
 #include "lua/task/current_set.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+   Names, details and raised values of tasks, by their ids. */
 #include "lua/task/detail.h"
 
 #include <assert.h>

@@ -17,6 +17,7 @@
 
 enum { DEADLOCK_LIST_MAX = 20 };
 
+/* A task that has not been started is a ready one to people (R3). */
 static const char *state_name(const ebb_task *t) {
   static const char *const names[] = {
       [EBB_NEW] = "ready",         [EBB_READY] = "ready",
@@ -90,6 +91,8 @@ static int tasks(lua_State *L) {
   return 1;
 }
 
+/* Of a task that has panicked the frames are gone: its trace is kept as its
+   detail. */
 static void push_trace(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   ebb_lua_detail_push(L, el, lt);
   ebb_lua_panic_trace_to_text(L);
@@ -163,6 +166,7 @@ static void describe_wait(lua_State *L, ebb_lua *el, ebb_task *t,
   lua_settop(L, name);
 }
 
+/* A ready task behind a gate is stuck, too: its LocalSet is not driven. */
 static bool is_stuck(const ebb_task *t) {
   if (is_hidden(t)) return false;
   return t->state == EBB_WAITING || t->gated;
@@ -195,7 +199,7 @@ void ebb_lua_inspect_raise_deadlock(lua_State *L, ebb_lua *el) {
   luaL_pushresult(&b);
   lua_concat(L, 2);
   lua_error(L);
-  abort();
+  abort(); /* lua_error does not return, but its type does not say so */
 }
 
 /* stack: task -> text */
@@ -206,6 +210,9 @@ static int describe_stuck(lua_State *L) {
   return 1;
 }
 
+/* Into memory of the caller, and in a protected call: this is told while the
+   state ends, perhaps for want of memory. The id is read first, since the call
+   may run finalizers, which may free the task. */
 void ebb_lua_inspect_describe_stuck(ebb_lua_task *lt, char *text, size_t size) {
   lua_State *aux = lt->el->aux;
   unsigned long long id = lt->task.id;

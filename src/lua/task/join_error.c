@@ -39,8 +39,11 @@ static void fill_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   }
 }
 
-/* Pushes it, unless it has to be made. */
+/* Pushes it, unless it has to be made. The reference that is kept stays where
+   it is, since every caller gets the same object. */
 static bool push_made_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
+  assert(!lt->has_error || lt->task.state == EBB_FINISHED);
+  assert(!lt->foretold || lt->detailed);
   if (lt->has_error) {
     lua_pushvalue(lt->L, -1);
     lua_xmove(lt->L, L, 1);
@@ -51,7 +54,7 @@ static bool push_made_error(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
 }
 
 /* Made when it is first asked for: most cancelled tasks are never asked. All
-   who ask get the same object, so that what one finds in it the others do (R6).
+   callers get the same object, so that what one finds in it the others do (R6).
    It is kept on top of the task's thread, above the value it was made of. */
 void ebb_lua_join_error_push(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   luaL_checkstack(L, 4, NULL);
@@ -81,6 +84,8 @@ bool ebb_lua_join_error_push_last(lua_State *L, ebb_lua *el, ebb_lua_task *lt) {
   return false;
 }
 
+/* Results are copied: they stay on the task's thread, for the next caller (R6).
+   Room comes first on both stacks, so that nothing fails once values move. */
 int ebb_lua_join_error_push_result(lua_State *L, ebb_lua *el,
                                    ebb_lua_task *lt) {
   bool completed = lt->task.outcome == EBB_COMPLETED;
@@ -138,6 +143,8 @@ static ebb_lua_join_error *check_error(lua_State *L) {
   return ebb_lua_class_check_self(L, ebb_lua_state_raw(L), CLASS_JOIN_ERROR, 1);
 }
 
+/* Methods need no runtime: all that a JoinError tells is in the object, and
+   stays when its task, and the state's runtime, are gone. */
 static int is_cancelled(lua_State *L) {
   lua_pushboolean(L, check_error(L)->outcome == EBB_CANCELLED);
   return 1;
@@ -148,7 +155,8 @@ static int is_panic(lua_State *L) {
   return 1;
 }
 
-/* The caller may raise it again. */
+/* The caller may raise it again: so the running task is handed its trace,
+   unless the state is closed, when there is no task. */
 static void push_value(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   lua_getiuservalue(L, 1, UV_VALUE);
@@ -159,6 +167,8 @@ static void push_value(lua_State *L) {
     lua_pop(L, 1);
 }
 
+/* To ask a cancelled task for its panic is misuse, so it is an error; a caller
+   that does not know asks try_into_panic. */
 static int into_panic(lua_State *L) {
   ebb_lua_join_error *e = check_error(L);
   if (e->outcome != EBB_PANICKED)
@@ -182,6 +192,7 @@ static int error_id(lua_State *L) {
   return 1;
 }
 
+/* The same place of a panic holds the raised value, which is no reason. */
 static int reason(lua_State *L) {
   if (check_error(L)->outcome == EBB_CANCELLED)
     lua_getiuservalue(L, 1, UV_VALUE);
@@ -190,6 +201,8 @@ static int reason(lua_State *L) {
   return 1;
 }
 
+/* Made into text here: most traces are never read. Of a cancelled task there is
+   none, and the text of that is nil. */
 static int traceback(lua_State *L) {
   check_error(L);
   lua_getiuservalue(L, 1, UV_TRACE);
@@ -266,11 +279,13 @@ static int report(lua_State *L) {
   return 0;
 }
 
-/* stack: task -> */
+/* stack: task -> . The JoinError is made here, in a protected call, since there
+   may be no memory for it. */
 static int call_handler(lua_State *L) {
   ebb_lua_task *lt = lua_touserdata(L, 1);
   ebb_lua *el = lt->el;
   ebb_lua_slot_push(L, el, STORE_UNHANDLED);
+  assert(lua_gettop(L) == 2 && lua_isfunction(L, 2));
   ebb_lua_join_error_push(L, el, lt);
   lua_call(L, 1, 0);
   return 0;
@@ -292,7 +307,9 @@ static bool call_with(ebb_lua_task *lt, lua_CFunction f) {
   return false;
 }
 
-/* `seen` first: the handler may do anything, and is called once. */
+/* `seen` first: the handler may do anything, and is called once. It must
+   not wait: it may run in the scheduler or in a finalizer. Where it fails, the
+   panic itself is still told on stderr. */
 void ebb_lua_join_error_report_unhandled(ebb_lua_task *lt) {
   assert(lt->task.outcome == EBB_PANICKED && !lt->seen);
   lt->seen = true;
@@ -304,6 +321,7 @@ void ebb_lua_join_error_report_unhandled(ebb_lua_task *lt) {
   el->no_wait = outer;
 }
 
+/* stack: function or nil -> the one before */
 static int set_unhandled(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
   if (!lua_isnoneornil(L, 1)) luaL_checktype(L, 1, LUA_TFUNCTION);

@@ -18,12 +18,12 @@ int ebb_lua_join_error_unwrap_result(lua_State *L, ebb_lua *el,
 /* Pushes a task's JoinError, the same one each time. Raises errors. */
 void ebb_lua_join_error_push(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
 
-/* Pushes a JoinError of a task in a map that nobody else will ask; false,
+/* Pushes a JoinError of a task in a map that no other caller will ask; false,
    with nothing pushed, when the map has changed meanwhile. Raises errors. */
 bool ebb_lua_join_error_push_last(lua_State *L, ebb_lua *el, ebb_lua_task *lt);
 
-/* Reports a panic that nobody has seen, nor can see any more. Runs Lua code,
-   which cannot wait. */
+/* Reports a panic that was not seen, and cannot be seen any more. Runs Lua
+   code, which cannot wait. */
 void ebb_lua_join_error_report_unhandled(ebb_lua_task *lt);
 
 static inline bool ebb_lua_join_error_is_unhandled(const ebb_lua_task *lt) {
@@ -32,8 +32,8 @@ static inline bool ebb_lua_join_error_is_unhandled(const ebb_lua_task *lt) {
          lt->handles == 0 && t->group == NULL;
 }
 
-/* Reports a task that has panicked if nobody has seen it and nobody can join
-   it any more: it has no JoinHandle and is in no collection. Called when it
+/* Reports a task that has panicked if it has not been joined and cannot be any
+   more: it has no JoinHandle and is in no collection. Called when it
    finishes, and when it loses one of those. Runs Lua code, which cannot
    wait. */
 static inline void ebb_lua_join_error_check_unhandled(ebb_lua_task *lt) {

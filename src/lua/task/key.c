@@ -5,6 +5,7 @@
    and 64 bits of value. */
 #include "lua/task/key.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "lua/state/slot.h"
@@ -18,6 +19,7 @@ static ebb_key marked(int mark, uint64_t bits) {
   return (ebb_key){&marks[mark], bits};
 }
 
+/* An integer's key has no data, and is marked: its bits are the value. */
 static bool is_marked(ebb_key key) {
   const char *p = key.data;
   return p == NULL || (p >= marks && p < marks + MARKS);
@@ -37,6 +39,9 @@ static ebb_key number_key(lua_State *L, int arg) {
   return marked(FLOAT, bits);
 }
 
+/* A string's bytes are in Lua's memory, and an object's address may be used
+   again once it is collected: the caller anchors both while the key is in
+   use. */
 ebb_key ebb_lua_key(lua_State *L, int arg, bool *anchored) {
   *anchored = false;
   switch (lua_type(L, arg)) {
@@ -64,6 +69,7 @@ ebb_key ebb_lua_key(lua_State *L, int arg, bool *anchored) {
 }
 
 ebb_key ebb_lua_key_by_place(int place) {
+  assert(place >= 0);
   return marked(PLACE, (uint64_t)place);
 }
 
@@ -84,11 +90,14 @@ int ebb_lua_key_equal(void *ctx, ebb_key a, ebb_key b) {
   return !is_marked(a) && !is_marked(b) && memcmp(a.data, b.data, a.bits) == 0;
 }
 
+/* Strings and objects, and what a map with a hasher has: all but the marks of
+   plain values, which come first. */
 bool ebb_lua_key_is_anchored(ebb_key key) {
   const char *p = key.data;
   return p != NULL && (p < marks || p > &marks[LIGHT]);
 }
 
+/* The reverse of ebb_lua_key, where the value is in the bits. */
 bool ebb_lua_key_push(lua_State *L, ebb_key key) {
   const char *p = key.data;
   lua_Number n = 0;
@@ -107,6 +116,7 @@ bool ebb_lua_key_push(lua_State *L, ebb_key key) {
   return true;
 }
 
+/* Numbers stay as they are: lua_concat and luaL_Buffer take them for text. */
 void ebb_lua_key_to_text(lua_State *L) {
   int type = lua_type(L, -1);
   if (type == LUA_TNIL || lua_isstring(L, -1)) return;

@@ -3,6 +3,7 @@
    comes from. */
 #include "lua/task/message.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "lua/task/panic.h"
@@ -12,6 +13,8 @@ static int to_text(lua_State *L) {
   return 1;
 }
 
+/* The __tostring is a script's: it runs in a protected call, since its error
+   must not take the place of the one that is shown. */
 bool ebb_lua_message_push_text(lua_State *L, int arg) {
   luaL_checkstack(L, 4, NULL);
   bool is_text = lua_isstring(L, arg);
@@ -53,6 +56,9 @@ static bool push_own_trace(lua_State *L, ebb_lua *el) {
   return true;
 }
 
+/* The trace of a task's panic says more than the traceback of the main chunk,
+   which has only waited for it: so there is one or the other. An object that
+   shows itself as text gets no traceback, as in lua5.4. */
 int ebb_lua_message(lua_State *L) {
   ebb_lua *el = ebb_lua_state_find(L); /* NULL: without the module */
   lua_settop(L, 1);
@@ -72,7 +78,8 @@ int ebb_lua_message(lua_State *L) {
 
 /* ---- raising ---- */
 
-/* The function on whose frame `ar` is does not catch errors. */
+/* The function on whose frame `ar` is does not catch errors: it is a Lua
+   function, one of the binding, or one that runs a file. */
 static bool lets_errors_pass(lua_State *L, ebb_lua *el, lua_Debug *ar) {
   static const char *const names[] = {"require", "dofile"};
   lua_getinfo(L, "Sf", ar);
@@ -120,6 +127,7 @@ static bool is_for_interpreter(lua_State *L, ebb_lua *el) {
 
 /* stack: value, ebb_lua -> the text for the interpreter, or the value */
 static int final_value(lua_State *L) {
+  assert(lua_gettop(L) == 2 && lua_islightuserdata(L, 2));
   ebb_lua *el = lua_touserdata(L, 2);
   lua_settop(L, 1);
   if (!push_own_trace(L, el)) return 1;
@@ -130,6 +138,8 @@ static int final_value(lua_State *L) {
   return 1;
 }
 
+/* In a protected call: without memory for the text, that error would be raised
+   in the place of the value. */
 void ebb_lua_message_throw(lua_State *L, ebb_lua *el) {
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   if (is_for_interpreter(L, el)) {

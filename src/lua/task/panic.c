@@ -20,6 +20,9 @@
 #include "lua/task/key.h"
 #include "lua/task/task.h"
 
+/* Places in a link: the trace that the value came with; the line about the task
+   that it came to; and, to tell that value from an equal one, its type and the
+   function that handed it over. */
 enum { LINK_CAUSE = 1, LINK_LINE, LINK_TYPE, LINK_RAISER };
 
 /* ---- the line ---- */
@@ -97,6 +100,7 @@ static lua_Integer holder(const ebb_lua *el) {
   return lt != NULL && lt->el == el ? (lua_Integer)lt->task.id : 0;
 }
 
+/* To put nil in a table allocates nothing, so the store may do it. */
 static void forget(ebb_lua *el, lua_Integer id) {
   lua_pushnil(el->store);
   lua_rawseti(el->store, STORE_LINKS, id);
@@ -166,6 +170,7 @@ static bool has_position(const char *text) {
   return false;
 }
 
+/* A position comes before a message: the end of the text is what was raised. */
 static bool ends_with(lua_State *L, int text, int end) {
   size_t whole, part;
   const char *a = lua_tolstring(L, text, &whole);

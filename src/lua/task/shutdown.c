@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+   The end of the state's tasks: rounds of aborts, and waits for the clean-ups,
+   until none is left or the time is up. */
 #include "lua/task/shutdown.h"
 
 #include <assert.h>
@@ -148,7 +150,7 @@ static bool leave_task(ebb_lua *el) {
   return lt != NULL;
 }
 
-/* A set that nobody drives must not keep a task from its end. */
+/* A LocalSet that is not driven must not keep a task from its end. */
 static void abort_for_good(ebb_task *t) {
   if (t->local != NULL) ebb_local_set_remove(t);
   ebb_task_abort(t);
@@ -179,6 +181,7 @@ static int end_tasks(ebb_lua *el) {
   enum { ROUNDS = 16 };
   int err = 0;
   while (err == 0 && is_any_left(el)) {
+    assert(el->closing);
     el->refusing = ++el->rounds > ROUNDS;
     for_each_task(el, abort_for_good);
     err = drain(el);
@@ -190,8 +193,8 @@ static int end_tasks(ebb_lua *el) {
   return err;
 }
 
-/* True when it was called in the task of a coroutine, which is closed now. */
-/* Without a current task it is the loop itself that runs: no state is closed
+/* True when it was called in the task of a coroutine, which is closed now.
+   Without a current task it is the loop itself that runs: no state is closed
    from there. */
 bool ebb_lua_shutdown(ebb_lua *el) {
   if (el->rt == NULL || el->rt->tasks.current == NULL) return false;

@@ -6,11 +6,17 @@
 #include "core/task/task.h"
 #include "lua/state/state.h"
 
-/* A task that is a Lua coroutine. When it has finished, L's stack holds its
-   results; of a panic the value; and on top the JoinError, once somebody has
-   asked for it who may ask again. A thread that scripts know
-   must look dead then and not be used again: it is *exposed*, and has a shadow,
-   a thread with the task's id on its stack, that becomes L in its place. */
+/* A task that is a Lua coroutine. A thread that scripts know is *exposed*: when
+   the task has finished it must look dead, and it is not used again. It has a
+   shadow, a thread with the task's id on its stack, that becomes L then.
+   What lies where:
+   - before the first poll, the body and `count` arguments on L; of a coroutine
+     that a script gave as body, the arguments on its shadow, above the id;
+   - when the task has completed, `count` results on L, from 1 on;
+   - when it has panicked, the value at 1;
+   - on top of that the JoinError, if `has_error`.
+   `waits` and `cut` exclude each other; `foretold` implies `detailed`; and
+   `cancelling` ends with the task. */
 typedef struct ebb_lua_task {
   ebb_task task;
   lua_State *L;
@@ -34,7 +40,7 @@ typedef struct ebb_lua_task {
   bool localized : 1;  /* STORE_TASK_VARS had one for L */
   bool handed : 1;     /* STORE_LINKS has one */
   bool hidden : 1;     /* people are not shown it */
-  bool seen : 1;       /* somebody has joined it */
+  bool seen : 1;       /* it has been joined, or its panic reported */
   bool has_error : 1;  /* the JoinError is on top of L */
 } ebb_lua_task;
 
@@ -93,7 +99,7 @@ void ebb_lua_task_abort(lua_State *L, ebb_lua_task *lt, int reason);
 /* The ebb_task_ops.owner of these tasks: their state. */
 void *ebb_lua_task_owner(const ebb_task *t);
 
-/* Tells the end of the state that a task or a executor has finished. */
+/* Tells the end of the state that a task or an executor has finished. */
 static inline void ebb_lua_task_note_end(ebb_lua *el) {
   if (!el->closing) return;
   el->ended++;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT
+   Guards of coroutines, and the search for the one that is in force.
 
    In STORE_TASK_VARS, whose values are weak, there is by the address of a
    coroutine its line: a table with weak values, in which its guards are, oldest
@@ -26,6 +27,7 @@ static bool push_line(lua_State *L, ebb_lua *el, const lua_State *coroutine) {
   return type != LUA_TNIL;
 }
 
+/* The new line is weak as the table of lines is, by the same metatable. */
 static void push_new_line(lua_State *L, ebb_lua *el) {
   lua_newtable(L);
   lua_getmetatable(el->store, STORE_TASK_VARS);
@@ -89,7 +91,8 @@ void ebb_lua_task_vars_open_guard(lua_State *L, ebb_lua *el) {
 
 /* ---- closing ---- */
 
-/* Is there an open guard at the top? */
+/* Is there an open guard at the top? nil: the collector has taken it from the
+   line, whose values are weak. */
 static bool is_open(lua_State *L) {
   const ebb_lua_scope_guard *g = lua_touserdata(L, -1);
   return g != NULL && g->open;
@@ -210,6 +213,7 @@ void ebb_lua_task_vars_each_guard_of(lua_State *L, ebb_lua *el,
   lua_pop(L, 1);
 }
 
+/* Replaces the guard by its value. */
 static bool push_value(lua_State *L, ebb_lua *el) {
   (void)el;
   lua_getiuservalue(L, -1, UV_LOCAL_VALUE);

@@ -39,8 +39,8 @@ void ebb_lua_task_vars_close_guard(lua_State *L);
 void ebb_lua_task_vars_forget(ebb_lua *el, const lua_State *coroutine);
 
 /* Replaces the key at the top by the value that is in force for the running
-   task; or else for whoever waits for it in a scope. False, with nil pushed:
-   there is none. */
+   task; or else for the task that waits for it in a scope. False, with nil
+   pushed: there is none. */
 bool ebb_lua_task_vars_push(lua_State *L, ebb_lua *el);
 
 /* Is it the coroutine that the running task is, not one that this has

@@ -22,8 +22,8 @@ static bool may_yield(lua_State *L, const ebb_lua *el, const ebb_lua_task *lt) {
   return lt != NULL && lt->L == L && lua_isyieldable(L) && el->no_wait == NULL;
 }
 
-/* Is a finalizer running? The collector is off then, and would stay off for
-   everybody while we wait; lua_gc refuses to answer then. */
+/* Is a finalizer running? The collector is off then, and would stay off for all
+   tasks during the wait; lua_gc refuses to answer then. */
 static bool in_finalizer(lua_State *L) {
   return lua_gc(L, LUA_GCISRUNNING) < 0;
 }
