@@ -30,8 +30,8 @@ typedef struct ebb_lua_idle {
    - `rt` is NULL until the runtime is made, and again once the state is closed:
      what needs it enters by ebb_lua_state_checked.
    - `main` is kept by Lua itself; `store` and `aux` are user values of the
-     userdata. No code runs on `store`. On `aux` protected calls run, and each
-     leaves the stack as high as it was.
+     userdata. No code runs on `store`. On `aux` protected calls run, in which
+     nothing may wait; each user pops what it has pushed.
    - A place among the anchors, 1 to `places`, holds a thread or the number of
      the next free place. Threads in `idle` have places, and no task.
    - The end has begun when `end_by` is not 0. `refusing` comes only while

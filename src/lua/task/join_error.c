@@ -250,7 +250,7 @@ void ebb_lua_join_error_define(lua_State *L, ebb_lua *el) {
   ebb_lua_class_define(L, el, CLASS_JOIN_ERROR, methods, meta);
 }
 
-/* ---- panics that nobody can see any more ---- */
+/* ---- panics that cannot be seen any more ---- */
 
 /* Writes the text at `arg`, zeros and all. */
 static void write_text(lua_State *L, const char *before, int arg) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
-   What is shown of an error that nobody catches: its message, and where it
+   What is shown of an uncaught error: its message, and where it
    comes from. */
 #include "lua/task/message.h"
 
@@ -111,7 +111,7 @@ static bool is_local_of_type(lua_State *L, lua_Debug *ar, int n, int type) {
   return is_type;
 }
 
-/* Will the stock interpreter show what is raised here, and nobody see it
+/* Will the stock interpreter show what is raised here, and no function catch it
    before? Its outermost function has argc and argv on its stack, and calls
    what it runs with a handler that makes a text of the error, to which only
    the main chunk's traceback is added. So the text can be made here. */

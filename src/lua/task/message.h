@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
-   Errors that no code catches. */
+   Uncaught errors: as text, and the raising of them. */
 #ifndef EBB_LUA_TASK_MESSAGE_H
 #define EBB_LUA_TASK_MESSAGE_H
 

@@ -224,7 +224,7 @@ static int wait_here(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
 static int await_k(lua_State *L, int status, lua_KContext ctx);
 
 /* Returns as lua_yieldk does where Lua may yield; the caller must do so, too.
-   Elsewhere the result comes back here. */
+   In any other place the result comes back here. */
 static int wait_for(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
                     ebb_await *w, int answer) {
   ebb_lua_task *lt = ebb_lua_current(el);
