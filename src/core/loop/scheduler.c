@@ -296,7 +296,9 @@ void ebb_scheduler_reset_sentry(ebb_runtime *rt) {
 }
 
 /* The root becomes ready to run nowhere: it is taken out of all that it may
-   be waiting in, and is the running task from here on, on this stack. */
+   be waiting in, and is the running task from here on, on this stack. Where
+   it was suspended before, the native stack or, moved once already, one of the
+   pool, is left as it is: nothing goes on there. */
 void ebb_scheduler_move_root(ebb_runtime *rt) {
   ebb_task *root = &rt->root, *t = rt->tasks.current;
   assert(t != root && rt->stacks.running != NULL);
@@ -304,6 +306,7 @@ void ebb_scheduler_move_root(ebb_runtime *rt) {
   ebb_list_remove(&root->link);
   ebb_timer_heap_remove(&rt->tasks.timers, &root->timer);
   ebb_task_leave_queue(root);
+  root->stack = NULL;
   root->state = EBB_RUNNING;
   rt->tick.active = false;
   if (t->state == EBB_RUNNING) ebb_task_finish(t);

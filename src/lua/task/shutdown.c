@@ -207,7 +207,6 @@ bool ebb_lua_shutdown(ebb_lua *el) {
 /* The state goes on being used: by the next job of a pool's thread, or by the
    finalizers of a Runtime's. */
 bool ebb_lua_shutdown_end_tasks(ebb_lua *el) {
-  assert(!el->closing);
   begin(el);
   int err = end_tasks(el);
   el->closing = el->refusing = false;
