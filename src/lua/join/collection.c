@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT
-   What JoinMap and JoinSet have in common. A JoinSet is a map in which each
-   task is under its id.
+   The common part of JoinMap and JoinSet. A JoinSet is a map in which each task
+   is under its id.
+
+   A task is in a collection from its spawn until it is joined, detached or
+   replaced. Its end moves it to the list of those that can be joined, in the
+   order of finishing, and wakes the tasks that wait for one; so several can
+   wait in one collection, and each result is one waiter's. Results are moved,
+   not copied: after a join the task has nothing that could be asked for.
 
    Finalizers may run wherever Lua allocates, and may call any method of the
    collection. So each method gets what it needs first, then looks at it and
@@ -17,7 +23,8 @@
 #include <assert.h>
 
 /* The functions that both classes have know by their second upvalue for which
-   they were made; the others have checked before they come here. */
+   they were made; the others, which have none, have checked before they come
+   here. */
 ebb_lua_map *ebb_lua_collection_check(lua_State *L, ebb_lua *el) {
   lua_Integer class = lua_tointeger(L, lua_upvalueindex(2));
   if (class != 0) (void)ebb_lua_class_check(L, el, 1, (ebb_lua_class) class);
@@ -35,6 +42,7 @@ ebb_lua_map *ebb_lua_collection_new(lua_State *L, ebb_lua *el,
       ebb_lua_class_new(L, el, class, sizeof *object, UV_COUNT);
   ebb_lua_map *map = ebb_alloc_new(&el->rt->alloc, sizeof *map);
   if (map == NULL) ebb_lua_error_raise(L, -ENOMEM);
+  assert(*object == NULL && equal != NULL);
   ebb_key_ops ops = {.equal = equal};
   ebb_join_map_init(&map->engine, el->rt, &ops);
   map->el = el;
@@ -53,6 +61,8 @@ static void free_map(ebb_lua_map *map) {
 
 /* ---- leaving ---- */
 
+/* The value is in the store under the place of the task's thread (key.c). nil
+   in a field that is there needs no memory. */
 void ebb_lua_collection_forget_key(const ebb_task *t, ebb_key key) {
   if (!ebb_lua_key_is_anchored(key)) return;
   const ebb_lua_task *lt = (const ebb_lua_task *)t;
@@ -61,8 +71,9 @@ void ebb_lua_collection_forget_key(const ebb_task *t, ebb_key key) {
   lua_rawseti(lt->el->store, STORE_KEYS, lt->place);
 }
 
-/* The set's reference is the last use of the task here: the report of its panic
-   may run Lua code, but the reference keeps it until then (R7). */
+/* Out of the collection first: a task that is in one could still be joined, and
+   would not be reported. The report may run Lua code, and do anything with the
+   map, but the reference, which is ours now, keeps the task until then (R7). */
 void ebb_lua_collection_let_go(ebb_lua_map *map, ebb_task *t) {
   assert(t->group == &map->engine.set.group);
   ebb_lua_collection_forget_key(t, ebb_join_map_remove(&map->engine, t));
@@ -70,10 +81,16 @@ void ebb_lua_collection_let_go(ebb_lua_map *map, ebb_task *t) {
   ebb_task_release(t);
 }
 
+/* stack: ... -> ..., [key,] ok, values...
+   What may fail or run a finalizer comes first: room on the stack, and the
+   object of an error. If that has changed the collection, the task may be gone,
+   and the answer is to look again. From the key on nothing can fail:
+   so a result is either the caller's, or still in the collection (R9). */
 int ebb_lua_collection_join_task(lua_State *L, ebb_lua *el, ebb_lua_map *map,
                                  ebb_task *t, bool with_key) {
   ebb_lua_task *lt = lua_task(t);
-  assert(t->state == EBB_FINISHED);
+  assert(t->state == EBB_FINISHED); /* R6 */
+  assert(t->group == &map->engine.set.group);
   bool completed = t->outcome == EBB_COMPLETED;
   int count = completed ? lt->count : 1;
   luaL_checkstack(L, count + 8, "too many results");
@@ -83,6 +100,7 @@ int ebb_lua_collection_join_task(lua_State *L, ebb_lua *el, ebb_lua_map *map,
   else if (with_key) /* in a JoinSet */
     lua_pushinteger(L, (lua_Integer)t->id);
   lua_pushboolean(L, completed);
+  assert(!completed || lua_gettop(lt->L) >= count);
   if (completed)
     lua_xmove(lt->L, L, count);
   else
@@ -94,8 +112,12 @@ int ebb_lua_collection_join_task(lua_State *L, ebb_lua *el, ebb_lua_map *map,
 
 /* ---- joining ---- */
 
-/* stack: collection, with the key? -> [key,] ok, values... */
+/* stack: collection, with the key? -> [key,] ok, values...
+   The collection is checked in each round, as the end of the state may finalize
+   it during a wait. An empty one is an answer, nil, which no wait could change.
+   */
 static int join_next_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  assert(lua_gettop(L) >= 2 && lua_isboolean(L, 2));
   bool with_key = lua_toboolean(L, 2);
   for (int count;;) {
     ebb_lua_map *map = ebb_lua_collection_check(L, el);
@@ -111,6 +133,7 @@ static int join_next_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   return 1;
 }
 
+/* Other arguments are dropped: it may be the iterator of a generic `for`. */
 int ebb_lua_collection_join_next(lua_State *L, bool with_key) {
   static const ebb_lua_op op = {"join_next", join_next_poll, false};
   lua_settop(L, 1);
@@ -118,6 +141,8 @@ int ebb_lua_collection_join_next(lua_State *L, bool with_key) {
   return ebb_lua_await(L, ebb_lua_state_checked(L), &op);
 }
 
+/* The same without a wait. nil tells that none has finished, or that there is
+   none. */
 int ebb_lua_collection_try_join_next(lua_State *L, bool with_key) {
   ebb_lua *el = ebb_lua_state_checked(L);
   lua_settop(L, 1);
@@ -131,8 +156,10 @@ int ebb_lua_collection_try_join_next(lua_State *L, bool with_key) {
   return 1;
 }
 
-/* stack: collection, the last id that was given when all were aborted. What
-   clean-ups spawn into it meanwhile is aborted too. */
+/* stack: collection, the last id that was given when all were aborted. A task
+   that a clean-up has spawned into it meanwhile has a later one: so all are
+   aborted again. What they come to is thrown away, panics included; letting go
+   runs no Lua code then, so the map stays valid. */
 static int shutdown_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   assert(lua_gettop(L) >= 2 && lua_isinteger(L, 2));
   ebb_lua_map *map = ebb_lua_collection_check(L, el);
@@ -151,6 +178,7 @@ static int shutdown_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   return ebb_await_in_list(w, &set->waiters);
 }
 
+/* stack: collection. -1 is no id: the first poll aborts all. */
 static int collection_shutdown(lua_State *L) {
   static const ebb_lua_op op = {"shutdown", shutdown_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
@@ -163,6 +191,7 @@ static int collection_shutdown(lua_State *L) {
 
 /* ---- aborting and detaching ---- */
 
+/* The tasks stay in the collection, and are joined as cancelled ones (R5). */
 static int abort_all(lua_State *L) {
   ebb_lua_map *map = ebb_lua_collection_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 1);
@@ -182,6 +211,7 @@ void ebb_lua_collection_detach_all(lua_State *L) {
   }
 }
 
+/* The tasks run on to their end without the collection. */
 static int detach_all(lua_State *L) {
   (void)ebb_lua_collection_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 1);
@@ -217,6 +247,7 @@ static int collect(lua_State *L) {
   if (!empty(L)) return 0;
   ebb_lua_map **object = lua_touserdata(L, 1);
   ebb_lua_map *map = *object;
+  assert(map != NULL && ebb_join_map_len(&map->engine) == 0);
   *object = NULL;
   free_map(map);
   return 0;
@@ -228,6 +259,8 @@ void ebb_lua_collection_free_all(ebb_lua *el) {
     free_map(ebb_container_of(el->maps.next, ebb_lua_map, link));
 }
 
+/* Finished tasks that have not been joined count. The second argument is that
+   of Lua, which calls __len with the object twice. */
 static int len(lua_State *L) {
   ebb_lua_map *map = ebb_lua_collection_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 2);
@@ -242,6 +275,7 @@ static int is_empty(lua_State *L) {
   return 1;
 }
 
+/* Any integer is asked for: an id that no task has is in no collection. */
 static int contains_task(lua_State *L) {
   ebb_lua_map *map = ebb_lua_collection_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 2);
@@ -250,6 +284,8 @@ static int contains_task(lua_State *L) {
   return 1;
 }
 
+/* The shared functions are made once for each class, with the class as second
+   upvalue, and the metamethods as well. `len` is both. */
 void ebb_lua_collection_define(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                const luaL_Reg *methods) {
   static const luaL_Reg shared[] = {{"abort_all", abort_all},

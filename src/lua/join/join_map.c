@@ -26,8 +26,11 @@
 
 /* ---- making one ---- */
 
-/* The table at `hasher`, which came in the argument `arg`. */
+/* stack: ..., map. The table at `hasher`, which came in the argument `arg`. Its
+   functions are read once, here: a map's keys must not be hashed in two ways.
+   */
 static void read_hasher(lua_State *L, ebb_lua_map *map, int hasher, int arg) {
+  assert(lua_isuserdata(L, -1) && lua_istable(L, hasher));
   luaL_argcheck(L, lua_getfield(L, hasher, "hash") == LUA_TFUNCTION, arg,
                 "hasher has no function `hash`");
   luaL_argcheck(L, lua_getfield(L, hasher, "equal") == LUA_TFUNCTION, arg,
@@ -37,6 +40,8 @@ static void read_hasher(lua_State *L, ebb_lua_map *map, int hasher, int arg) {
   map->hasher = true;
 }
 
+/* Pushes a map. `hasher` is the index of its table, 0: there is none. An error
+   leaves an empty map to the collector. */
 static int new_map(lua_State *L, lua_Integer capacity, int hasher, int arg) {
   ebb_lua *el = ebb_lua_state_checked(L);
   if (hasher != 0) luaL_checktype(L, hasher, LUA_TTABLE);
@@ -51,7 +56,8 @@ static int new_map(lua_State *L, lua_Integer capacity, int hasher, int arg) {
   return 1;
 }
 
-/* stack: [options] */
+/* stack: [options] -> map. 0 is no limit, which is why no option may have it.
+   */
 static int map_new(lua_State *L) {
   ebb_lua_args_check_surplus(L, 1);
   static const char *const names[] = {"max_tasks", "capacity", "hasher", NULL};
@@ -95,8 +101,16 @@ static void keep_key(lua_State *L, ebb_lua *el, int place) {
   lua_pop(L, 1);
 }
 
-/* stack: map, key, target, body, arguments... -> id. Runs no Lua code until
-   the task is in its place. */
+/* stack: map, key, target, body, arguments... -> id
+   Nothing here runs Lua code until the task is in its place, so `at` is right
+   until then. Room in the map, the key's place in the store and the task are
+   what can fail, in this order: before the task is made the map has not
+   changed (R9).
+
+   Of a task that has the key already, the new one takes the place in the table
+   in one step, so that there is no moment at which the key is not there. The
+   old one is aborted, and let go of last: the report of its panic runs Lua
+   code. */
 static int spawn_in(lua_State *L, ebb_lua_map *map, ebb_lua_place at) {
   assert(map->el->idle_count > 0 && lua_gettop(L) >= 3);
   int err = ebb_join_set_reserve(&map->engine.set, 1);
@@ -106,6 +120,8 @@ static int spawn_in(lua_State *L, ebb_lua_map *map, ebb_lua_place at) {
   if (map->hasher) at.key = ebb_lua_key_by_place(place);
   ebb_lua_task *lt = ebb_lua_spawn_task(L, map->el, 3, 4);
   ebb_task *old = at.task;
+  assert(lt->place == place && lt->task.group == NULL);
+  assert(old == NULL || old->group == &map->engine.set.group);
   lt->keyed = true;
   if (old == NULL) {
     ebb_join_map_put(&map->engine, at.hash, at.key, &lt->task);
@@ -126,9 +142,14 @@ static int spawn_in(lua_State *L, ebb_lua_map *map, ebb_lua_place at) {
 /* The second upvalue says where, or that a task that is there stays. */
 enum { IF_ABSENT = -1 };
 
-/* Each poll looks the key up anew: while it waited for a place, the task under
-   it may have gone, or another have come. */
+/* stack: map, key, target, body, arguments... -> id, or nil
+   Each poll looks the key up anew: while it waited for a place, the task under
+   it may have gone, or another have come. A thread is made ready before, as
+   that may run finalizers. The user's hasher runs after, and may spawn and so
+   take the thread: then another is made ready and the key looked up again,
+   until the last thing that has run is a look-up. */
 static int spawn_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
+  assert(lua_gettop(L) >= 3);
   ebb_lua_map *map;
   ebb_lua_place at;
   do {
@@ -136,6 +157,7 @@ static int spawn_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
     map = ebb_lua_join_map_at(L);
     at = ebb_lua_map_key_find(L, map, 2);
   } while (el->idle_count == 0); /* the hasher has spawned */
+  assert(el->idle_count > 0 && map->el == el);
   if (at.task != NULL && lua_tointeger(L, lua_upvalueindex(2)) == IF_ABSENT) {
     luaL_pushfail(L);
     return 1;
@@ -145,7 +167,9 @@ static int spawn_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
 }
 
 /* stack: map, key, body, [where,] arguments... -> id, or nil when the key is
-   there and its task is to stay */
+   there and its task is to stay
+   The target goes below the body, where it stays during the wait. A key that
+   cannot be one is an error at once. */
 static int map_spawn(lua_State *L) {
   static const ebb_lua_op op = {"a free place", spawn_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
@@ -174,8 +198,10 @@ static int map_try_join_next(lua_State *L) {
   return ebb_lua_collection_try_join_next(L, true);
 }
 
-/* stack: map, id of the task -> ok, values... It may have been joined by
-   someone else or replaced meanwhile: then there is nothing to join. */
+/* stack: map, id of the task -> ok, values...
+   It waits for a task, not for a key. Another may have joined the task, or a
+   spawn replaced it: it is not in the map then, and there is nothing to join.
+   That wakes the tasks in `joiners`, too. */
 static int join_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_id id = (ebb_id)lua_tointeger(L, 2);
   assert(lua_gettop(L) >= 2 && id != 0);
@@ -193,6 +219,8 @@ static int join_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   }
 }
 
+/* stack: map, key -> ok, values..., or nil. The hasher runs during the look-up,
+   and only there: so the task is the one that the key has now. */
 static int map_join(lua_State *L) {
   static const ebb_lua_op op = {"join", join_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
@@ -213,6 +241,8 @@ static int map_join(lua_State *L) {
 
 /* ---- aborting and detaching ---- */
 
+/* stack: map, key [, reason] -> whether there was a task. Of a finished one the
+   answer is true, too, and nothing is done (R5). */
 static int map_abort(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_map *map = ebb_lua_join_map_check(L, el);
@@ -223,8 +253,10 @@ static int map_abort(lua_State *L) {
   return 1;
 }
 
-/* The predicate may do anything with the map: each task is looked at when its
-   turn has come, and aborted only if it is still there after. */
+/* stack: map, predicate of a key
+   The predicate may do anything with the map, and wait: each task is looked at
+   when its turn has come, and aborted only if it is still there after. Its id
+   tells that: memory of a task that has gone may be another's. */
 static int map_abort_matching(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   (void)ebb_lua_join_map_check(L, el);
@@ -247,6 +279,7 @@ static int map_abort_matching(lua_State *L) {
   }
 }
 
+/* The task runs on without the map, and without a key. */
 static int map_detach(lua_State *L) {
   ebb_lua_map *map = ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 2);
@@ -263,6 +296,8 @@ static int map_build_task(lua_State *L) {
   return 1;
 }
 
+/* Of three parts: these methods and those of both classes; those of map_look.c;
+   and those that spawn, whose second upvalue is the place. */
 void ebb_lua_join_map_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"abort", map_abort},
                                      {"abort_matching", map_abort_matching},

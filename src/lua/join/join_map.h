@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
-   What the files of ebb.JoinMap and ebb.JoinSet share. The engine's map knows
+   The common ground of ebb.JoinMap and ebb.JoinSet. The engine's map knows
    which task has which key; the Lua object points to it, and is what its user
    keeps: when the object is collected, its tasks are aborted. */
 #ifndef EBB_LUA_JOIN_JOIN_MAP_H
@@ -13,7 +13,12 @@ enum { UV_HASH = 1, UV_EQUAL, UV_COUNT = UV_EQUAL };
 
 /* In the engine's memory: it outlives its object if Lua has no memory to call
    the finalizer of that. Lua code may finalize it at any call, and then the
-   object points to nothing. */
+   object points to nothing.
+
+   A JoinMap's keys are Lua values as key.h has them; with a hasher, the places
+   of the tasks' threads, since only the user's functions can compare the
+   values. A value that the collector could free is in STORE_KEYS while its task
+   is in the map. */
 typedef struct ebb_lua_map {
   ebb_join_map engine; /* a JoinSet's keys are ids */
   ebb_list link;       /* in el->maps */
@@ -100,7 +105,7 @@ ebb_lua_place ebb_lua_map_key_find(lua_State *L, ebb_lua_map *map, int arg);
 /* Adds the methods that only look to the class. */
 void ebb_lua_map_look_define(lua_State *L, ebb_lua *el);
 
-/* Frees the maps and sets that no finalizer will come for. */
+/* Frees the maps and sets whose finalizers will not come. */
 void ebb_lua_collection_free_all(ebb_lua *el);
 
 #endif

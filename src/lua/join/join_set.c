@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT
-   ebb.JoinSet (Tokio: task::JoinSet). collection.c has most of it. */
+   ebb.JoinSet (Tokio: task::JoinSet): tasks that are joined in the order of
+   finishing. collection.c has most of it.
+
+   It is a map whose keys are the ids of its tasks. So its tasks need no key of
+   their own, there is no old task under a key, and there is no limit to wait
+   for: a spawn never waits. */
 #include "lua/join/join_map.h"
 #include "lua/spawn/builder.h"
 #include "lua/spawn/join_handle.h"
@@ -16,6 +21,8 @@
 
 #include <assert.h>
 
+/* The JoinSet at index 1. The end of the state may finalize it during a wait.
+   */
 static ebb_lua_map *check_set(lua_State *L, ebb_lua *el) {
   (void)ebb_lua_class_check(L, el, 1, CLASS_JOIN_SET);
   ebb_lua_map *set = ebb_lua_collection_at(L);
@@ -29,7 +36,10 @@ static int set_new(lua_State *L) {
   return 1;
 }
 
-/* stack: set, body, [where,] arguments... -> AbortHandle */
+/* stack: set, body, [where,] arguments... -> AbortHandle
+   As the module's spawn, see spawn.c; the handle is one that has no claim to
+   the result, which is the set's. The set is checked again once all that may
+   run finalizers is done. */
 static int set_spawn(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   (void)check_set(L, el);
@@ -37,6 +47,7 @@ static int set_spawn(lua_State *L) {
   ebb_lua_join_handle_new_abort(L, el);
   ebb_lua_task_prepare(L, el, 2);
   lua_rotate(L, 2, 2); /* set, target, handle, body, ... */
+  assert(lua_isuserdata(L, 3));
   /* No Lua code runs from here on. */
   ebb_lua_map *set = check_set(L, el);
   int err = ebb_join_map_reserve(&set->engine, 1);
@@ -44,6 +55,7 @@ static int set_spawn(lua_State *L) {
   ebb_lua_task *lt = ebb_lua_spawn_task(L, el, 2, 4);
   ebb_lua_join_handle_fill(L, 3, lt);
   ebb_key key = EBB_KEY_INT(lt->task.id);
+  assert(!lt->keyed && lt->task.group == NULL);
   ebb_join_map_put(&set->engine, ebb_lua_key_hash(key), key, &lt->task);
   ebb_lua_task_start(lt);
   lua_settop(L, 3);
@@ -74,8 +86,9 @@ static int set_try_join_next_with_id(lua_State *L) {
   return ebb_lua_collection_try_join_next(L, true);
 }
 
-/* The first failure ends it: the others are aborted, and nobody will ask for
-   what they come to. */
+/* The first failure ends it, as in Tokio: the others are aborted and let go of,
+   and its value is raised. Letting go may run Lua code: the set is not touched
+   after. */
 static int fail_all(lua_State *L, ebb_lua *el, ebb_lua_map *set) {
   assert(lua_gettop(L) > 3); /* the error is at the top */
   ebb_join_map_abort_all(&set->engine);
@@ -83,8 +96,10 @@ static int fail_all(lua_State *L, ebb_lua *el, ebb_lua_map *set) {
   ebb_lua_message_throw(L, el);
 }
 
-/* stack: set, results, how many there are -> results. A task without a result
-   leaves a hole. */
+/* stack: set, results, how many there are -> results
+   The first value of each task, in the order of finishing; a task without one
+   leaves a hole. The count is on the stack beside the list, whose length would
+   not tell of holes. */
 static int join_all_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   assert(lua_gettop(L) >= 3 && lua_istable(L, 2));
   for (;;) {
@@ -95,6 +110,7 @@ static int join_all_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
     ebb_task *t = ebb_join_set_peek(&set->engine.set);
     int count = ebb_lua_collection_join_task(L, el, set, t, false);
     if (count == 0) continue;
+    assert(count > 0 && lua_isboolean(L, -count));
     bool ok = lua_toboolean(L, -count);
     lua_settop(L, lua_gettop(L) - count + 2); /* ok and the first value */
     if (!ok) return fail_all(L, el, set);
@@ -107,6 +123,7 @@ static int join_all_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   return 1;
 }
 
+/* stack: set -> results */
 static int set_join_all(lua_State *L) {
   static const ebb_lua_op op = {"join_all", join_all_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
@@ -118,6 +135,8 @@ static int set_join_all(lua_State *L) {
   return ebb_lua_await(L, el, &op);
 }
 
+/* "JoinSet{4, 7}", in the order of the table's slots. Ids are numbers: no code
+   of the user's is asked. */
 static int set_tostring(lua_State *L) {
   ebb_lua_map *set = check_set(L, ebb_lua_state_checked(L));
   ebb_table *members = &set->engine.set.group.members;

@@ -11,7 +11,7 @@
 #include "lua/task/key.h"
 #include "lua/task/task.h"
 
-/* What a comparison in Lua needs to know. */
+/* The context of a comparison in Lua. */
 typedef struct probe {
   lua_State *L;
   const ebb_lua_map *map; /* whose object is at index 1 */
@@ -19,7 +19,10 @@ typedef struct probe {
 } probe;
 
 /* Called by the engine's find, so an error must not pass: it stays on the
-   stack, and -EBADMSG says so. -ESTALE: the map is no more. */
+   stack, and -EBADMSG says so. -ESTALE: the map is no more. If the function has
+   changed the map, the engine begins its search anew. The key of the task is
+   its place in the store; the key that is looked for is on the stack, so
+   `sought` tells nothing. */
 int ebb_lua_map_key_equal(void *ctx, ebb_key stored, ebb_key sought) {
   probe *p = ctx;
   lua_State *L = p->L;
@@ -27,6 +30,7 @@ int ebb_lua_map_key_equal(void *ctx, ebb_key stored, ebb_key sought) {
   (void)sought;
   if (!lua_checkstack(L, 4)) return -ENOMEM;
   lua_getiuservalue(L, 1, UV_EQUAL);
+  assert(stored.bits > 0 && stored.bits <= (uint64_t)p->map->el->places);
   lua_rawgeti(p->map->el->store, STORE_KEYS, (lua_Integer)stored.bits);
   lua_xmove(p->map->el->store, L, 1);
   lua_pushvalue(L, p->key);
@@ -40,6 +44,7 @@ int ebb_lua_map_key_equal(void *ctx, ebb_key stored, ebb_key sought) {
 /* The user's hash is mixed with the seed as ours are: a hasher may well return
    small integers. */
 static uint32_t hash_in_lua(lua_State *L, int key) {
+  assert(lua_isuserdata(L, 1) && key > 1);
   int is_integer;
   lua_getiuservalue(L, 1, UV_HASH);
   lua_pushvalue(L, key);
@@ -50,7 +55,8 @@ static uint32_t hash_in_lua(lua_State *L, int key) {
   return ebb_hash_fold(ebb_hash_bits((uint64_t)hash));
 }
 
-/* What the user's functions do to the map shows in the object at 1. */
+/* What the user's functions do to the map shows in the object at 1: it points
+   to nothing once they have finalized it. */
 static void check_again(lua_State *L, const ebb_lua_map *map) {
   if (ebb_lua_collection_at(L) != map)
     luaL_error(L, "the JoinMap has been finalized");
@@ -74,5 +80,6 @@ ebb_lua_place ebb_lua_map_key_find(lua_State *L, ebb_lua_map *map, int arg) {
   if (err < 0) ebb_lua_error_raise(L, err);
   if (slot != EBB_TABLE_NONE)
     at.task = ebb_table_item(&map->engine.set.group.members, slot);
+  assert(at.task == NULL || at.task->group == &map->engine.set.group);
   return at;
 }

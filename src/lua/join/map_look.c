@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
-   What of ebb.JoinMap only looks at the map, or sees to its room: no method
-   here waits, spawns or takes a task out. */
+   The methods of ebb.JoinMap that only look at the map, or see to its room:
+   none waits, spawns or takes a task out. Looking a key up may run the user's
+   hasher, and that may do anything: what is asked of the task is asked after.
+   */
 #include "lua/join/join_map.h"
 #include "lua/state/args.h"
 #include "lua/state/error.h"
@@ -9,6 +11,7 @@
 
 #include <assert.h>
 
+/* A finished task has its key until it is joined. */
 static int map_contains_key(lua_State *L) {
   ebb_lua_map *map = ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 2);
@@ -24,6 +27,7 @@ static int map_is_finished(lua_State *L) {
   return 1;
 }
 
+/* stack: map, key -> id, or nil */
 static int map_id(lua_State *L) {
   ebb_lua_map *map = ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 2);
@@ -43,6 +47,7 @@ static int keys_next(lua_State *L) {
   ebb_lua_map *map = *(ebb_lua_map **)lua_touserdata(L, lua_upvalueindex(2));
   if (map == NULL) return 0; /* finalized */
   ebb_table_cursor *c = lua_touserdata(L, lua_upvalueindex(3));
+  assert(c != NULL);
   ebb_task *t = ebb_join_set_walk(&map->engine.set, c);
   if (t == NULL) {
     lua_pushnil(L);
@@ -67,6 +72,7 @@ static int map_keys(lua_State *L) {
   return 1;
 }
 
+/* How many tasks fit in before the table grows. */
 static int map_capacity(lua_State *L) {
   ebb_lua_map *map = ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 1);
@@ -95,6 +101,7 @@ static int map_shrink_to(lua_State *L) {
   return 0;
 }
 
+/* To room for the tasks that there are. */
 static int map_shrink_to_fit(lua_State *L) {
   (void)ebb_lua_join_map_check(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 1);
@@ -129,6 +136,7 @@ static int map_tostring(lua_State *L) {
   return 1;
 }
 
+/* The class is there already: its two tables are added to. */
 void ebb_lua_map_look_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"capacity", map_capacity},
                                      {"contains_key", map_contains_key},

@@ -11,8 +11,10 @@
 #include "lua/state/library.h"
 #include "lua/task/task.h"
 
-/* Its upvalues: the pieces, and how many have been taken. */
+/* The reader that Lua's `load` is given. Its upvalues: the pieces, and how many
+   have been taken. Behind the last it returns nil, which is the end. */
 static int next_piece(lua_State *L) {
+  assert(lua_istable(L, lua_upvalueindex(1)));
   lua_Integer i = lua_tointeger(L, lua_upvalueindex(2)) + 1;
   lua_pushinteger(L, i);
   lua_replace(L, lua_upvalueindex(2));
@@ -28,7 +30,9 @@ static int call_original(lua_State *L) {
   return lua_gettop(L);
 }
 
-/* stack: reader, ..., pieces */
+/* stack: reader, ..., pieces -> chunk, or nil and the error
+   The stack is as the script has filled it, but for the reader: whether there
+   is a fourth argument, the environment, counts even if it is nil. */
 static int parse(lua_State *L) {
   assert(lua_gettop(L) >= 2 && lua_istable(L, -1));
   lua_pushinteger(L, 0);
@@ -50,7 +54,9 @@ static bool take_piece(lua_State *L, int pieces) {
   return more;
 }
 
-/* An error of the reader is returned, as Lua's `load` returns it. */
+/* An error of the reader is returned, as Lua's `load` returns it. This is the
+   continuation of each call of the reader, which may have waited, and the loop
+   that makes the calls which do not. */
 static int collect_k(lua_State *L, int status, lua_KContext pieces) {
   while (status == LUA_OK || status == LUA_YIELD) {
     if (!take_piece(L, (int)pieces)) return parse(L);
@@ -71,6 +77,7 @@ static int collect(lua_State *L) {
   return collect_k(L, status, pieces);
 }
 
+/* The checks come in the order of Lua's own, so that the same one fails. */
 static int load(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   luaL_optstring(L, 3, NULL);

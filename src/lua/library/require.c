@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
    A `require` for modules whose body waits. Lua's looks whether the module is
-   loaded, and if not, loads it; without waits nobody else could come between.
+   loaded, and if not, loads it; without waits no other task could come between.
    So a load is on record until it ends, however it does, and another task
    that requires the module waits for that; then it looks again.
 
@@ -19,7 +19,9 @@
 #include "lua/state/slot.h"
 #include "lua/task/wait.h"
 
-/* The load of a module, under way. */
+/* The load of a module, under way: at most one of a name that has not failed.
+   It lies in the engine's memory, where tasks can wait in its list whatever
+   becomes of the call. It ends with its guard. */
 typedef struct load_record {
   ebb_list link;        /* in el->loads */
   ebb_list waiters;     /* tasks that require the module, too */
@@ -29,8 +31,10 @@ typedef struct load_record {
   char name[];
 } load_record;
 
-/* On the stack of the call; what ends the load. Its user value is the
-   coroutine. */
+/* On the stack of the call, to be closed: it ends the load. Its user value is
+   the coroutine, which so is not collected before it. STORE_OBJECTS, which is
+   weak, leads from the load to it: a load whose guard is not there has been
+   lost. */
 typedef struct load_guard {
   load_record *load; /* NULL: it has ended */
 } load_guard;
@@ -39,8 +43,8 @@ static load_record *record_of(ebb_list *link) {
   return ebb_container_of(link, load_record, link);
 }
 
-/* An error has ended the coroutine, and nobody has closed it; or it has been
-   collected since. */
+/* An error has ended the coroutine, which was not closed; or it has been
+   collected since. Either way its guard has not ended the load yet. */
 static bool has_failed(ebb_lua *el, const load_record *r) {
   assert(r->coroutine != NULL);
   bool lost = lua_rawgetp(el->store, STORE_OBJECTS, r) == LUA_TNIL;
@@ -48,7 +52,8 @@ static bool has_failed(ebb_lua *el, const load_record *r) {
   return lost || lua_status(r->coroutine) > LUA_YIELD;
 }
 
-/* The load of the module whose name is at 1, or NULL. */
+/* The load of the module whose name is at 1, or NULL. Tasks that wait for one
+   that has failed are woken, and look for another. */
 static load_record *find_load(lua_State *L, ebb_lua *el) {
   assert(lua_type(L, 1) == LUA_TSTRING);
   size_t length;
@@ -99,6 +104,7 @@ static bool is_circular(ebb_lua *el, const load_record *r) {
 /* ---- loading ---- */
 
 static void free_load(ebb_lua *el, load_record *r) {
+  assert(ebb_list_is_empty(&r->waiters));
   ebb_list_remove(&r->link);
   ebb_alloc_free(&el->rt->alloc, r, sizeof *r + r->length);
 }
@@ -116,7 +122,8 @@ static int guard_close(lua_State *L) {
   return 0;
 }
 
-/* Those of the state's end that no finalizer has come for. */
+/* At the end of the state: of guards whose finalizers have not come. Their
+   tasks are gone. */
 void ebb_lua_require_free_loads(ebb_lua *el) {
   while (!ebb_list_is_empty(&el->loads))
     free_load(el, record_of(el->loads.next));
@@ -145,7 +152,9 @@ static void begin_load(lua_State *L, ebb_lua *el) {
   lua_toclose(L, 2);
 }
 
+/* Name and guard are below; everything above them is results. */
 static int loaded_k(lua_State *L, int status, lua_KContext ctx) {
+  assert(lua_gettop(L) >= 2 && lua_isuserdata(L, 2));
   (void)status, (void)ctx;
   return lua_gettop(L) - 2;
 }
@@ -161,8 +170,8 @@ static int load_module(lua_State *L, ebb_lua *el) {
 
 /* ---- require ---- */
 
-/* Pushes what package.loaded has for the name at 1; false, with nothing
-   pushed: nothing. */
+/* Pushes what package.loaded has for the name at 1; false, with the name alone
+   on the stack: nothing. */
 static bool push_loaded(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_pushvalue(L, 1);

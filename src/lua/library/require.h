@@ -8,7 +8,7 @@
 /* Puts it in the place of Lua's. Raises errors. */
 void ebb_lua_require_replace(lua_State *L, ebb_lua *el);
 
-/* Frees the records of loads that no finalizer has come for. */
+/* Frees the records of loads whose finalizers have not come. */
 void ebb_lua_require_free_loads(ebb_lua *el);
 
 #endif

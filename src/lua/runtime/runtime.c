@@ -21,12 +21,24 @@
 #include "lua/task/thread.h"
 #include "lua/task/wait.h"
 
+/* The life of a Runtime. Here, the other state is made, whole, and a job that
+   has it. The job is sent to a thread of its own, and from then until it is
+   over the state, and all that is in it, belong to that thread (R1). There its
+   root waits, and tasks come by Handles. A stop is asked for once, either by
+   shutdown or __close, which wait for the end; or by an abort of the job's
+   task, when the object is collected or the state here ends, and no call waits.
+   It is sent as a mail. Then the thread ends the tasks, closes the state, and
+   the job comes home.
+
+   So each field has one side at a time. `asked` and `timeout` are written here
+   before the mail is sent, and read there after it has come. `stuck` is written
+   there, and read here once the job is over. */
 typedef struct runtime_job {
   ebb_lua_job base;
   lua_State *L;    /* its state; there. `base.to` leads to it */
   ebb_lua *el;     /* the same */
   bool stopped;    /* there */
-  bool asked;      /* somebody waits for its end, and will be told what is
+  bool asked;      /* a call waits for its end, and will be told what is
                       stuck; here, before the stop is sent */
   int64_t timeout; /* of its end, ns; written here, before the stop is sent */
   char stuck[256]; /* what outlasted that; there, then here */
@@ -51,11 +63,14 @@ static void note_stuck(void *ctx, const char *text) {
   if (r->stuck[0] == '\0') snprintf(r->stuck, sizeof r->stuck, "%s", text);
 }
 
-/* Word from elsewhere can always come, so it never waits in vain. */
+/* The thread of the runtime, whose root does nothing but wait. Mail of another
+   thread can always come, so that is no deadlock; a wait that a signal or the
+   want of a stack has ended begins anew. */
 static void run(ebb_job *job, ebb_worker *worker) {
   runtime_job *r = (runtime_job *)job;
   ebb_runtime *rt = r->el->rt;
   (void)worker;
+  assert(ebb_task_is_root(rt->tasks.current) && !r->el->closing); /* R1 */
   ebb_runtime_keep_alive(rt);
   while (!r->stopped) {
     int err = ebb_wait(rt, NULL, EBB_NEVER, "its shutdown");
@@ -80,13 +95,14 @@ static void run(ebb_job *job, ebb_worker *worker) {
 static void stop(ebb_job *job) {
   runtime_job *r = (runtime_job *)job;
   const ebb_lua_task *lt = (ebb_lua_task *)job->task;
+  assert(lt != NULL && !job->is_over);
   if (!r->asked) r->timeout = lt->el->shutdown_timeout;
   ebb_job_retain(job);
   if (ebb_handle_abort(r->base.to.ref->handle, &job->request) < 0)
     ebb_job_release(job);
 }
 
-/* No thread could be had. */
+/* No thread could be had: the state is closed without having run. */
 static void cancel(ebb_job *job) { lua_close(((runtime_job *)job)->L); }
 
 static const ebb_job_ops runtime_ops = {
@@ -96,18 +112,24 @@ static const ebb_job_ops runtime_ops = {
     .free = ebb_lua_job_free,
 };
 
-/* The userdata. */
+/* The userdata. While the Runtime is made it has the state, `L`, and closes it
+   if an error comes; from then on the job has it, and `lt` is the way to the
+   job. Once collected it has neither. */
 typedef struct runtime {
   lua_State *L;     /* until the job has it */
   ebb_lua_task *lt; /* the job's task; a reference; NULL once collected */
 } runtime;
 
+/* What the new state takes over: strings on the stack of this one, where they
+   stay until it has its own. */
 typedef struct settings {
   const char *path, *cpath;
 } settings;
 
-/* In the new state. */
+/* In the new state, called in protected mode: an error outside of any call
+   would end the process. */
 static int configure(lua_State *L) {
+  assert(lua_islightuserdata(L, 1));
   const settings *s = lua_touserdata(L, 1);
   lua_pushstring(L, s->path);
   lua_pushstring(L, s->cpath);
@@ -116,7 +138,9 @@ static int configure(lua_State *L) {
   return 1;
 }
 
-/* Makes the other state; returns its ebb_lua. */
+/* Makes the other state; returns its ebb_lua. It has the parts and libraries
+   that this one has, and no more (grant.h), and its paths of `require`. From
+   the moment that r->L is set the Runtime's finalizer closes it. */
 static ebb_lua *new_state(lua_State *L, ebb_lua *el, runtime *r) {
   ebb_lua_grant grant = ebb_lua_grant_get(L, el);
   ebb_lua_paths_push(L);
@@ -127,13 +151,18 @@ static ebb_lua *new_state(lua_State *L, ebb_lua *el, runtime *r) {
   lua_pushlightuserdata(r->L, &s);
   if (lua_pcall(r->L, 1, 1, 0) != LUA_OK) ebb_lua_error_raise(L, -ENOMEM);
   ebb_lua *there = lua_touserdata(r->L, -1);
+  assert(there != NULL && there->rt != NULL && there->rt != el->rt);
   lua_settop(r->L, 0);
   lua_pop(L, 2);
   return there;
 }
 
-/* The job is in the target at the top. */
+/* The job is in the target at the top, which frees it if an error comes. It is
+   blocking work of this state's own runtime, for which it is made with the ref
+   of that; its `to` then leads to the other one. It is in the background: that
+   the Runtime is there is no reason for this state to wait. */
 static runtime_job *new_job(lua_State *L, ebb_lua *el, ebb_lua *there) {
+  assert(lua_isuserdata(L, -1));
   int err = 0;
   ebb_lua_state_ref *home = ebb_lua_state_ref_get(el, &err);
   if (home == NULL) ebb_lua_error_raise(L, err);
@@ -152,7 +181,10 @@ static runtime_job *new_job(lua_State *L, ebb_lua *el, ebb_lua *there) {
   return job;
 }
 
-/* stack: options, the name, Runtime */
+/* stack: options, the name, Runtime
+   The job has the state only when nothing can fail any more. Its task is the
+   binding's own: it is not shown before its end is asked for, and has no panic
+   to report. */
 static void start(lua_State *L, ebb_lua *el, runtime *r, const char *name,
                   unsigned threads) {
   assert(lua_gettop(L) == 3);
@@ -194,14 +226,19 @@ static int runtime_new(lua_State *L) {
   return 1;
 }
 
+/* The Runtime at 1, with its task. The end of the state may finalize it. */
 static runtime *check_runtime(lua_State *L, ebb_lua *el) {
   runtime *r = ebb_lua_class_check(L, el, 1, CLASS_RUNTIME);
   if (r->lt == NULL) luaL_error(L, "the Runtime has been finalized");
   return r;
 }
 
-static runtime_job *job_of(runtime *r) { return (runtime_job *)r->lt->job; }
+static runtime_job *job_of(runtime *r) {
+  assert(r->L == NULL && r->lt->job != NULL);
+  return (runtime_job *)r->lt->job;
+}
 
+/* Also of one that has ended: what is spawned by it is cancelled. */
 static int runtime_handle(lua_State *L) {
   runtime *r = check_runtime(L, ebb_lua_state_checked(L));
   ebb_lua_args_check_surplus(L, 1);
@@ -211,11 +248,14 @@ static int runtime_handle(lua_State *L) {
 
 /* ---- the end ---- */
 
-/* From here on somebody waits for it. */
+/* From here on the job counts as any that is waited for, and its task is shown.
+   One that has been asked for before keeps the time it was given then: the
+   other thread may be reading it. */
 static void ask_to_stop(runtime *r, int64_t timeout) {
   runtime_job *job = job_of(r);
   ebb_job *base = &job->base.job;
   if (base->is_over || base->stopping) return;
+  assert(!job->asked && r->lt->task.state != EBB_FINISHED);
   job->timeout = timeout;
   job->asked = true;
   r->lt->hidden = false;
@@ -223,7 +263,9 @@ static void ask_to_stop(runtime *r, int64_t timeout) {
   ebb_task_abort(&r->lt->task);
 }
 
-/* stack: Runtime, deadline -> true, or nil and what is stuck */
+/* stack: Runtime, deadline -> true, or nil and what is stuck
+   It waits as a join does, but the task has no values: what it came to is in
+   the job. Several calls may wait. */
 static int shutdown_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   assert(lua_gettop(L) >= 2 && lua_isinteger(L, 2));
   ebb_task *t = &check_runtime(L, el)->lt->task;
@@ -231,7 +273,8 @@ static int shutdown_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
     w->deadline = lua_tointeger(L, 2);
     return ebb_await_in_list(w, &t->joiners);
   }
-  /* Our own end cuts the wait off; the other thread may be writing then. */
+  /* Our own end ends the task before its job; `stuck` is the other thread's
+     then. */
   const runtime_job *job = job_of(check_runtime(L, el));
   const char *stuck = job->base.job.is_over ? job->stuck : NULL;
   if (stuck != NULL && stuck[0] == '\0') {
@@ -267,6 +310,8 @@ static int runtime_shutdown(lua_State *L) {
   return ebb_lua_await(L, el, &op);
 }
 
+/* The second argument is an error, and no time. At the end of the state the
+   object may have been finalized, and has asked for the stop then. */
 static int runtime_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   runtime *r = ebb_lua_class_check(L, el, 1, CLASS_RUNTIME);
@@ -275,9 +320,12 @@ static int runtime_close(lua_State *L) {
   return runtime_shutdown(L);
 }
 
+/* The runtime ends, but no call waits for that: the state does, at its own
+   end. */
 static int runtime_gc(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   runtime *r = ebb_lua_class_check(L, el, 1, CLASS_RUNTIME);
+  assert(r->L == NULL || r->lt == NULL);
   if (r->L != NULL) lua_close(r->L);
   r->L = NULL;
   if (r->lt != NULL && el->rt != NULL) {
@@ -290,6 +338,7 @@ static int runtime_gc(lua_State *L) {
 
 /* ---- the module's functions about the state's own runtime ---- */
 
+/* Takes effect at once: a pool that is there already has its limit changed. */
 static int set_max_blocking_threads(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
   lua_Integer n = luaL_checkinteger(L, 1);

@@ -24,6 +24,16 @@ enum {
   UV_COUNT = UV_TARGET
 };
 
+/* A Builder holds no task: it is a name, a target and the C function that makes
+   tasks there. That function is the one behind the spawn methods of scripts. A
+   Builder calls it as a closure of its own, with the name as third upvalue, so
+   a task with a name is checked, made and waited for as any other is.
+
+   That closure has no name, and other arguments than the Builder's method: an
+   argument error of its own would mislead. Hence check_arguments looks first.
+
+   A Builder can be used for many tasks. Each gets the name that the Builder
+   has when it is spawned. */
 typedef struct builder {
   lua_CFunction spawn;
   bool keyed; /* a key comes before the body */
@@ -35,11 +45,14 @@ static builder *new_builder(lua_State *L, ebb_lua *el, lua_CFunction spawn) {
   return b;
 }
 
+/* Without a target: the tasks are the module's, each with a JoinHandle. */
 static int builder_new(lua_State *L) {
   new_builder(L, ebb_lua_state_enter(L, 0), ebb_lua_spawn);
   return 1;
 }
 
+/* The Builder keeps the collection: while it can be used, the collection is
+   not collected, and its tasks are not aborted. */
 void ebb_lua_builder_for_collection(lua_State *L, ebb_lua *el,
                                     lua_CFunction spawn, bool keyed) {
   assert(lua_isuserdata(L, 1));
@@ -57,13 +70,17 @@ static int builder_name(lua_State *L) {
   return 1;
 }
 
-/* Here, where an argument error can name the function that was called. */
+/* stack: builder, [key,] body, [where,] arguments..., target
+   `count` is how many values the script has given; the target on top of them
+   must not pass for a missing one. What is checked here is checked again by
+   the spawn itself, which has other callers. */
 static void check_arguments(lua_State *L, ebb_lua *el, const builder *b,
                             ebb_lua_where where, int count) {
   bool keyed = b->keyed, anchored;
   bool on_handle = where == EBB_LUA_ON || where == EBB_LUA_BLOCKING_ON;
   int body = keyed + 2;
   bool placed = on_handle || where == EBB_LUA_LOCAL_ON;
+  assert(lua_gettop(L) == 1 + count + 1);
   luaL_argcheck(L, count > 0, 2, "value expected");
   if (keyed) (void)ebb_lua_key(L, 2, &anchored);
   luaL_argcheck(L, count > keyed, body, "value expected");
@@ -75,7 +92,8 @@ static void check_arguments(lua_State *L, ebb_lua *el, const builder *b,
     (void)ebb_lua_current_set_check(L, el, body + 1);
 }
 
-/* The task that a spawn has just returned a handle or the id of. */
+/* The task that a spawn has just returned a handle or the id of. It has not had
+   a turn, so it is unfinished and found by its id (R7). */
 static ebb_lua_task *spawned(lua_State *L, ebb_lua *el) {
   assert(lua_isuserdata(L, -1) || lua_isinteger(L, -1));
   if (lua_isuserdata(L, -1)) return ebb_lua_join_handle_task(L, -1);
@@ -83,12 +101,16 @@ static ebb_lua_task *spawned(lua_State *L, ebb_lua *el) {
   return (ebb_lua_task *)ebb_task_find(el->rt, id);
 }
 
-/* stack: builder, what spawn has returned. The task has not run yet, here;
-   elsewhere it has its name with it. */
+/* stack: builder, handle or id -> handle or id
+   The continuation of a call that may have waited for a place in a JoinMap. A
+   task that runs here has not had its first turn (R3), so it is never seen
+   without its name; work for another thread has taken the name along. */
 static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
+  assert(lua_gettop(L) >= 2 && lua_isuserdata(L, 1));
   (void)status;
   ebb_lua *el = (ebb_lua *)ctx;
   ebb_lua_task *lt = spawned(L, el);
+  assert(lt != NULL && lt->task.state != EBB_FINISHED);
   if (lua_getiuservalue(L, 1, UV_NAME) != LUA_TNIL)
     ebb_lua_detail_set_name(L, el, lt);
   lua_settop(L, 2);
@@ -96,7 +118,8 @@ static int spawn_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 /* The target is at the top: pushes the spawn function, with the name, below it,
-   and pops it if it is nil. */
+   and pops it if it is nil. The upvalues are those of all spawn functions, see
+   spawn.h, and the name. */
 static void push_spawn(lua_State *L, ebb_lua *el, const builder *b,
                        ebb_lua_where where) {
   assert(lua_isnil(L, -1) || lua_isuserdata(L, -1));
@@ -108,7 +131,10 @@ static void push_spawn(lua_State *L, ebb_lua *el, const builder *b,
   if (lua_isnil(L, -1)) lua_pop(L, 1);
 }
 
-/* Calls the spawn of the module, or of the map or set, which may wait. */
+/* stack: builder, [key,] body, [where,] arguments... -> handle or id
+   Calls the spawn of the module, or of the map or set, which may wait. The
+   function, and the target as its first argument, come to lie below what the
+   script has given, which is passed on as it is. */
 static int builder_spawn(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   const builder *b = ebb_lua_class_check(L, el, 1, CLASS_BUILDER);
@@ -118,11 +144,14 @@ static int builder_spawn(lua_State *L) {
   check_arguments(L, el, b, where, count);
   push_spawn(L, el, b, where);
   int pushed = lua_gettop(L) - count - 1;
+  assert(pushed == 1 || pushed == 2);
   lua_rotate(L, 2, pushed);
   lua_callk(L, count + pushed - 1, 1, (lua_KContext)el, spawn_k);
   return spawn_k(L, LUA_OK, (lua_KContext)el);
 }
 
+/* The methods that spawn have the place as second upvalue: they are set apart
+   from the others. */
 void ebb_lua_builder_define(lua_State *L, ebb_lua *el) {
   static const luaL_Reg methods[] = {{"name", builder_name}, {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};

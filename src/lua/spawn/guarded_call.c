@@ -3,8 +3,11 @@
 
 #include <assert.h>
 
-/* The guard is at 1; everything above it is results. */
+/* The guard is at 1; everything above it is results. Lua closes the guard when
+   this function returns, when an error passes it, and when its thread is
+   closed in the middle of the call: so nothing is done for it here. */
 static int guarded_call_k(lua_State *L, int status, lua_KContext ctx) {
+  assert(lua_gettop(L) >= 1 && lua_isuserdata(L, 1));
   (void)status, (void)ctx;
   return lua_gettop(L) - 1;
 }
@@ -15,6 +18,8 @@ int ebb_lua_guarded_call(lua_State *L) {
   return guarded_call_k(L, LUA_OK, 0);
 }
 
+/* Before there is a guard: an error then has nothing to undo, and names the
+   argument of the function that the script has called. */
 void ebb_lua_guarded_call_check(lua_State *L, int arg) {
   if (lua_isfunction(L, arg)) return;
   if (luaL_getmetafield(L, arg, "__call") == LUA_TNIL)

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT
-   ebb.Handle (Tokio: runtime::Handle). */
+   ebb.Handle (Tokio: runtime::Handle): a reference to a runtime, by which any
+   state can spawn there.
+
+   A Handle is a ref of the state that the runtime works for, and nothing else
+   (state_ref.h). It is packed when it is sent to another thread, and there it
+   is a Handle of the same ref. While another state has one, no wait of the
+   runtime is a deadlock: tasks may come by it. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -10,14 +17,16 @@
 #include "lua/state/parts.h"
 #include "lua/state/slot.h"
 
-/* Blocking work is asked for by a runtime; what it calls its current one is
-   that, not the one which its thread has for its own use. */
+/* Blocking work is asked for by a runtime, and that is its current one, not
+   the runtime of the pool's thread, which serves one requester after the
+   other. */
 static int handle_current(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 0);
   int err = 0;
   ebb_lua_state_ref *ref = el->requester;
   if (ref == NULL) ref = ebb_lua_state_ref_get(el, &err);
   if (ref == NULL) ebb_lua_error_raise(L, err);
+  assert(ref->handle != NULL);
   ebb_lua_state_ref_push_handle(L, ref);
   return 1;
 }
@@ -30,6 +39,9 @@ static int handle_id(lua_State *L) {
   return 1;
 }
 
+/* Lua calls it with any two objects of which one is a Handle. There is one ref
+   for a state, however often it is sent about. A finalized Handle has none, and
+   equals no other. */
 static int handle_eq(lua_State *L) {
   ebb_lua_state_ref *a = ebb_lua_state_ref_of_handle(L, 1),
                     *b = ebb_lua_state_ref_of_handle(L, 2);
@@ -44,13 +56,17 @@ static int handle_tostring(lua_State *L) {
   return 1;
 }
 
+/* Also after the end of the state's own runtime: what the ref refers to is
+   counted apart, and may be another state's. */
 static int handle_gc(lua_State *L) {
   ebb_lua_handle *h =
       ebb_lua_class_check(L, ebb_lua_state_raw(L), 1, CLASS_HANDLE);
   ebb_lua_state_ref_forget(&h->to);
+  assert(h->to.ref == NULL);
   return 0;
 }
 
+/* The Handle is what the module's functions take after the body. */
 static int handle_spawn(lua_State *L) {
   (void)ebb_lua_state_ref_check_handle(L, ebb_lua_state_checked(L), 1);
   return ebb_lua_spawn_by(L, EBB_LUA_ON);

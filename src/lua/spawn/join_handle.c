@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
-   JoinHandle and AbortHandle (Tokio: task::JoinHandle, task::AbortHandle),
-   and the functions of the module that make tasks and run them. */
+   JoinHandle and AbortHandle (Tokio: task::JoinHandle, task::AbortHandle):
+   what scripts have of a task. */
 #include "lua/spawn/join_handle.h"
 
 #include <assert.h>
@@ -16,6 +16,20 @@
 #include "lua/task/task.h"
 #include "lua/task/wait.h"
 
+/* The userdata of both classes: a reference of the task (R7), so that it can be
+   asked long after it has finished.
+
+   They differ in what they claim. A JoinHandle may ask for the result, and is
+   counted in the task's `handles`: while there is one, or the task is in a
+   collection, a panic can still be seen and is not reported. An AbortHandle is
+   not counted.
+
+   Any number of JoinHandles' calls may wait for one task, and each gets the
+   same result (R6): it is copied from the task's thread and stays there.
+
+   `lt` is NULL from the making of the handle until the task is made, and again
+   once the handle has been finalized. The end of the state may do that while a
+   call still has the handle on its stack, so each poll looks anew. */
 typedef struct handle {
   ebb_lua_task *lt; /* NULL once collected; the handle has a reference */
 } handle;
@@ -28,12 +42,13 @@ void ebb_lua_join_handle_new_abort(lua_State *L, ebb_lua *el) {
    task must not be there yet then. */
 void ebb_lua_join_handle_fill(lua_State *L, int arg, ebb_lua_task *lt) {
   handle *h = lua_touserdata(L, arg);
-  assert(h != NULL && h->lt == NULL);
+  assert(h != NULL && h->lt == NULL && lt->task.refs > 0); /* R7 */
   ebb_task_retain(&lt->task);
   h->lt = lt;
 }
 
 ebb_lua_task *ebb_lua_join_handle_task(lua_State *L, int arg) {
+  assert(lua_isuserdata(L, arg));
   return ((handle *)lua_touserdata(L, arg))->lt;
 }
 
@@ -49,18 +64,23 @@ static ebb_lua_task *task_of(lua_State *L, const handle *h) {
   return h->lt;
 }
 
+/* The handle at 1, of the class and with a task. */
 static handle *check_handle(lua_State *L, ebb_lua_class class) {
   handle *h = ebb_lua_class_check(L, ebb_lua_state_checked(L), 1, class);
   (void)task_of(L, h);
   return h;
 }
 
+/* The task of the handle at 1, in a method that both classes have: its second
+   upvalue is the class. */
 static ebb_lua_task *check_either(lua_State *L, int most) {
   ebb_lua_task *lt = check_handle(L, ebb_lua_class_of(L))->lt;
   ebb_lua_args_check_surplus(L, most);
   return lt;
 }
 
+/* stack: handle [, reason]. A request (R5): it returns at once, and the task
+   comes to its end in turns of its own. */
 static int handle_abort(lua_State *L) {
   ebb_lua_task_abort(L, check_either(L, 2), 2);
   return 0;
@@ -85,6 +105,7 @@ static int handle_id(lua_State *L) {
   return 1;
 }
 
+/* "JoinHandle(7)": the class is that of the function. */
 static int handle_tostring(lua_State *L) {
   lua_Integer id = (lua_Integer)check_either(L, 1)->task.id;
   lua_pushfstring(L, "%s(%I)", ebb_lua_class_name(ebb_lua_class_of(L)), id);
@@ -110,18 +131,23 @@ static int handle_gc(lua_State *L) {
 
 /* ---- JoinHandle ---- */
 
-/* stack: handle -> ok, values... */
+/* stack: handle -> ok, values...
+   The first poll has the handle that was checked a moment ago; each later one
+   takes it from the stack, and checks again whether it has a task. */
 static int join_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_lua_task *lt = task_of(L, ebb_lua_await_self(L, w));
   int answer = ebb_join_poll(&lt->task, w);
   return answer < 0 ? answer : ebb_lua_join_error_push_result(L, el, lt);
 }
 
-/* stack: handle -> values... */
+/* stack: handle -> values...
+   `true` stays on the stack below the values: a function's results are the
+   topmost ones. Of a task that has not completed the error is raised. */
 static int await_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   assert(lua_gettop(L) >= 1);
   int count = join_poll(L, el, w);
   if (count < 0) return count;
+  assert(count > 0 && lua_isboolean(L, -count));
   if (lua_toboolean(L, -count)) return count - 1;
   ebb_lua_task *lt = task_of(L, ebb_lua_await_self(L, w));
   return ebb_lua_join_error_unwrap_result(L, el, lt, count);
@@ -130,6 +156,9 @@ static int await_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
 static const ebb_lua_op join = {"join", join_poll, false};
 static const ebb_lua_op await = {"join", await_poll, false};
 
+/* A task that waited for its own end would wait for good. In a circle of
+   several it is not noticed: when nothing else can run, that is a deadlock,
+   and reported as such. */
 static handle *check_not_self(lua_State *L, const ebb_lua *el) {
   handle *h = check_handle(L, CLASS_JOIN_HANDLE);
   if (&h->lt->task == el->rt->tasks.current)
@@ -149,6 +178,8 @@ static int handle_await(lua_State *L) {
   return ebb_lua_await_method(L, el, &await, check_not_self(L, el));
 }
 
+/* Making the object may run finalizers; the JoinHandle at 1 keeps the task
+   meanwhile. */
 static int handle_abort_handle(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_task *lt = check_handle(L, CLASS_JOIN_HANDLE)->lt;
@@ -158,6 +189,8 @@ static int handle_abort_handle(lua_State *L) {
   return 1;
 }
 
+/* `methods` has what only the one class can do. What both can is one function
+   for both, made once for each with the class as second upvalue. */
 static void define_handle(lua_State *L, ebb_lua *el, ebb_lua_class class,
                           const luaL_Reg *methods) {
   static const luaL_Reg none[] = {{NULL, NULL}};
@@ -194,6 +227,8 @@ void ebb_lua_join_handle_define_abort(lua_State *L, ebb_lua *el) {
   define_handle(L, el, CLASS_ABORT_HANDLE, none);
 }
 
+/* Where the handle comes from the binding itself: nothing is to be checked. */
 int ebb_lua_join_handle_await(lua_State *L) {
+  assert(lua_gettop(L) == 1 && lua_isuserdata(L, 1));
   return ebb_lua_await(L, ebb_lua_state_checked(L), &await);
 }

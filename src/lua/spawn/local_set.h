@@ -6,7 +6,7 @@
 #include "core/spawn/local_set.h"
 #include "lua/state/state.h"
 
-/* Frees the sets that no finalizer will come for. */
+/* Frees the sets whose finalizers will not come. */
 void ebb_lua_local_set_free_all(ebb_lua *el);
 
 #endif

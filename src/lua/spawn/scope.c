@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT
-   Tasks that end with the call that made them: ebb.block_on here, ebb.select
-   and ebb.time.timeout elsewhere. Tokio polls such futures inside the task
-   that waits for them, and drops them with it. Here they are tasks, and the
-   scope sees to it that the rest is the same: they run only when their owner
-   may, see its task-local values, and have no budget if it has none. */
+   Tasks that end with the call that made them: those of ebb.block_on, which is
+   here, of ebb.select and of ebb.time.timeout. Tokio polls such futures inside
+   the task that waits for them, and drops them with it. Here they are tasks,
+   and the scope sees to it that the rest is the same: they run only when their
+   owner may, see its task-local values, and have no budget if it has none.
+
+   A scope ends in one of three ways. Its call returns or raises an error, or
+   its task is aborted: Lua closes it, which aborts the tasks that are left and
+   waits for their clean-ups. That wait fails, in a deadlock or at the end of
+   the state: it is abandoned, and its tasks go on alone. Or nothing closes it,
+   as when the state ends: its finalizer abandons it. */
 #include "lua/spawn/scope.h"
 
 #include <assert.h>
@@ -15,7 +21,8 @@
 #include "lua/task/task.h"
 #include "lua/task/wait.h"
 
-/* The object at index 1 points to the scope; to nothing once it is closed. */
+/* The object at index 1 points to the scope; to nothing once it is closed. A
+   poll looks there anew each time. */
 static ebb_lua_scope **slot(lua_State *L) { return lua_touserdata(L, 1); }
 
 /* ---- making one ---- */
@@ -48,15 +55,19 @@ void ebb_lua_scope_new(lua_State *L, ebb_lua *el, size_t size) {
     ebb_lua_error_raise(L, -ENOMEM);
 }
 
+/* While a call waits the end of the state may finalize its scope. */
 ebb_lua_scope *ebb_lua_scope_here(lua_State *L) {
+  assert(lua_isuserdata(L, 1));
   ebb_lua_scope *s = *slot(L);
   if (s == NULL) luaL_error(L, "what this waits for has been finalized");
   return s;
 }
 
-/* stack: scope, ..., body, arguments... -> scope, ... */
-/* It runs in the owner's LocalSet, if that is in one, and only while that is
-   driven: a call must not run on where its caller could not. */
+/* stack: scope, ..., body, arguments... -> scope, ...
+   It runs in the owner's LocalSet, if that is in one, and only while that is
+   driven: a call must not run on where its caller could not. Room is made in
+   the set before the task, which is in both collections when it starts. Room in
+   the scope there is since its making. */
 void ebb_lua_scope_spawn(lua_State *L, ebb_lua *el, int body, uint32_t key) {
   assert(body > 1 && key > 0);
   ebb_lua_task_prepare(L, el, body);
@@ -68,11 +79,14 @@ void ebb_lua_scope_spawn(lua_State *L, ebb_lua *el, int body, uint32_t key) {
   ebb_budget_inherit(&lt->task, s->set.owner);
   if (in != NULL) ebb_local_set_put(in, &lt->task);
   ebb_join_set_put(&s->set, key, EBB_KEY_INT(key), &lt->task);
+  assert(lua_gettop(L) == body - 1 && lt->task.state == EBB_NEW);
   ebb_lua_task_start(lt);
 }
 
 /* ---- what became of its tasks ---- */
 
+/* A task that nothing waits for any more: a panic that no call has seen is
+   reported, which runs Lua code. */
 void ebb_lua_scope_let_go(ebb_lua_scope *s, ebb_task *t) {
   assert(t->group == &s->set.group);
   ebb_join_set_remove(&s->set, t);
@@ -89,17 +103,22 @@ int ebb_lua_scope_results(lua_State *L, ebb_lua_scope *s, ebb_task *t) {
   return ebb_lua_join_error_unwrap_result(L, s->el, lt, count);
 }
 
+/* An owner that is in its clean-up is uncancellable already (R5), and must be
+   so after the scope. */
 void ebb_lua_scope_shield(ebb_lua_scope *s) {
+  assert(!s->shielded);
   s->shielded = !s->set.owner->uncancellable;
   ebb_task_set_uncancellable(s->set.owner, true);
 }
 
 /* ---- its end ---- */
 
-/* The scope at index 1, whose set is empty. */
+/* The scope at index 1, whose set is empty. An abort cuts the owner's waits
+   again from here on, unless it does not for another reason. */
 static void close_scope(lua_State *L) {
   ebb_lua_scope *s = *slot(L);
   ebb_task *owner = s->set.owner;
+  assert(s->set.group.members.len == 0 && owner != NULL);
   *slot(L) = NULL;
   ebb_join_set_end_race(&s->set);
   if (s->shielded) ebb_task_set_uncancellable(owner, false);
@@ -108,7 +127,8 @@ static void close_scope(lua_State *L) {
 }
 
 /* Its call does not come to its end: its tasks go on alone to theirs. Letting
-   go of one may run Lua code. */
+   go of one may run Lua code, but none that puts a task into this scope: so
+   the scan meets all. */
 static void abandon(lua_State *L) {
   ebb_lua_scope *s = *slot(L);
   ebb_table *members = &s->set.group.members;
@@ -119,8 +139,9 @@ static void abandon(lua_State *L) {
   close_scope(L);
 }
 
-/* stack: scope. A wait that cannot go on ends the call, but not the scope's
-   tasks: nobody would come for them. */
+/* stack: scope. It waits until all of the scope's tasks have ended, and takes
+   them out as they do. A wait that cannot go on raises an error, as any does;
+   the scope is abandoned before, since no call would come for its tasks. */
 static int close_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   assert(lua_gettop(L) >= 1);
   ebb_lua_scope *s;
@@ -140,7 +161,9 @@ static int close_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   return 0;
 }
 
-/* In the end of the state, after its finalizer perhaps. */
+/* The end of the call. Those of its tasks that have not ended are aborted, and
+   run before anything else: their clean-ups come before the owner's. At the end
+   of the state it may come after the finalizer. */
 static int scope_close(lua_State *L) {
   static const ebb_lua_op op = {"a clean-up", close_poll, true};
   ebb_lua *el = ebb_lua_state_raw(L);
@@ -151,7 +174,8 @@ static int scope_close(lua_State *L) {
   return ebb_lua_await(L, el, &op);
 }
 
-/* The state is being closed, and its call will not come to its end. */
+/* The state is being closed, or an error has ended the call's coroutine, which
+   was dropped without being closed. */
 static int scope_gc(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   ebb_lua_class_check(L, el, 1, CLASS_SCOPE);
@@ -160,6 +184,7 @@ static int scope_gc(lua_State *L) {
 }
 
 void ebb_lua_scope_free(ebb_lua_scope *s) {
+  assert(s->set.group.members.len == 0);
   ebb_list_remove(&s->link);
   ebb_join_set_destroy(&s->set);
   ebb_alloc_free(&s->el->rt->alloc, s, sizeof *s);
@@ -181,8 +206,9 @@ void ebb_lua_scope_define(lua_State *L, ebb_lua *el) {
 
 /* ---- ebb.block_on ---- */
 
-/* stack: scope -> values... */
-/* No budget is taken for the result: the task that has it has spent its own. */
+/* stack: scope -> values...
+   No budget is taken for the result: the task that has it has spent its own. It
+   stays in the scope until that is closed, when this returns. */
 static int block_on_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_lua_scope *s = ebb_lua_scope_here(L);
   ebb_task *t = ebb_join_set_peek(&s->set);
@@ -191,6 +217,8 @@ static int block_on_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   return ebb_lua_scope_results(L, s, t);
 }
 
+/* stack: body, arguments... -> values... In a task it is a wait as any other;
+   in the main chunk the loop runs meanwhile. */
 int ebb_lua_scope_block_on(lua_State *L) {
   static const ebb_lua_op op = {"block_on", block_on_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
@@ -199,5 +227,6 @@ int ebb_lua_scope_block_on(lua_State *L) {
   lua_insert(L, 1);
   ebb_lua_scope_new(L, el, 1);
   ebb_lua_scope_spawn(L, el, 2, 1);
+  assert(lua_gettop(L) == 1);
   return ebb_lua_await(L, el, &op);
 }

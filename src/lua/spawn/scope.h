@@ -9,20 +9,23 @@
 /* The tasks of a call that waits for them: a race of its caller. It is to be
    closed, and that aborts them and waits for their clean-ups; so, when the
    caller is aborted, theirs come before its own. It lies in the engine's
-   memory, and the object that is to be closed points to it. */
+   memory, and the object that is to be closed points to it.
+
+   The tasks are in `set` from their start until the call has taken them out;
+   `set.owner` is the caller, to which the scope has a reference (R7). */
 typedef struct ebb_lua_scope {
   ebb_list link; /* in el->scopes */
   ebb_join_set set;
   ebb_lua *el;
-  int count;     /* how many results are on the stack already */
-  bool shielded; /* its owner's `closing` is set for it */
+  int count;     /* of select: how many results are on the stack already */
+  bool shielded; /* it has made its owner uncancellable, and will undo that */
 } ebb_lua_scope;
 
 /* Makes a scope for `size` tasks, pushes it and moves it to index 1, in the
    place of what was there. Raises errors. */
 void ebb_lua_scope_new(lua_State *L, ebb_lua *el, size_t size);
 
-/* Frees a scope whose tasks are gone. */
+/* Frees a scope that has no tasks. */
 void ebb_lua_scope_free(ebb_lua_scope *s);
 
 /* The scope at index 1. Raises an error when it has been finalized. */
@@ -32,7 +35,8 @@ ebb_lua_scope *ebb_lua_scope_here(lua_State *L);
    `body` and the arguments above it up to the top; these are popped. */
 void ebb_lua_scope_spawn(lua_State *L, ebb_lua *el, int body, uint32_t key);
 
-/* Takes a finished task out. */
+/* Takes a task out, finished or not. May run Lua code: the report of a panic.
+   */
 void ebb_lua_scope_let_go(ebb_lua_scope *s, ebb_task *t);
 
 /* From here until it is closed, no abort of its owner cuts off a wait: the
@@ -43,7 +47,7 @@ void ebb_lua_scope_shield(ebb_lua_scope *s);
    JoinError if it was cancelled. */
 int ebb_lua_scope_results(lua_State *L, ebb_lua_scope *s, ebb_task *t);
 
-/* Frees the scopes that no finalizer will come for. */
+/* Frees the scopes whose finalizers will not come. */
 void ebb_lua_scope_free_all(ebb_lua *el);
 
 /* The module's block_on. */

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
    ebb.select (Tokio: select!). Its branches are tasks of a scope, each under
-   its number; the branches' keys stay on the stack of the caller. */
+   its number; the branches' keys stay on the stack of the caller.
+
+   A key can be any value, and the caller wants that very value back: on the
+   stack it needs no table, and is safe from the collector. Its task is in the
+   scope under the number, which leads back to the key. */
 #include "core/spawn/join_map.h"
 #include "lua/spawn/scope.h"
 #include "lua/state/args.h"
@@ -17,8 +21,11 @@
    above it. Index 1 is the scope's. */
 static int key_index(uint32_t number) { return 2 * (int)number; }
 
-/* A branch's key is below its body, at the top of the stack. */
+/* stack: ..., key, body. As ebb_lua_task_check_body has it, but for the error,
+   which names the branch. Whether a coroutine can be a task is found out when
+   it is spawned. */
 static void check_branch(lua_State *L) {
+  assert(lua_gettop(L) >= 3);
   int type = lua_type(L, -1);
   if (type == LUA_TFUNCTION || type == LUA_TTHREAD) return;
   if (luaL_getmetafield(L, -1, "__call") != LUA_TNIL) {
@@ -32,7 +39,8 @@ static void check_branch(lua_State *L) {
       lua_pushfstring(L, "branch '%s' is a %s, not a function", key, got));
 }
 
-/* stack: branches -> branches, key, body, key, body... How many there are. */
+/* stack: branches -> branches, key, body, key, body... How many there are. The
+   key that lua_next needs is a copy on top of the pair that stays. */
 static uint32_t push_branches(lua_State *L) {
   assert(lua_gettop(L) == 1 && lua_istable(L, 1));
   uint32_t n = 0;
@@ -43,9 +51,11 @@ static uint32_t push_branches(lua_State *L) {
     lua_pushvalue(L, -2);
     n++;
   }
+  assert(lua_gettop(L) == key_index(n) + 1);
   return n;
 }
 
+/* Both halves of a branch, the key and the body. */
 static void swap_branches(lua_State *L, uint32_t a, uint32_t b) {
   assert(lua_gettop(L) >= key_index(a) + 1 &&
          lua_gettop(L) >= key_index(b) + 1);
@@ -57,22 +67,28 @@ static void swap_branches(lua_State *L, uint32_t a, uint32_t b) {
 }
 
 /* In random order, since the first that is ready at once wins: a branch that
-   always is must not keep the others from ever winning. */
+   always is must not keep the others from ever winning. Each is drawn from
+   those that are left (Fisher and Yates). The last id is another one each time,
+   and its hash is as good as random. */
 static void spawn_branches(lua_State *L, ebb_lua *el, uint32_t n) {
   for (uint32_t i = n; i > 0; i--) {
     uint64_t random = ebb_hash_bits(el->rt->tasks.last_id);
     swap_branches(L, i, 1 + (uint32_t)(random % i));
     lua_pushvalue(L, key_index(i) + 1);
+    assert(lua_gettop(L) == key_index(n) + 2);
     ebb_lua_scope_spawn(L, el, lua_gettop(L), i);
   }
 }
 
-/* Pushes the result. The clean-ups of the others may take a while, in which
-   it must not be lost. */
+/* Pushes the result: the key, whether the branch has completed, and its values;
+   of a panic the value that was raised, with its trace handed over. The
+   clean-ups of the others may take a while, in which it must not be lost: so no
+   abort cuts the owner's waits until the scope is closed (R5). */
 static void take_winner(lua_State *L, ebb_lua *el, ebb_lua_scope *s,
                         ebb_task *t) {
   assert(s->count == 0 && t->state == EBB_FINISHED);
   ebb_key number = ebb_table_key(&s->set.group.members, t->group_slot);
+  assert(number.bits > 0 && key_index((uint32_t)number.bits) < lua_gettop(L));
   lua_pushvalue(L, key_index((uint32_t)number.bits));
   s->count = 1 + ebb_lua_join_error_push_result(L, el, (ebb_lua_task *)t);
   if (t->outcome == EBB_PANICKED) {
@@ -98,10 +114,13 @@ static int select_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
     else
       ebb_lua_scope_let_go(s, t);
   }
+  assert(s->count == 0 || s->set.owner->uncancellable);
   if (s->set.group.members.len == 0) return s->count;
   return ebb_await_in_list(w, &s->set.waiters);
 }
 
+/* stack: branches -> key, ok, values... The scope takes the place of the table,
+   which is not needed once its pairs are on the stack. */
 static int ebb_select(lua_State *L) {
   static const ebb_lua_op op = {"select", select_poll, false};
   ebb_lua *el = ebb_lua_state_enter(L, 1);

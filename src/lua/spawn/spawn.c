@@ -13,6 +13,18 @@
 #include "lua/task/current_set.h"
 #include "lua/task/task.h"
 
+/* What a spawn does: it checks the body; finds out where the task
+   is to run, and pushes that as the target; makes the handle, or room in the
+   collection; has a thread ready; makes the task by the target; and starts it.
+   All that can fail or run Lua code comes before the task is made (R9).
+
+   The target is on the stack, so that the collector keeps it, and frees with it
+   what was packed for another thread if an error comes in between. It is
+
+     nil               the task runs here
+     a LocalSet        here, while that is driven
+     an ebb.target     the job in it is done on another thread; body and
+                       arguments are in the job, and on the stack no more */
 static const char *const spawn_names[] = {
     [EBB_LUA_HERE] = "spawn",
     [EBB_LUA_ON] = "spawn_on",
@@ -22,7 +34,9 @@ static const char *const spawn_names[] = {
     [EBB_LUA_BLOCKING_ON] = "spawn_blocking_on",
 };
 
+/* One C function serves all places: it asks its upvalue. */
 void ebb_lua_spawn_set_functions(lua_State *L, ebb_lua *el, lua_CFunction f) {
+  assert(lua_istable(L, -1));
   for (int where = EBB_LUA_HERE; where <= EBB_LUA_BLOCKING_ON; where++) {
     ebb_lua_slot_push(L, el, STORE_STATE);
     lua_pushinteger(L, where);
@@ -31,7 +45,7 @@ void ebb_lua_spawn_set_functions(lua_State *L, ebb_lua *el, lua_CFunction f) {
   }
 }
 
-/* ---- the plan ---- */
+/* ---- the target ---- */
 
 /* Takes the argument that says where out of the call, to the top. */
 static void lift(lua_State *L, int arg) {
@@ -46,6 +60,7 @@ static void lift(lua_State *L, int arg) {
    form that could be sent. */
 static void target_elsewhere(lua_State *L, ebb_lua *el, ebb_lua_where where,
                              int body) {
+  assert(where != EBB_LUA_HERE && where != EBB_LUA_LOCAL);
   bool on = where == EBB_LUA_ON || where == EBB_LUA_BLOCKING_ON;
   bool blocking = where != EBB_LUA_ON;
   int err = 0;
@@ -67,6 +82,7 @@ static void target_elsewhere(lua_State *L, ebb_lua *el, ebb_lua_where where,
   if (on) lua_remove(L, body - 1);
 }
 
+/* The set that was given, or the one that is current for the running task. */
 static void target_local(lua_State *L, ebb_lua *el, bool on, int body) {
   if (on) {
     ebb_lua_current_set_check(L, el, body + 1);
@@ -86,11 +102,12 @@ void ebb_lua_spawn_choose_target(lua_State *L, ebb_lua *el, ebb_lua_where where,
     target_local(L, el, where == EBB_LUA_LOCAL_ON, body);
   else
     target_elsewhere(L, el, where, body);
+  assert(lua_isnil(L, -1) || lua_isuserdata(L, -1));
 }
 
 /* ---- the task ---- */
 
-/* Room in the set first: from the task on nothing can fail. */
+/* Room in the set first: from the task on nothing can fail (R9). */
 static ebb_lua_task *local_task(lua_State *L, ebb_lua *el, ebb_local_set *set,
                                 int body) {
   if (ebb_local_set_reserve(set) < 0) ebb_lua_error_raise(L, -ENOMEM);
@@ -109,12 +126,14 @@ ebb_lua_task *ebb_lua_spawn_task(lua_State *L, ebb_lua *el, int target,
   if (set != NULL) return local_task(L, el, set, body);
   ebb_lua_task *lt = ebb_lua_task_create(L, el, &ebb_lua_job_proxy_ops);
   lt->job = ebb_lua_job_carried(L, el, target);
+  assert(lt->job != NULL);
   return lt;
 }
 
 /* ---- the module's spawn ---- */
 
-/* stack: body, [where,] arguments... -> JoinHandle */
+/* stack: body, [where,] arguments... -> JoinHandle
+   The methods of Handle and LocalSet come here, too, by ebb_lua_spawn_by. */
 int ebb_lua_spawn_at(lua_State *L, ebb_lua_where where) {
   ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_spawn_choose_target(L, el, where, 1);
@@ -125,6 +144,7 @@ int ebb_lua_spawn_at(lua_State *L, ebb_lua_where where) {
   ebb_lua_task *lt = ebb_lua_spawn_task(L, el, 1, 3);
   assert(lt->task.state == EBB_NEW && !lua_isnil(L, 2));
   ebb_lua_join_handle_fill(L, 2, lt);
+  assert(lt->handles == 0);
   lt->handles = 1;
   ebb_lua_task_start(lt);
   lua_settop(L, 2);

@@ -7,7 +7,8 @@
 
 #include "lua/task/task.h"
 
-/* With _ON, an argument after the body says which runtime, or which set. */
+/* With _ON, an argument after the body says which runtime, or which set.
+   BLOCKING is a thread of the pool, of this runtime or the given one. */
 typedef enum ebb_lua_where {
   EBB_LUA_HERE,
   EBB_LUA_ON,
@@ -33,7 +34,7 @@ void ebb_lua_spawn_set_functions(lua_State *L, ebb_lua *el, lua_CFunction f);
 
 /* Checks the body at `body`, takes out the argument after it that says
    where, and pushes the *target*: it must be on the stack until the task is
-   made. If the task will run elsewhere, the body and its arguments are packed
+   made. If another thread will run it, the body and its arguments are packed
    into the target and popped. Raises errors. */
 void ebb_lua_spawn_choose_target(lua_State *L, ebb_lua *el, ebb_lua_where where,
                                  int body);
@@ -48,11 +49,11 @@ ebb_lua_task *ebb_lua_spawn_task(lua_State *L, ebb_lua *el, int target,
 /* The module's spawn, for a place. */
 int ebb_lua_spawn_at(lua_State *L, ebb_lua_where where);
 
-/* A method of what says where, which is at 1; the body comes after it. */
+/* For methods of the runtime's Handle or the LocalSet at 1, after which the
+   body comes. */
 int ebb_lua_spawn_by(lua_State *L, ebb_lua_where where);
 
-/* The module's spawn functions; the place is the second upvalue, see
-   spawn.h. */
+/* The module's spawn functions; the place is the second upvalue. */
 int ebb_lua_spawn(lua_State *L);
 
 #endif

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT
-   ebb.task_local (Tokio: task_local!, task::LocalKey). */
+   ebb.task_local (Tokio: task_local!, task::LocalKey): values that are in force
+   while a call lasts, for the task that has made it.
+
+   A LocalKey has no value itself: it is compared by identity, and its name is
+   for messages. Each scope is a guard, on the stack of the call, with the key
+   and the value (task_vars.h); the innermost open one counts. */
 #include "lua/spawn/guarded_call.h"
 #include "lua/state/args.h"
 #include "lua/state/parts.h"
@@ -11,6 +16,7 @@
 /* User values of a LocalKey. */
 enum { UV_NAME = 1 };
 
+/* stack: name -> LocalKey. Two keys of one name are different keys. */
 static int new_key(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
   luaL_checktype(L, 1, LUA_TSTRING);
@@ -22,6 +28,8 @@ static int new_key(lua_State *L) {
 
 /* ---- scopes ---- */
 
+/* Closing twice does nothing more. After the runtime's end nothing looks for
+   guards. */
 static int scope_close(lua_State *L) {
   ebb_lua *el = ebb_lua_state_raw(L);
   const ebb_lua_scope_guard *g =
@@ -32,7 +40,9 @@ static int scope_close(lua_State *L) {
   return 0;
 }
 
-/* stack: key, value, ... -> guard, value, ... */
+/* stack: key, value, ... -> guard, value, ... The guard keeps the key and the
+   value. It is opened before it is to be closed: if there is no memory for
+   that, there is nothing to close. */
 static void enter(lua_State *L, ebb_lua *el) {
   assert(lua_gettop(L) >= 3);
   ebb_lua_class_new(L, el, CLASS_LOCAL_SCOPE, sizeof(ebb_lua_scope_guard),
@@ -46,7 +56,9 @@ static void enter(lua_State *L, ebb_lua *el) {
   lua_toclose(L, 1);
 }
 
-/* stack: key, value, function, arguments... -> the function's results */
+/* stack: key, value, function, arguments... -> the function's results
+   Also sync_scope: Tokio needs two, as what is awaited and what is called
+   differ there. nil is a value; none at all is an error. */
 static int key_scope(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_class_check(L, el, 1, CLASS_LOCAL_KEY);
@@ -75,7 +87,7 @@ static void push_named(lua_State *L, const char *before, const char *after) {
   lua_concat(L, 3);
 }
 
-/* Pushes nil and an AccessError. */
+/* Pushes nil and an AccessError, which has the name of the key at 1. */
 static int fail(lua_State *L, ebb_lua *el) {
   luaL_pushfail(L);
   ebb_lua_class_new(L, el, CLASS_ACCESS_ERROR, 0, 1);
@@ -84,6 +96,8 @@ static int fail(lua_State *L, ebb_lua *el) {
   return 2;
 }
 
+/* Pushes the value of the key at 1, or raises an error that tells the place of
+   the call. */
 static void check_value(lua_State *L, ebb_lua *el) {
   if (push_value(L, el)) return;
   luaL_where(L, 1);
@@ -92,6 +106,7 @@ static void check_value(lua_State *L, ebb_lua *el) {
   lua_error(L);
 }
 
+/* The state, in a method of the key at 1. */
 static ebb_lua *check_key(lua_State *L, int most) {
   ebb_lua *el = ebb_lua_state_checked(L);
   ebb_lua_class_check_self(L, el, CLASS_LOCAL_KEY, most);
@@ -108,7 +123,9 @@ static int key_try_get(lua_State *L) {
   return push_value(L, el) ? 1 : fail(L, el);
 }
 
+/* The key is at 1; everything above it is results. */
 static int with_k(lua_State *L, int status, lua_KContext ctx) {
+  assert(lua_gettop(L) >= 1 && lua_isuserdata(L, 1));
   (void)status, (void)ctx;
   return lua_gettop(L) - 1;
 }
@@ -132,6 +149,7 @@ static int key_with(lua_State *L) {
   return call_with(L);
 }
 
+/* Without a value the function is not called. */
 static int key_try_with(lua_State *L) {
   ebb_lua *el = check_key(L, 2);
   ebb_lua_guarded_call_check(L, 2);
@@ -145,6 +163,7 @@ static int key_tostring(lua_State *L) {
   return 1;
 }
 
+/* Works as long as the object is there, also after the runtime's end. */
 static int error_tostring(lua_State *L) {
   ebb_lua_class_check(L, ebb_lua_state_raw(L), 1, CLASS_ACCESS_ERROR);
   push_named(L, "task-local '", "' is not set");

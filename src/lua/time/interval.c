@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT
-   Interval (Tokio: time::Interval), which ebb.time.interval makes. */
+   Interval (Tokio: time::Interval), which ebb.time.interval makes.
+
+   The engine's interval lies in the userdata. It is numbers alone, and nothing
+   of the engine refers to it: a task that waits for a tick waits for a
+   deadline. So an Interval needs no finalizer, and can be dropped at any time.
+   */
 #include "lua/time/interval.h"
 
 #include <assert.h>
@@ -8,11 +13,14 @@
 #include "lua/task/budget.h"
 #include "lua/task/wait.h"
 
+/* The first tick is due at once. */
 void ebb_lua_interval_new(lua_State *L, ebb_lua *el, int64_t period) {
+  assert(period > 0);
   ebb_interval *iv = ebb_lua_class_new(L, el, CLASS_INTERVAL, sizeof *iv, 0);
   ebb_interval_init(iv, el->rt, period);
 }
 
+/* The Interval at 1, in a method of at most so many arguments. */
 static ebb_interval *check_interval(lua_State *L, ebb_lua *el, int most) {
   return ebb_lua_class_check_self(L, el, CLASS_INTERVAL, most);
 }
@@ -26,10 +34,13 @@ static int tick_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   int answer = ebb_interval_poll(iv, w);
   if (answer < 0) return answer;
   int64_t due = ebb_interval_take(iv, ebb_now(el->rt));
+  assert(due != EBB_NEVER); /* R10 */
   lua_pushnumber(L, (lua_Number)due / 1e9);
   return 1;
 }
 
+/* The second argument is for a generic `for`, whose iterator it may be: Lua
+   calls that with the control variable. */
 static int interval_tick(lua_State *L) {
   static const ebb_lua_op op = {"an interval's tick", tick_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
@@ -38,6 +49,7 @@ static int interval_tick(lua_State *L) {
   return ebb_lua_await(L, el, &op);
 }
 
+/* The next tick is due a period from now. */
 static int interval_reset(lua_State *L) {
   ebb_lua *el = ebb_lua_state_checked(L);
   ebb_interval_reset(check_interval(L, el, 1), el->rt);
@@ -61,6 +73,7 @@ static int interval_set_missed(lua_State *L) {
 
 static int interval_missed(lua_State *L) {
   ebb_interval *iv = check_interval(L, ebb_lua_state_checked(L), 1);
+  assert(iv->missed <= EBB_MISSED_SKIP);
   lua_pushstring(L, behaviors[iv->missed]);
   return 1;
 }

@@ -11,7 +11,8 @@
 #include "lua/task/wait.h"
 #include "lua/time/interval.h"
 
-/* stack: deadline, an integer of ns */
+/* stack: deadline, an integer of ns (R10): a float of seconds would be rounded.
+   A wait that a signal has ended is no end of the sleep, which goes on. */
 static int sleep_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   assert(lua_gettop(L) >= 1 && lua_isinteger(L, 1));
   (void)el;
@@ -19,6 +20,8 @@ static int sleep_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   return ebb_await_until(w, NULL, lua_tointeger(L, 1));
 }
 
+/* Drops the arguments. A deadline that has passed is waited for, too: so each
+   sleep lets other tasks run. */
 static int sleep_to(lua_State *L, ebb_lua *el, int64_t deadline) {
   static const ebb_lua_op op = {"sleep", sleep_poll, false};
   lua_settop(L, 0);
@@ -32,6 +35,7 @@ static int time_sleep(lua_State *L) {
   return sleep_to(L, el, ebb_time_add(ebb_now(el->rt), ns));
 }
 
+/* A time of `now`, which may have passed. */
 static int time_sleep_until(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
   return sleep_to(L, el, ebb_lua_args_time(L, 1));
@@ -44,7 +48,9 @@ static int time_sleep_until(lua_State *L) {
    have had their turn. So a value that is returned at that moment wins. */
 enum { IN_TIME, AT_THE_END, ELAPSED };
 
-/* stack: scope, deadline, stage */
+/* stack: scope, deadline, stage
+   In the last stage the task has been aborted, and its clean-up is waited for
+   without a limit: a call that times out leaves nothing behind. */
 static void go_to_next_stage(lua_State *L, ebb_lua_scope *s) {
   assert(lua_gettop(L) >= 3 && lua_tointeger(L, 3) < ELAPSED);
   lua_Integer stage = lua_tointeger(L, 3) + 1;
@@ -70,16 +76,21 @@ static int timeout_result(lua_State *L, ebb_lua_scope *s, ebb_task *t) {
   return 1 + ebb_lua_scope_results(L, s, t);
 }
 
-/* stack: scope, deadline, stage -> true, values... or nil, "elapsed" */
+/* stack: scope, deadline, stage -> true, values... or nil, "elapsed"
+   The task is looked at before the time: what has finished in time counts,
+   however late this task has its turn. */
 static int timeout_poll(lua_State *L, ebb_lua *el, ebb_await *w) {
   ebb_lua_scope *s = ebb_lua_scope_here(L);
   ebb_task *t = ebb_join_set_peek(&s->set);
   (void)el;
+  assert(lua_gettop(L) >= 3 && lua_isinteger(L, 2));
   if (t != NULL) return timeout_result(L, s, t);
   if (w->status == -ETIMEDOUT) go_to_next_stage(L, s);
   return ebb_await_until(w, &s->set.waiters, lua_tointeger(L, 2));
 }
 
+/* stack: seconds, body, arguments... The scope takes the place of the seconds;
+   body and arguments go to the task. */
 static int time_timeout(lua_State *L) {
   static const ebb_lua_op op = {"timeout", timeout_poll, false};
   ebb_lua *el = ebb_lua_state_checked(L);
@@ -90,11 +101,13 @@ static int time_timeout(lua_State *L) {
   ebb_lua_scope_spawn(L, el, 2, 1);
   lua_pushinteger(L, deadline);
   lua_pushinteger(L, IN_TIME);
+  assert(lua_gettop(L) == 3);
   return ebb_lua_await(L, el, &op);
 }
 
 /* ---- the interval's maker ---- */
 
+/* stack: seconds -> Interval. A period of 0 would be due at any time. */
 static int time_interval(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
   int64_t period = ebb_lua_args_duration(L, 1);
@@ -105,6 +118,8 @@ static int time_interval(lua_State *L) {
 
 /* ---- the clock ---- */
 
+/* Of the runtime's clock, whose beginning means nothing: good for differences,
+   and for sleep_until. */
 static int time_now(lua_State *L) {
   lua_pushnumber(L, (lua_Number)ebb_now(ebb_lua_state_enter(L, 0)->rt) / 1e9);
   return 1;
@@ -122,7 +137,8 @@ static int time_resume(lua_State *L) {
   return 0;
 }
 
-/* Sleeping until just now lets everyone whose timer was due go first. */
+/* Sleeping until just now lets the tasks whose timers have become due go first.
+   */
 static int time_advance(lua_State *L) {
   ebb_lua *el = ebb_lua_state_enter(L, 1);
   int64_t ns = ebb_lua_args_duration(L, 1);
@@ -132,6 +148,7 @@ static int time_advance(lua_State *L) {
   return sleep_to(L, el, ebb_now(el->rt));
 }
 
+/* The module's table is at the top. `sleep` is in both tables. */
 void ebb_lua_time_open(lua_State *L, ebb_lua *el) {
   static const luaL_Reg functions[] = {{"advance", time_advance},
                                        {"interval", time_interval},
@@ -142,6 +159,7 @@ void ebb_lua_time_open(lua_State *L, ebb_lua *el) {
                                        {"sleep_until", time_sleep_until},
                                        {"timeout", time_timeout},
                                        {NULL, NULL}};
+  assert(lua_istable(L, -1));
   lua_newtable(L);
   ebb_lua_slot_push(L, el, STORE_STATE);
   luaL_setfuncs(L, functions, 1);
