@@ -322,7 +322,7 @@ static bool is_shared(lua_State *L, packer *k, lua_Integer function, int n) {
     return true;
   }
   lua_pop(L, 1);
-  lua_pushinteger(L, function * EBB_PARCEL_UPVALUES + n);
+  lua_pushinteger(L, function * EBB_LUA_PACK_UPVALUES + n);
   lua_rawsetp(L, k->numbers, id);
   return false;
 }

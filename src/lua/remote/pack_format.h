@@ -29,6 +29,6 @@ typedef enum ebb_lua_pack_tag {
 } ebb_lua_pack_tag;
 
 /* An upvalue's place, as one integer. */
-enum { EBB_PARCEL_UPVALUES = 256 };
+enum { EBB_LUA_PACK_UPVALUES = 256 };
 
 #endif

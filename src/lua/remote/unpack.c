@@ -179,9 +179,9 @@ static void unpack_table(lua_State *L, unpacker *u) {
    joined with itself. */
 static void share_upvalue(lua_State *L, unpacker *u, int n) {
   lua_Integer place = take_integer(u);
-  lua_rawgeti(L, u->objects, place / EBB_PARCEL_UPVALUES);
+  lua_rawgeti(L, u->objects, place / EBB_LUA_PACK_UPVALUES);
   assert(lua_isfunction(L, -1) && lua_isfunction(L, -2));
-  lua_upvaluejoin(L, -2, n, -1, (int)(place % EBB_PARCEL_UPVALUES));
+  lua_upvaluejoin(L, -2, n, -1, (int)(place % EBB_LUA_PACK_UPVALUES));
   lua_pop(L, 1);
 }
 

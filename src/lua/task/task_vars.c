@@ -2,9 +2,10 @@
    Guards of coroutines, and the search for the one that is in force.
 
    In STORE_TASK_VARS, whose values are weak, there is by the address of a
-   coroutine its line: a table with weak values, in which its guards are, oldest
-   first, from 1 to the number that is at 0. The guards keep the line, and the
-   coroutine, so that no other comes to be at its address while they last. */
+   coroutine its scope stack: a table with weak values, in which its guards are,
+   oldest first, from 1 to the number that is at 0. The guards keep the scope
+   stack, and the coroutine, so that no other comes to be at its address while
+   they last. */
 #include "lua/task/task_vars.h"
 
 #include <assert.h>
@@ -19,16 +20,17 @@ enum { DEPTH_MAX = 200 };
 
 /* ---- opening ---- */
 
-/* Pushes the line of a coroutine; false, with nothing pushed: it has none. */
-static bool push_line(lua_State *L, ebb_lua *el, const lua_State *coroutine) {
+/* Pushes the scope stack of a coroutine; false, with nothing pushed: it has
+   none. */
+static bool push_stack(lua_State *L, ebb_lua *el, const lua_State *coroutine) {
   int type = lua_rawgetp(el->store, STORE_TASK_VARS, coroutine);
   lua_xmove(el->store, L, 1);
   if (type == LUA_TNIL) lua_pop(L, 1);
   return type != LUA_TNIL;
 }
 
-/* The new line is weak as the table of lines is, by the same metatable. */
-static void push_new_line(lua_State *L, ebb_lua *el) {
+/* It is weak, as the table of scope stacks is, by the same metatable. */
+static void push_new_stack(lua_State *L, ebb_lua *el) {
   lua_newtable(L);
   lua_getmetatable(el->store, STORE_TASK_VARS);
   lua_xmove(el->store, L, 1);
@@ -37,12 +39,12 @@ static void push_new_line(lua_State *L, ebb_lua *el) {
   lua_rawseti(L, -2, 0);
 }
 
-/* Pushes the line of the running coroutine. While a new one is made,
+/* Pushes the scope stack of the running coroutine. While a new one is made,
    finalizers may run, and have made one. */
-static void push_own_line(lua_State *L, ebb_lua *el) {
-  if (push_line(L, el, L)) return;
-  push_new_line(L, el);
-  if (push_line(L, el, L)) {
+static void push_own_stack(lua_State *L, ebb_lua *el) {
+  if (push_stack(L, el, L)) return;
+  push_new_stack(L, el);
+  if (push_stack(L, el, L)) {
     lua_remove(L, -2);
     return;
   }
@@ -52,22 +54,22 @@ static void push_own_line(lua_State *L, ebb_lua *el) {
   lua_pop(L, 1);
 }
 
-/* The line is at `line`. */
-static lua_Integer length(lua_State *L, int line) {
-  assert(lua_istable(L, line));
-  lua_rawgeti(L, line, 0);
+/* The scope stack is at `stack`. */
+static lua_Integer length(lua_State *L, int stack) {
+  assert(lua_istable(L, stack));
+  lua_rawgeti(L, stack, 0);
   lua_Integer n = lua_tointeger(L, -1);
   lua_pop(L, 1);
   return n;
 }
 
-static void set_length(lua_State *L, int line, lua_Integer n) {
+static void set_length(lua_State *L, int stack, lua_Integer n) {
   lua_pushinteger(L, n);
-  lua_rawseti(L, line, 0);
+  lua_rawseti(L, stack, 0);
 }
 
-/* The next task on the thread must not find the line. */
-static void note_line(const lua_State *L, const ebb_lua *el) {
+/* The next task on the thread must not find the scope stack. */
+static void note_stack(const lua_State *L, const ebb_lua *el) {
   ebb_lua_task *lt = ebb_lua_current(el);
   if (lt != NULL && lt->L == L) lt->localized = true;
 }
@@ -76,55 +78,56 @@ void ebb_lua_task_vars_open_guard(lua_State *L, ebb_lua *el) {
   luaL_checkstack(L, 8, NULL);
   ebb_lua_scope_guard *g = lua_touserdata(L, -1);
   assert(g != NULL && !g->open);
-  int guard = lua_gettop(L), line = guard + 1;
+  int guard = lua_gettop(L), stack = guard + 1;
   lua_pushthread(L);
   lua_setiuservalue(L, guard, UV_LOCAL_COROUTINE);
-  push_own_line(L, el);
-  note_line(L, el);
-  lua_Integer n = length(L, line) + 1;
+  push_own_stack(L, el);
+  note_stack(L, el);
+  lua_Integer n = length(L, stack) + 1;
   lua_pushvalue(L, guard);
-  lua_rawseti(L, line, n);
-  set_length(L, line, n);
-  lua_setiuservalue(L, guard, UV_LOCAL_LINE);
+  lua_rawseti(L, stack, n);
+  set_length(L, stack, n);
+  lua_setiuservalue(L, guard, UV_LOCAL_STACK);
   g->open = true;
 }
 
 /* ---- closing ---- */
 
 /* Is there an open guard at the top? nil: the collector has taken it from the
-   line, whose values are weak. */
+   scope stack, whose values are weak. */
 static bool is_open(lua_State *L) {
   const ebb_lua_scope_guard *g = lua_touserdata(L, -1);
   return g != NULL && g->open;
 }
 
-/* Shortens the line by the guards at its end that are closed or gone. */
-static void shorten(lua_State *L, int line) {
-  lua_Integer n = length(L, line);
+/* Shortens the scope stack by the guards at its end that are closed or gone. */
+static void shorten(lua_State *L, int stack) {
+  lua_Integer n = length(L, stack);
   for (; n > 0; n--) {
-    lua_rawgeti(L, line, n);
+    lua_rawgeti(L, stack, n);
     bool last = is_open(L);
     lua_pop(L, 1);
     if (last) break;
     lua_pushnil(L);
-    lua_rawseti(L, line, n);
+    lua_rawseti(L, stack, n);
   }
-  set_length(L, line, n);
+  set_length(L, stack, n);
 }
 
 /* Guards close in any order, since generators are dropped in any order: one in
-   the middle stays in the line as a closed one until those above it are gone.
-   */
+   the middle stays in the scope stack as a closed one until those above it are
+   gone. */
 void ebb_lua_task_vars_close_guard(lua_State *L) {
   ebb_lua_scope_guard *g = lua_touserdata(L, 1);
   assert(lua_gettop(L) == 1 && g->open);
   g->open = false;
-  lua_getiuservalue(L, 1, UV_LOCAL_LINE);
+  lua_getiuservalue(L, 1, UV_LOCAL_STACK);
   shorten(L, 2);
 }
 
 /* The guards themselves may live on, in the hands of the collector: they keep
-   the line, but by the address of the coroutine it is not found any more. */
+   the scope stack, but by the address of the coroutine it is not found any
+   more. */
 void ebb_lua_task_vars_forget(ebb_lua *el, const lua_State *coroutine) {
   int type = lua_rawgetp(el->store, STORE_TASK_VARS, coroutine);
   lua_pop(el->store, 1);
@@ -153,12 +156,12 @@ static bool has_key(lua_State *L, int key) {
 /* True, with a value pushed, when a visit was so. */
 static bool search_coroutine(const search *s, const lua_State *coroutine) {
   lua_State *L = s->L;
-  if (!push_line(L, s->el, coroutine)) return false;
-  int line = lua_gettop(L);
-  for (lua_Integer i = length(L, line); i > 0; i--) {
-    lua_rawgeti(L, line, i);
+  if (!push_stack(L, s->el, coroutine)) return false;
+  int stack = lua_gettop(L);
+  for (lua_Integer i = length(L, stack); i > 0; i--) {
+    lua_rawgeti(L, stack, i);
     if (is_open(L) && has_key(L, s->key) && s->visit(L, s->el)) {
-      lua_replace(L, line);
+      lua_replace(L, stack);
       return true;
     }
     lua_pop(L, 1);

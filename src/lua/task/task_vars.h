@@ -21,7 +21,7 @@ typedef struct ebb_lua_scope_guard {
 enum {
   UV_LOCAL_KEY = 1,
   UV_LOCAL_VALUE,
-  UV_LOCAL_LINE, /* the guards of its coroutine */
+  UV_LOCAL_STACK, /* the guards of its coroutine */
   UV_LOCAL_COROUTINE,
   UV_LOCAL_COUNT = UV_LOCAL_COROUTINE
 };
