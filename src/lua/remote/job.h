@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
    A Lua function on its way to another thread, and what comes of it. Here it
-   is a Lua task whose thread only holds the results (job.c). There it is done
-   as a task of the state that runs there, by an executor (executor.c): the
-   task of the engine that unpacks the function, waits for its task, and packs
-   the results. A pool's thread has a state of its own for that (worker.c). */
+   is a Lua task whose thread only holds the results (job.c). There it is a call
+   (call.c) as a task of the state that runs there. A pool's thread has a state
+   of its own for that, and waits for the task itself (worker.c); in a Runtime
+   a task of the engine does, the executor (executor.c). */
 #ifndef EBB_LUA_REMOTE_JOB_H
 #define EBB_LUA_REMOTE_JOB_H
 
@@ -17,7 +17,7 @@
    fields, too: what is said to be there belongs to the other thread from
    ebb_job_start until `is_over`, and to this one before and after.
 
-   `call` is filled here, before the start, and emptied there, by the executor.
+   `call` is filled here, before the start, and emptied there, when it is done.
    `result` is filled there and emptied here, when the task takes it. `to`,
    `grant`, `kind` and `name` do not change while the job is under way, so both
    sides may read them. `to` is let go of when the task is done: a JoinHandle

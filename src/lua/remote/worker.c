@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lua/remote/call.h"
 #include "lua/remote/grant.h"
 #include "lua/remote/job.h"
+#include "lua/remote/pack.h"
 #include "lua/state/slot.h"
 #include "lua/task/shutdown.h"
 
@@ -69,16 +71,17 @@ void ebb_lua_worker_run(ebb_job *job, ebb_worker *worker) {
   ebb_job_set_outcome(job, EBB_PANICKED); /* for want of memory */
   if (L == NULL) return;
   ebb_lua *el = ebb_lua_state_find(L);
-  ebb_task *t = ebb_lua_executor_new(el, j);
-  if (t == NULL) return;
+  ebb_lua_call call = {.job = j, .el = el};
   ebb_job_set_outcome(job, EBB_CANCELLED);
   assert(el->requester == NULL);
   el->requester = j->to.ref;
-  ebb_task_retain(t);
-  ebb_task_start(t);
-  drive(el, t);
-  assert(t->state == EBB_FINISHED);
-  ebb_task_release(t);
+  ebb_lua_call_begin(&call);
+  if (call.lt != NULL) {
+    drive(el, &call.lt->task);
+    ebb_lua_call_send(&call);
+    ebb_task_release(&call.lt->task);
+  }
+  ebb_lua_pack_clear(&j->call);
   bool tidy = tidy_up(L, el);
   el->requester = NULL;
   if (tidy) return;
