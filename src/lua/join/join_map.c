@@ -56,8 +56,8 @@ static int new_map(lua_State *L, lua_Integer capacity, int hasher, int arg) {
   return 1;
 }
 
-/* stack: [options] -> map. 0 is no limit, which is why no option may have it.
-   */
+/* stack: [options] -> map. A limit of 0 is none to the engine; a script that
+   gives it means something else, and is refused. */
 static int map_new(lua_State *L) {
   ebb_lua_args_check_surplus(L, 1);
   static const char *const names[] = {"max_tasks", "capacity", "hasher", NULL};
