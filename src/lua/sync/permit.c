@@ -103,11 +103,11 @@ static int release(lua_State *L) {
   permit *p = ebb_lua_class_check_self(L, el, CLASS_PERMIT, 2);
   if (!p->held || el->rt == NULL) return 0;
   assert(p->s != NULL);
-  p->held = false;
-  if (ebb_semaphore_add_permits(p->s, p->count) < 0)
+  if (ebb_semaphore_add_permits(p->s, p->count) < 0) /* they are kept (R9) */
     return luaL_error(L,
                       "permits were added while these were given out, and "
                       "there would be too many now");
+  p->held = false;
   return 0;
 }
 
