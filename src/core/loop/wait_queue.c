@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/loop/wait_queue.h"
 
-#include <assert.h>
-
-#include "core/loop/wait.h"
-
 /* A task that is woken leaves the list, so the next is read before. */
 void ebb_wait_queue_wake_some(ebb_wait_queue *queue, uint32_t amount) {
   ebb_list *next, *node = queue->waiting.next;
@@ -15,31 +11,12 @@ void ebb_wait_queue_wake_some(ebb_wait_queue *queue, uint32_t amount) {
   }
 }
 
-/* The amount is known before the wait begins: the giver looks at it. */
-static void enter(ebb_wait_queue *queue, ebb_task *t, uint32_t amount) {
-  assert(t->queue == NULL && !t->granted);
-  t->queue = queue;
-  t->amount = amount;
-}
-
-/* For tasks that return from their poll; ebb_wait_queue_take is called in
-   the turn after. */
-int ebb_wait_queue_wait_begin(ebb_wait_queue *queue, ebb_runtime *rt,
-                              uint32_t amount, const char *what) {
-  ebb_task *t = rt->tasks.current;
-  enter(queue, t, amount);
-  int err = ebb_wait_begin(rt, &queue->waiting, EBB_NEVER, what);
-  /* A task that has been aborted does not get to wait. */
-  if (t->state != EBB_WAITING) ebb_task_leave_queue(t);
-  return err;
-}
-
 /* A wait that fails has left the queue when this returns, so that what had
    been granted at the same moment is the next one's, and not lost (R11). */
 int ebb_wait_queue_wait(ebb_wait_queue *queue, ebb_runtime *rt, uint32_t amount,
                         int64_t deadline, const char *what) {
   ebb_task *t = rt->tasks.current;
-  enter(queue, t, amount);
+  ebb_wait_queue_enter(queue, t, amount);
   int status = ebb_wait(rt, &queue->waiting, deadline, what);
   if (status < 0) ebb_task_leave_queue(t);
   return status;

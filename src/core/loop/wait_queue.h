@@ -20,6 +20,7 @@
 #include <assert.h>
 
 #include "core/loop/runtime.h"
+#include "core/loop/wait.h"
 
 static inline void ebb_wait_queue_init(ebb_wait_queue *queue,
                                        void (*on_leave)(ebb_wait_queue *queue,
@@ -51,9 +52,28 @@ static inline void ebb_wait_queue_wake_all(ebb_wait_queue *queue) {
 /* The same for those that want so much. */
 void ebb_wait_queue_wake_some(ebb_wait_queue *queue, uint32_t amount);
 
-/* As ebb_wait_begin, ebb_wait. `amount` is for `on_leave` and whoever gives. */
-int ebb_wait_queue_wait_begin(ebb_wait_queue *queue, ebb_runtime *rt,
-                              uint32_t amount, const char *what);
+/* The amount is known before the wait begins: the giver looks at it. */
+static inline void ebb_wait_queue_enter(ebb_wait_queue *queue, ebb_task *t,
+                                        uint32_t amount) {
+  assert(t->queue == NULL && !t->granted);
+  t->queue = queue;
+  t->amount = amount;
+}
+
+/* As ebb_wait_begin. `amount` is for `on_leave` and the giver. The task returns
+   from its poll; ebb_wait_queue_take is called in the turn after. */
+static inline int ebb_wait_queue_wait_begin(ebb_wait_queue *queue,
+                                            ebb_runtime *rt, uint32_t amount,
+                                            const char *what) {
+  ebb_task *t = rt->tasks.current;
+  ebb_wait_queue_enter(queue, t, amount);
+  int err = ebb_wait_begin(rt, &queue->waiting, EBB_NEVER, what);
+  /* A task that has been aborted does not get to wait. */
+  if (t->state != EBB_WAITING) ebb_task_leave_queue(t);
+  return err;
+}
+
+/* As ebb_wait. */
 int ebb_wait_queue_wait(ebb_wait_queue *queue, ebb_runtime *rt, uint32_t amount,
                         int64_t deadline, const char *what);
 

@@ -54,7 +54,6 @@ struct ebb_lua {
   unsigned libraries; /* those of Lua, see grant.h; 0 until `ebb` is opened */
   bool closing;       /* the end has begun, see close.c */
   bool refusing;      /* a task is aborted as it is started */
-  bool interfered;    /* a script has resumed the thread of a waiting task */
   int rounds;         /* in which all tasks have been aborted */
   uint32_t deadlock_turn; /* of the root: see is_deadlock in wait.c */
   const char *no_wait;    /* not NULL: where waiting is refused just now */

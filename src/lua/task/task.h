@@ -25,7 +25,8 @@ typedef struct ebb_lua_task {
   struct ebb_lua_job *job; /* that another thread does; NULL: it runs here */
   int place;               /* among the anchors */
   int count; /* arguments before the first poll, results when finished; in
-                between, how high L was when it last began to wait by a poll */
+                between, of an exposed thread, how high it was when it last
+                began to wait by a poll */
   uint32_t handles; /* JoinHandles there are */
   bool exposed : 1; /* L is known to scripts, and has a shadow */
   bool unclean : 1; /* the body has not returned: L is not used again */

@@ -230,7 +230,7 @@ static int wait_for(lua_State *L, ebb_lua *el, const ebb_lua_op *op,
   ebb_lua_task *lt = ebb_lua_current(el);
   if (!may_yield(L, el, lt)) return wait_here(L, el, op, w, answer);
   lt->op = op;
-  lt->count = lua_gettop(L);
+  if (lt->exposed) lt->count = lua_gettop(L);
   int err = begin(w, answer);
   if (err < 0) return poll_again(L, el, op, w, err); /* it raises an error */
   return lua_yieldk(L, 0, (lua_KContext)el, await_k);
@@ -240,17 +240,14 @@ static int await_k(lua_State *L, int status, lua_KContext ctx) {
   ebb_lua *el = (ebb_lua *)ctx;
   ebb_lua_task *lt = ebb_lua_current(el);
   ebb_await w;
-  if (lt == NULL || lt->L != L) {
-    /* The script has resumed this thread, not the scheduler: it waits on. */
-    el->interfered = true;
-    return lua_yieldk(L, 0, ctx, await_k);
-  }
+  /* The script has resumed this thread, not the scheduler: it waits on. */
+  if (lt == NULL || lt->L != L) return lua_yieldk(L, 0, ctx, await_k);
   status = lt->task.status;
   /* Time is over for lists alone, so nothing is left to settle then. */
   if (status < 0 && status != -ETIMEDOUT) status = settle(L, el, status);
   assert(lt->task.state == EBB_RUNNING && lt->op != NULL);
   /* Values that a script has resumed it with are not for the poll. */
-  if (el->interfered && lt->op->poll != NULL) lua_settop(L, lt->count);
+  if (lt->exposed && lt->op->poll != NULL) lua_settop(L, lt->count);
   int answer = poll_again(L, el, lt->op, &w, status);
   return answer >= 0 ? answer : wait_for(L, el, lt->op, &w, answer);
 }
