@@ -60,6 +60,10 @@ enum { EBB_AWAIT_PENDING = INT_MIN, EBB_AWAIT_YIELD };
 /* `op` is the primitive's own. The result: 0 or above, or a negative errno. */
 typedef int ebb_await_poll(void *op, ebb_await *w);
 
+/* Waits once where a poll that has answered PENDING or YIELD has said. Returns
+   as ebb_wait does. */
+int ebb_await_wait(const ebb_await *w, int answer);
+
 /* Polls and waits, as ebb_wait does, until there is a result or a wait
    fails. */
 int ebb_await_run(ebb_runtime *rt, const char *what, ebb_await_poll *poll,

@@ -174,15 +174,7 @@ static int begin(ebb_await *w, int answer) {
 /* Anywhere else: suspends the stack. */
 static int suspend(lua_State *L, ebb_lua *el, const ebb_await *w, int answer) {
   ebb_lua_task *lt = before(L, el);
-  int status;
-  if (answer == EBB_AWAIT_YIELD)
-    status = ebb_yield_now(w->rt);
-  else if (w->queue != NULL)
-    status =
-        ebb_wait_queue_wait(w->queue, w->rt, w->amount, w->deadline, w->what);
-  else
-    status = ebb_wait(w->rt, w->list, w->deadline, w->what);
-  return after(L, el, lt, status);
+  return after(L, el, lt, ebb_await_wait(w, answer));
 }
 
 /* `unconstrained` is asked for each poll: a generator may have been left, or
