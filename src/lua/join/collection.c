@@ -284,8 +284,6 @@ static int contains_task(lua_State *L) {
   return 1;
 }
 
-/* The shared functions are made once for each class, with the class as second
-   upvalue, and the metamethods as well. `len` is both. */
 void ebb_lua_collection_define(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                const luaL_Reg *methods) {
   static const luaL_Reg shared[] = {{"abort_all", abort_all},
@@ -296,18 +294,8 @@ void ebb_lua_collection_define(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                     {"shutdown", collection_shutdown},
                                     {NULL, NULL}};
   static const luaL_Reg meta[] = {
-      {"__close", close_it}, {"__gc", collect}, {NULL, NULL}};
+      {"__close", close_it}, {"__gc", collect}, {"__len", len}, {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
   ebb_lua_class_define(L, el, class, methods, none);
-  ebb_lua_slot_push(L, el, STORE_META_FIRST + (int)class);
-  ebb_lua_slot_push(L, el, STORE_STATE);
-  lua_pushinteger(L, class);
-  luaL_setfuncs(L, meta, 2);
-  lua_getfield(L, -1, "__index");
-  ebb_lua_slot_push(L, el, STORE_STATE);
-  lua_pushinteger(L, class);
-  luaL_setfuncs(L, shared, 2);
-  lua_getfield(L, -1, "len");
-  lua_setfield(L, -3, "__len");
-  lua_pop(L, 2);
+  ebb_lua_class_add_shared(L, el, class, shared, meta);
 }

@@ -10,7 +10,6 @@
 #include "lua/spawn/spawn.h"
 #include "lua/state/args.h"
 #include "lua/state/parts.h"
-#include "lua/state/slot.h"
 #include "lua/task/budget.h"
 #include "lua/task/join_error.h"
 #include "lua/task/task.h"
@@ -190,7 +189,7 @@ static int handle_abort_handle(lua_State *L) {
 }
 
 /* `methods` has what only the one class can do. What both can is one function
-   for both, made once for each with the class as second upvalue. */
+   for both. */
 static void define_handle(lua_State *L, ebb_lua *el, ebb_lua_class class,
                           const luaL_Reg *methods) {
   static const luaL_Reg none[] = {{NULL, NULL}};
@@ -203,15 +202,7 @@ static void define_handle(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                   {"__tostring", handle_tostring},
                                   {NULL, NULL}};
   ebb_lua_class_define(L, el, class, methods, none);
-  ebb_lua_slot_push(L, el, STORE_META_FIRST + (int)class);
-  ebb_lua_slot_push(L, el, STORE_STATE);
-  lua_pushinteger(L, class);
-  luaL_setfuncs(L, meta, 2);
-  lua_getfield(L, -1, "__index");
-  ebb_lua_slot_push(L, el, STORE_STATE);
-  lua_pushinteger(L, class);
-  luaL_setfuncs(L, both, 2);
-  lua_pop(L, 2);
+  ebb_lua_class_add_shared(L, el, class, both, meta);
 }
 
 void ebb_lua_join_handle_define(lua_State *L, ebb_lua *el) {

@@ -97,15 +97,20 @@ static void set_shared_functions(lua_State *L, ebb_lua *el, ebb_lua_class class,
   lua_pop(L, 1);
 }
 
-/* The functions need a second upvalue, so the class is defined without any, and
-   they are added. stack: metatable, methods */
+/* stack: metatable, methods */
+void ebb_lua_class_add_shared(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                              const luaL_Reg *methods,
+                              const luaL_Reg *metamethods) {
+  ebb_lua_slot_push(L, el, STORE_META_FIRST + (int)class);
+  lua_getfield(L, -1, "__index");
+  set_shared_functions(L, el, class, methods);
+  set_shared_functions(L, el, class, metamethods);
+}
+
 void ebb_lua_class_define_shared(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                  const luaL_Reg *methods,
                                  const luaL_Reg *metamethods) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   ebb_lua_class_define(L, el, class, none, none);
-  ebb_lua_slot_push(L, el, STORE_META_FIRST + (int)class);
-  lua_getfield(L, -1, "__index");
-  set_shared_functions(L, el, class, methods);
-  set_shared_functions(L, el, class, metamethods);
+  ebb_lua_class_add_shared(L, el, class, methods, metamethods);
 }

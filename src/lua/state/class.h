@@ -102,8 +102,13 @@ void *ebb_lua_class_check_self(lua_State *L, ebb_lua *el, ebb_lua_class class,
 void ebb_lua_class_define(lua_State *L, ebb_lua *el, ebb_lua_class class,
                           const luaL_Reg *methods, const luaL_Reg *metamethods);
 
-/* The same for a class that shares functions with others: they get the class
-   as their second upvalue. */
+/* Adds what a class shares with others: these functions get the class as their
+   second upvalue. */
+void ebb_lua_class_add_shared(lua_State *L, ebb_lua *el, ebb_lua_class class,
+                              const luaL_Reg *methods,
+                              const luaL_Reg *metamethods);
+
+/* A class that has only such functions. */
 void ebb_lua_class_define_shared(lua_State *L, ebb_lua *el, ebb_lua_class class,
                                  const luaL_Reg *methods,
                                  const luaL_Reg *metamethods);
