@@ -1,7 +1,8 @@
-/* SPDX-License-Identifier: MIT The executor: the task of the engine that has a
-   Lua function done in a Runtime for another state. It counts as a task of this
-   state, which waits for it when it is closed. A thread of a pool needs none:
-   it waits itself, see worker.c. */
+/* SPDX-License-Identifier: MIT
+   The executor: the task of the engine that has a Lua function done in a
+   Runtime for another state. It counts as a task of this state, which waits for
+   it when it is closed. A thread of a pool needs none: it waits itself, see
+   worker.c. */
 #include <assert.h>
 #include <errno.h>
 
